@@ -1,0 +1,44 @@
+import { type MeasureOptions, performance } from 'node:perf_hooks';
+
+// Taken once, so that a container's clocks are right however often they were set before.
+const nativeNow = performance.now.bind(performance);
+const nativeUptime = process.uptime.bind(process);
+const nativeMark = performance.mark.bind(performance);
+const nativeMeasure = performance.measure.bind(performance);
+const nativeToJson = performance.toJSON.bind(performance);
+
+/**
+ * Starts `process.uptime()` and the time line of `performance` anew, from 0 at this moment, so that `timeOrigin + now()`
+ * is the time of day and marks lie on the same line. What Node itself measures for its observers (`http`, `gc`, …) stays
+ * on the zygote's.
+ */
+export function restartClocks(): void {
+  const startMs = nativeNow();
+  const startUptimeS = nativeUptime();
+  const timeOrigin = Date.now();
+  const now = (): number => nativeNow() - startMs;
+  process.uptime = () => nativeUptime() - startUptimeS;
+  define('now', now);
+  define('timeOrigin', timeOrigin);
+  define('toJSON', () => ({ ...(nativeToJson() as object), timeOrigin }));
+  define('mark', (name: string, options?: { startTime?: number; detail?: unknown }) =>
+    nativeMark(name, { ...options, startTime: options?.startTime ?? now() }),
+  );
+  define('measure', (name: string, start?: string | MeasureOptions, end?: string) =>
+    nativeMeasure(name, measureOptions(now, start, end)),
+  );
+}
+
+/** The same span with its end named, as Node would take the end from its own clock. */
+function measureOptions(
+  now: () => number,
+  start: string | MeasureOptions | undefined,
+  end: string | undefined,
+): MeasureOptions {
+  if (typeof start !== 'object') return { ...(start === undefined ? {} : { start }), end: end ?? now() };
+  return start.end === undefined && start.duration === undefined ? { ...start, end: now() } : start;
+}
+
+function define(name: string, value: unknown): void {
+  Object.defineProperty(performance, name, { value, configurable: true, enumerable: true, writable: true });
+}

@@ -1,0 +1,46 @@
+/** What the host and a zygote say to each other over the zygote's control socket: one JSON object a line. */
+
+import type { ContainerSpec } from '@hob/native/library';
+
+/** The first line that a zygote gets. */
+export interface ZygoteSetup {
+  readonly op: 'setup';
+  /** Absolute path of libhob.so. */
+  readonly library: string;
+  /** Absolute path of the seccomp profile. */
+  readonly profile: string;
+  /** Name of the step that the fault sweep's library is to fail, else ''. */
+  readonly faultStep: string;
+}
+
+/** Fork a container. Its descriptors come over the zygote's channel with the same serial. */
+export interface ForkRequest extends Omit<ContainerSpec, 'cgroup2Dir' | 'insideUid' | 'loopFds'> {
+  readonly op: 'fork';
+  readonly serial: number;
+  readonly cgroup2Dir?: string;
+}
+
+/** Mount a folder of the host read-only inside a container. */
+export interface MountRequest {
+  readonly op: 'mount';
+  readonly serial: number;
+  readonly pid: number;
+  readonly source: string;
+  readonly target: string;
+}
+
+export type ZygoteRequest = ZygoteSetup | ForkRequest | MountRequest;
+
+/** `ready` answers the set-up, with serial 0; `done` a request; `failed` either. */
+export type ZygoteReply =
+  | { readonly op: 'ready'; readonly serial: 0; readonly nodeVersion: string }
+  | { readonly op: 'done'; readonly serial: number; readonly pid: number }
+  | { readonly op: 'failed'; readonly serial: number; readonly message: string };
+
+/** Descriptor of the control socket in a zygote, and of the channel for containers' descriptors. */
+export const ZYGOTE_CONTROL_FD = 3;
+export const ZYGOTE_CHANNEL_FD = 4;
+/** uid and gid of functions inside their containers. */
+export const INSIDE_UID = 1000;
+/** Exit code of a child that could not enter its container; its standard error says why. */
+export const ENTER_FAILED_EXIT_CODE = 125;

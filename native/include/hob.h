@@ -1,0 +1,141 @@
+/*
+ * libhob - one way into a container.
+ *
+ * A process that has just been forked calls hob_enter() and is then inside a container. The order of use:
+ *
+ *   once, before any fork:   hob_filter_load()                 compiles the seccomp profile
+ *   zygote:                  hob_fork()                        returns twice, as fork(2) does
+ *   child:                   hob_enter()                       root in the initial namespaces -> nobody in its own
+ *                            (renews its event loop)           uv_loop_fork(3), and closes what it inherited there
+ *                            hob_settle()                      closes the last placeholders
+ *   zygote:                  hob_mount()                       hands a folder to a container that already runs
+ *   host (zygote's parent):  hob_receive(), hob_reap()         the container's descriptors, and its end
+ *
+ * Every function returns 0 or a positive result, or -errno. Functions with a @step write the name of the step that
+ * failed there, NUL-terminated, at most HOB_STEP_BYTES bytes; they leave it alone on success. No function prints, exits,
+ * or writes an out-parameter when it fails, and each releases on failure all that it had acquired.
+ *
+ * Not thread-safe unless said otherwise. hob_fork() copies the calling thread only: the caller's other threads must be idle
+ * (Node has two that wait for work which its flags never give them), or a lock that one of them holds stays locked.
+ */
+#ifndef HOB_H
+#define HOB_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#define HOB_API __attribute__((visibility("default")))
+
+#define HOB_STEP_BYTES 64
+#define HOB_CGROUPS_MAX 8
+#define HOB_LOOP_FDS_MAX 48
+
+/* Indexes into the descriptors that hob_fork() makes for the child. */
+enum hob_pipe { HOB_PIPE_FRAMES, HOB_PIPE_STDIN, HOB_PIPE_STDOUT, HOB_PIPE_STDERR, HOB_PIPES };
+/* Indexes into the descriptors that hob_receive() gives to the host. */
+enum hob_end { HOB_END_FRAMES, HOB_END_STDOUT, HOB_END_STDERR, HOB_ENDS };
+
+/* What a container is made of. All strings are borrowed for the call. */
+struct hob_spec {
+        const char *root;                           /* absolute path of the root filesystem's folder on the host */
+        const char *hostname;                       /* 1..64 characters */
+        const char *cgroup_dirs[HOB_CGROUPS_MAX];   /* cgroup v1 folders to enter; NULL ends the list */
+        const char *cgroup2_dir;                    /* cgroup v2 folder to be cloned into, or NULL */
+        uint32_t host_uid;                          /* its own uid and gid on the host, never 0 */
+        uint32_t inside_uid;                        /* uid and gid inside, never 0 */
+        uint64_t tmp_bytes;                         /* size of /tmp */
+        uint64_t tmp_inodes;                        /* files in /tmp */
+        uint64_t shm_bytes;                         /* size of /dev/shm */
+        uint64_t nofile_max;                        /* RLIMIT_NOFILE */
+        uint64_t nproc_max;                         /* RLIMIT_NPROC, counted per host_uid */
+        uint64_t file_bytes_max;                    /* RLIMIT_FSIZE */
+        int32_t loop_fds[HOB_LOOP_FDS_MAX];         /* descriptors of the zygote's event loops; -1 ends the list */
+};
+
+/* A compiled seccomp filter. */
+struct hob_filter;
+
+/*
+ * hob_filter_load - compile a profile file with libseccomp for the native architecture.
+ * @path: see native/profiles/seccomp.profile for the language.
+ * @ret_filter: owned by the caller, freed by hob_filter_free().
+ *
+ * Errors: -ENOENT and kin from open(2); -EINVAL for a line that cannot be read (@step is "profile line N");
+ * -EFAULT and kin from libseccomp.
+ */
+HOB_API int hob_filter_load(const char *path, struct hob_filter **ret_filter, char *step);
+
+/* hob_filter_free - @filter may be NULL. */
+HOB_API void hob_filter_free(struct hob_filter *filter);
+
+/*
+ * hob_fork - fork the calling process into a new pid namespace, as a sibling.
+ *
+ * The child's parent is the caller's parent (CLONE_PARENT), so that a container outlives its zygote and is reaped by the
+ * host. Descriptors are made for it: a socket for frames, pipes for standard input (already at its end), output and
+ * error. The host's ends leave over @channel, with @serial, before the fork.
+ *
+ * @channel: a SOCK_SEQPACKET socket whose other end calls hob_receive(). Borrowed.
+ * @ret_pipes: HOB_PIPES descriptors, written in the child only, for hob_enter().
+ *
+ * Returns the pid in the caller, 0 in the child. Errors: what pipe2, socketpair, sendmsg and clone3 give. When it fails after the descriptors left (@step is "clone"), the host
+ * receives them all the same and closes them.
+ */
+HOB_API int hob_fork(const struct hob_spec *spec, int channel, uint32_t serial, int32_t *ret_pipes, char *step);
+
+/*
+ * hob_enter - turn the calling process, forked by hob_fork(), into the first process of a container.
+ *
+ * Takes ownership of @pipes: 0, 1 and 2 are replaced, every other descriptor but the frames socket is closed, and the
+ * numbers in @spec->loop_fds are occupied by copies of standard input, for an event loop that will close them. After an error the process is in an undefined state between host and container: it must
+ * do nothing but report on descriptor @pipes[HOB_PIPE_STDERR] and _exit().
+ */
+HOB_API int hob_enter(const struct hob_spec *spec, const struct hob_filter *filter, const int32_t *pipes, char *step);
+
+/*
+ * hob_settle - close those numbers of @spec->loop_fds that are still what hob_enter() left there.
+ */
+HOB_API int hob_settle(const struct hob_spec *spec, char *step);
+
+/*
+ * hob_mount - mount a folder of the host read-only inside a running container.
+ * @pid: the container's first process, as the caller's pid namespace sees it.
+ * @target: an existing folder inside.
+ *
+ * A helper process visits the container's mount namespace; the caller stays where it is.
+ */
+HOB_API int hob_mount(int pid, const char *source, const char *target, char *step);
+
+/*
+ * hob_channel - a pair of connected SOCK_SEQPACKET sockets, close-on-exec. The caller owns both.
+ */
+HOB_API int hob_channel(int32_t *ret_fds);
+
+/*
+ * hob_receive - take the next container's descriptors from the channel, without waiting.
+ * @ret_ends: HOB_ENDS descriptors, close-on-exec, non-blocking; the caller owns them.
+ *
+ * Errors: -EAGAIN nothing there, -ENODATA the other end is closed, -EBADMSG not what hob_fork() sends.
+ */
+HOB_API int hob_receive(int channel, uint32_t *ret_serial, int32_t *ret_ends);
+
+/*
+ * hob_reap - wait4(2) for one child without waiting.
+ * @ret_status: as from wait4(2). Returns @pid when it was reaped, 0 when it still runs. -ECHILD: not a child.
+ */
+HOB_API int hob_reap(int pid, int32_t *ret_status);
+
+/*
+ * hob_lock - open a file, made if need be with mode 0600, and lock it (flock) without waiting.
+ *
+ * Returns a descriptor that holds the lock until it is closed or the process ends. -EWOULDBLOCK: another one holds it.
+ */
+HOB_API int hob_lock(const char *path);
+
+/* hob_close - close(2). */
+HOB_API int hob_close(int fd);
+
+/* hob_exit - _exit(2): leaves without joining threads that a fork did not copy. */
+HOB_API void hob_exit(int code) __attribute__((noreturn));
+
+#endif

@@ -1,0 +1,71 @@
+/* The way into a container, in the one order that works. Each step is a file or a short function of its own. */
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+
+#include "internal.h"
+
+/*
+ * A session of its own, nothing blocked, and the zygote's handlers for terminal signals gone. V8 keeps SIGSEGV: it turns
+ * WebAssembly's out-of-bounds accesses into exceptions; Node keeps SIGPIPE ignored.
+ */
+static int leave_session(void) {
+        static const int handled[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGCHLD };
+        sigset_t none;
+
+        if (setsid() < 0)
+                return -errno;
+        for (size_t i = 0; i < sizeof handled / sizeof *handled; i++)
+                if (signal(handled[i], SIG_DFL) == SIG_ERR)
+                        return -errno;
+        (void) sigemptyset(&none);
+        if (sigprocmask(SIG_SETMASK, &none, NULL) < 0)
+                return -errno;
+        umask(022);
+        return write_file(-1, "/proc/self/oom_score_adj", "500");
+}
+
+static int leave_namespaces(void) {
+        return unshare(CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP | CLONE_NEWNET) < 0 ? -errno : 0;
+}
+
+static int name_host(const char *hostname) {
+        if (sethostname(hostname, strlen(hostname)) < 0 || setdomainname("", 0) < 0)
+                return -errno;
+        return 0;
+}
+
+static int refuse_new_privileges(void) {
+        return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0;
+}
+
+static int run_handlers(void) {
+        if (hob_atfork_child)
+                hob_atfork_child();
+        return 0;
+}
+
+int hob_enter(const struct hob_spec *spec, const struct hob_filter *filter, const int32_t *pipes, char *step) {
+        STEP("spec", spec->host_uid == 0 || spec->inside_uid == 0 ? -EINVAL : 0);
+        STEP("session", leave_session());
+        STEP("cgroup", enter_cgroups(spec));
+        STEP("namespaces", leave_namespaces());
+        STEP("loopback", bring_loopback_up());
+        STEP("root", build_root(spec));
+        STEP("pivot", enter_root());
+        STEP("hostname", name_host(spec->hostname));
+        STEP("stdio", take_stdio(spec, pipes));
+        STEP("rlimits", set_resource_limits(spec));
+        STEP("ids", become_user(spec));
+        STEP("user namespace", enter_user_namespace(spec));
+        STEP("capabilities", drop_capabilities());
+        STEP("identity", check_identity(spec));
+        STEP("parent", die_with_parent(pipes[HOB_PIPE_FRAMES]));
+        STEP("no_new_privs", refuse_new_privileges());
+        STEP("descriptors", replace_others(spec, pipes[HOB_PIPE_FRAMES]));
+        STEP("handlers", run_handlers());
+        STEP("seccomp", install_filter(filter));
+        return 0;
+}

@@ -1,0 +1,93 @@
+/*
+ * libhobfork.so, preloaded into zygotes: makes Node fit to be forked by libhob.
+ *
+ * 1. V8 marks its heap MADV_DONTFORK, after which a child has no heap and dies on its first bytecode: not passed on.
+ * 2. libuv opens an io_uring for each event loop. A container would inherit the ring's shared memory, and what it wrote there
+ *    would be done by the zygote, as root: the kernel is said to have none, and libuv does without.
+ * 3. fork(3) runs the handlers of pthread_atfork(3), which clone3(2) does not: they are kept here for hob_fork() and
+ *    hob_enter() to run. libuv has one, that gives the child a signal lock of its own.
+ */
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+#define EXPORT __attribute__((visibility("default")))
+#define HANDLERS_MAX 32
+
+typedef void (*handler)(void);
+typedef long (*syscall_function)(long, ...);
+typedef int (*register_function)(handler, handler, handler, void *);
+
+static struct {
+        handler prepare, parent, child;
+} handlers[HANDLERS_MAX];
+static size_t n_handlers;
+
+/* What libc itself would do. ISO C has no conversion from an object pointer to a function pointer; POSIX has. */
+static void *next(const char *name) {
+        return dlsym(RTLD_NEXT, name);
+}
+
+EXPORT long syscall(long number, ...) {
+        static syscall_function libc_syscall;
+        long a[6];
+        va_list list;
+
+        if (number == SYS_io_uring_setup || number == SYS_io_uring_enter || number == SYS_io_uring_register) {
+                errno = ENOSYS;
+                return -1;
+        }
+        if (!libc_syscall)
+                *(void **) &libc_syscall = next("syscall");
+        va_start(list, number);
+        for (size_t i = 0; i < sizeof a / sizeof *a; i++)
+                a[i] = va_arg(list, long);
+        va_end(list);
+        return libc_syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+}
+
+EXPORT int madvise(void *address, size_t bytes, int advice) {
+        if (advice == MADV_DONTFORK)
+                return 0;
+        return (int) syscall(SYS_madvise, address, bytes, advice);
+}
+
+/* What pthread_atfork(3) is made of in glibc. */
+EXPORT int __register_atfork(handler prepare, handler parent, handler child, void *library);
+int __register_atfork(handler prepare, handler parent, handler child, void *library) {
+        register_function libc_register;
+
+        if (n_handlers == HANDLERS_MAX)
+                return ENOMEM;
+        handlers[n_handlers].prepare = prepare;
+        handlers[n_handlers].parent = parent;
+        handlers[n_handlers].child = child;
+        n_handlers++;
+        *(void **) &libc_register = next("__register_atfork");
+        return libc_register(prepare, parent, child, library);
+}
+
+/* In the order of fork(3): the latest registered prepares first, and is the last to hear of the outcome. */
+EXPORT void hob_atfork_prepare(void);
+void hob_atfork_prepare(void) {
+        for (size_t i = n_handlers; i-- > 0;)
+                if (handlers[i].prepare)
+                        handlers[i].prepare();
+}
+
+EXPORT void hob_atfork_parent(void);
+void hob_atfork_parent(void) {
+        for (size_t i = 0; i < n_handlers; i++)
+                if (handlers[i].parent)
+                        handlers[i].parent();
+}
+
+EXPORT void hob_atfork_child(void);
+void hob_atfork_child(void) {
+        for (size_t i = 0; i < n_handlers; i++)
+                if (handlers[i].child)
+                        handlers[i].child();
+}

@@ -1,0 +1,79 @@
+/* What the files of libhob share. Nothing here is exported. */
+#ifndef HOB_INTERNAL_H
+#define HOB_INTERNAL_H
+
+#include <errno.h>
+#include <linux/filter.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "hob.h"
+
+struct hob_filter {
+        struct sock_fprog program;
+};
+
+static inline void close_fd(const int *fd) {
+        if (*fd >= 0) {
+                int saved = errno;
+                (void) close(*fd);
+                errno = saved;
+        }
+}
+#define _cleanup_close_ __attribute__((cleanup(close_fd)))
+
+static inline int take_fd(int *fd) {
+        int taken = *fd;
+        *fd = -EBADF;
+        return taken;
+}
+
+/* Names the failed step for the caller and passes the error on. */
+static inline int failed(char *step, const char *name, int error) {
+        (void) snprintf(step, HOB_STEP_BYTES, "%s", name);
+        return error;
+}
+
+#ifdef HOB_FAULTS
+/* Only in the library that the fault sweep loads: fails the step that HOB_FAULT_STEP names. */
+int fault_at(const char *name);
+#else
+static inline int fault_at(const char *name) {
+        (void) name;
+        return 0;
+}
+#endif
+
+/* Runs one step: `expression` gives 0 or -errno. */
+#define STEP(name, expression)                                                                                         \
+        do {                                                                                                           \
+                int step_result = fault_at(name);                                                                      \
+                if (step_result == 0)                                                                                  \
+                        step_result = (expression);                                                                    \
+                if (step_result < 0)                                                                                   \
+                        return failed(step, name, step_result);                                                        \
+        } while (0)
+
+/* write(2) of a whole short string to a file that exists: the form of kernel knobs. */
+int write_file(int dir_fd, const char *path, const char *text);
+
+/* From libhobfork.so, which is preloaded into zygotes; NULL elsewhere. */
+__attribute__((weak)) void hob_atfork_prepare(void);
+__attribute__((weak)) void hob_atfork_parent(void);
+__attribute__((weak)) void hob_atfork_child(void);
+
+int enter_cgroups(const struct hob_spec *spec);
+int bring_loopback_up(void);
+int build_root(const struct hob_spec *spec);
+int enter_root(void);
+int set_resource_limits(const struct hob_spec *spec);
+int become_user(const struct hob_spec *spec);
+int enter_user_namespace(const struct hob_spec *spec);
+int drop_capabilities(void);
+int check_identity(const struct hob_spec *spec);
+int die_with_parent(int frames_fd);
+int take_stdio(const struct hob_spec *spec, const int32_t *pipes);
+int replace_others(const struct hob_spec *spec, int frames_fd);
+int install_filter(const struct hob_filter *filter);
+
+#endif

@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { hostNative, seccompProfilePath, tryLock } from '@hob/native';
+
+const run = promisify(execFile);
+const folder = fileURLToPath(new URL('..', import.meta.url));
+
+test('libhob passes its fault sweep under AddressSanitizer and UndefinedBehaviorSanitizer', async () => {
+  await run('make', ['--silent', 'dist/sanitized-test'], { cwd: folder });
+  const { stdout } = await run(join(folder, 'dist/sanitized-test'), [seccompProfilePath]);
+  const checks = Number(/^(\d+) checks passed$/m.exec(stdout)?.[1]);
+  assert.ok(checks > 500, stdout);
+});
+
+test('every rule of the seccomp profile has a reason', async () => {
+  const lines = (await readFile(seccompProfilePath, 'utf8')).split('\n');
+  const rules = lines.filter((line) => line.trim() !== '' && !line.startsWith('#'));
+  assert.ok(rules.length > 80);
+  for (const rule of rules) assert.match(rule, /#\s*\S{2,}/, rule);
+});
+
+test('tryLock lends a file to one holder at a time', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'hob-lock-'));
+  try {
+    const first = tryLock(join(dir, 'lock'));
+    assert.ok(first);
+    assert.equal(tryLock(join(dir, 'lock')), undefined);
+    first.release();
+    const second = tryLock(join(dir, 'lock'));
+    assert.ok(second);
+    second.release();
+  } finally {
+    await rm(dir, { recursive: true });
+  }
+});
+
+test('Native.loadFilter names the line that it cannot read', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'hob-profile-'));
+  try {
+    await writeFile(join(dir, 'profile'), 'default errno ENOSYS # why\n\nallow nothing_like_it # why\n');
+    assert.throws(() => hostNative().loadFilter(join(dir, 'profile')), {
+      code: 'ERR_NATIVE_SYSCALL',
+      message: 'profile line 3: EINVAL',
+    });
+    assert.throws(() => hostNative().loadFilter(join(dir, 'absent')), { message: 'open profile: ENOENT' });
+  } finally {
+    await rm(dir, { recursive: true });
+  }
+});
+
+test('Native.reap refuses a process that is no child', () => {
+  assert.throws(() => hostNative().reap(1), { code: 'ERR_NATIVE_SYSCALL', message: 'reap: ECHILD' });
+});

@@ -1,0 +1,3 @@
+export * from './library.ts';
+export * from './lock.ts';
+export * from './paths.ts';

@@ -1,0 +1,25 @@
+import { libraryPath } from './paths.ts';
+import { loadNative, type Native } from './library.ts';
+
+let native: Native | undefined;
+
+/** libhob of this package, loaded at the first call. */
+export function hostNative(): Native {
+  return (native ??= loadNative(libraryPath));
+}
+
+/** A held lock. The kernel also releases it when the process dies. */
+export interface FileLock {
+  release(): void;
+}
+
+/**
+ * Takes a lock on a file, which is made if need be.
+ *
+ * @returns undefined when another process holds it.
+ * @throws ERR_NATIVE_SYSCALL
+ */
+export function tryLock(path: string): FileLock | undefined {
+  const fd = hostNative().lock(path);
+  return fd === undefined ? undefined : { release: () => hostNative().close(fd) };
+}

@@ -1,0 +1,1 @@
+export { build, type BuildOptions, type BuiltBundle } from './build.ts';

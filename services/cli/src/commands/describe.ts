@@ -1,0 +1,74 @@
+import type { FunctionSnapshot, FunctionSummary, FunctionVersion } from '@hob/contracts';
+import type { Command } from 'commander';
+import { humanBytes, table, withoutControls } from '../terminal.ts';
+import type { Tools } from '../tools.ts';
+import { complete } from './command.ts';
+import { functionName } from './target.ts';
+
+/** What the server says of one function. */
+interface Description {
+  readonly summary: FunctionSummary;
+  readonly versions: readonly FunctionVersion[];
+  readonly snapshot: readonly FunctionSnapshot[];
+}
+
+/** Adds `hob describe`. */
+export function addDescribe(program: Command, tools: Tools): void {
+  const command = program
+    .command('describe')
+    .description('Show a function: its configuration, versions and containers.')
+    .argument('<name>', 'name of the function')
+    .action((name: string, { json }: { json?: true }) => describe(tools, name, json === true));
+  complete(command, [
+    ['hob describe hello', 'everything about hello'],
+    ["hob describe hello --json | jq '.summary.live.config'", 'the live configuration'],
+  ]);
+}
+
+async function describe(tools: Tools, name: string, json: boolean): Promise<void> {
+  const client = await tools.client();
+  const answer = await client.json({ method: 'GET', path: `/v1/functions/${functionName(name)}` });
+  if (json) return tools.terminal.json(answer);
+  const { summary, versions, snapshot } = answer as Description;
+  const { config } = summary.live;
+  const facts: [string, string][] = [
+    ['name', summary.name],
+    ['url', `${client.url}/fn/${summary.name}`],
+    ['live', String(summary.live.version)],
+    ['runtime', config.runtime],
+    ['entry', config.entry],
+    ['memory', `${config.memoryMb} MB`],
+    ['cpu', `${config.cpu} cores`],
+    ['timeout', `${config.timeoutMs} ms`],
+    ['concurrency', `${config.concurrency} in a container`],
+    ['containers', `at most ${config.maxContainers}`],
+    ['auth', config.auth],
+    ['env', Object.keys(config.env).join(' ') || '-'],
+  ];
+  const width = Math.max(...facts.map(([key]) => key.length));
+  const head = facts.map(([key, value]) => `${key.padEnd(width)}  ${withoutControls(value)}`).join('\n');
+  return tools.terminal.result(`${head}\n\n${versionTable(versions, summary.live.version)}${usage(snapshot)}`);
+}
+
+function versionTable(versions: readonly FunctionVersion[], live: number): string {
+  const rows = versions.map(({ version, digest, bundleBytes, createdAt }) => {
+    return [`${version}${version === live ? ' (live)' : ''}`, digest.slice(0, 12), humanBytes(bundleBytes), createdAt];
+  });
+  return table(['VERSION', 'DIGEST', 'SIZE', 'DEPLOYED'], rows);
+}
+
+function usage(containers: readonly FunctionSnapshot[]): string {
+  if (containers.length === 0) return '';
+  return `\n\n${containerTable(containers)}`;
+}
+
+/** Containers and waiting calls by version. */
+export function containerTable(containers: readonly FunctionSnapshot[]): string {
+  const rows = containers.map((each) => [
+    `${each.function}@${each.version}`,
+    ...[each.loading, each.idle, each.busy, each.waiting].map(String),
+    `${each.cpuSeconds.toFixed(2)} s`,
+    humanBytes(each.memoryBytes),
+  ]);
+  return table(['FUNCTION', 'LOADING', 'IDLE', 'BUSY', 'WAITING', 'CPU', 'MEMORY'], rows);
+}

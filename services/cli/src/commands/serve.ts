@@ -1,0 +1,24 @@
+import type { Command } from 'commander';
+import type { Tools } from '../tools.ts';
+import { complete } from './command.ts';
+
+/**
+ * Adds `hob serve`.
+ *
+ * @param help the list of its settings, or '' when another command runs: what it is made from is slow to load.
+ */
+export function addServe(program: Command, tools: Tools, help: string): void {
+  const command = program
+    .command('serve')
+    .description('Run hob: gateway, scheduler, registry and a private Redis in one process. Needs root.')
+    .action(async ({ json }: { json?: true }) => {
+      const { serve } = await import('../serve/serve.ts');
+      tools.exitCode = await serve(tools, json === true);
+    });
+  complete(command, [
+    ['hob serve', 'on 127.0.0.1:8080, data in /var/lib/hob'],
+    ['HOB_LISTEN=0.0.0.0:80 HOB_DATA_DIR=/srv/hob hob serve', 'for other machines too, data elsewhere'],
+    ['HOB_POOL_MIN=8 hob serve', 'more containers ready before the first call'],
+  ]);
+  command.addHelpText('after', help);
+}

@@ -1,0 +1,42 @@
+import type { SchedulerSnapshot } from '@hob/contracts';
+import type { Command } from 'commander';
+import { table } from '../terminal.ts';
+import type { Tools } from '../tools.ts';
+import { complete } from './command.ts';
+import { containerTable } from './describe.ts';
+
+/** Adds `hob stats`. */
+export function addStats(program: Command, tools: Tools): void {
+  const command = program
+    .command('stats')
+    .description('Show what runs now: pools, containers of functions, zygotes.')
+    .action(({ json }: { json?: true }) => stats(tools, json === true));
+  complete(command, [
+    ['hob stats', 'pools, functions and zygotes'],
+    ["hob stats --json | jq '.pools[].parked'", 'parked containers of each pool'],
+  ]);
+}
+
+async function stats(tools: Tools, json: boolean): Promise<void> {
+  const client = await tools.client();
+  const answer = await client.json({ method: 'GET', path: '/v1/stats' });
+  if (json) return tools.terminal.json(answer);
+  const { pools, functions, zygotes } = answer as SchedulerSnapshot;
+  const poolRows = pools.map((pool) => [
+    pool.runtime,
+    `${pool.memoryMb} MB`,
+    ...[pool.creating, pool.parked, pool.min, pool.max].map(String),
+  ]);
+  const zygoteRows = zygotes.map((zygote) => [
+    zygote.runtime,
+    `${zygote.memoryMb} MB`,
+    String(zygote.pid),
+    String(zygote.restarts),
+  ]);
+  const parts = [
+    table(['POOL', 'MEMORY', 'CREATING', 'PARKED', 'MIN', 'MAX'], poolRows),
+    containerTable(functions),
+    table(['ZYGOTE', 'MEMORY', 'PID', 'RESTARTS'], zygoteRows),
+  ];
+  return tools.terminal.result(parts.join('\n\n'));
+}

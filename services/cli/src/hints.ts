@@ -1,0 +1,33 @@
+const logs = '"hob logs <name>" shows what the function wrote';
+const room = 'try again later, or raise maxContainers in hob.json';
+
+/** By the code of an error: hob's own, or the system's. */
+const hints: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'something else listens there: set HOB_LISTEN to another address',
+  ERR_AUTH_REQUIRED: 'set HOB_TOKEN, or run this as the user that first started "hob serve"',
+  ERR_BUILD_ENTRY_NOT_FOUND: 'set "entry" in hob.json to the file that exports the handler',
+  ERR_CLI_BAD_ANSWER: 'check that HOB_URL names a hob server; its log says what happened',
+  ERR_CLI_STATUS: logs,
+  ERR_CLI_UNREACHABLE: 'start it with "npx hob serve", or set HOB_URL to where it runs',
+  ERR_CLI_USAGE: '"hob --help" shows the commands, "hob <command> --help" their options',
+  ERR_CONFIG_NOT_FOUND: 'run "hob init" there, or name another folder',
+  ERR_FN_BAD_EVENT: 'send JSON, as in --data \'{"name":"you"}\'',
+  ERR_FN_CRASHED: logs,
+  ERR_FN_EXITED: logs,
+  ERR_FN_LOAD_FAILED: logs,
+  ERR_FN_NOT_FOUND: '"hob ls" shows the functions, "hob deploy <folder>" makes one',
+  ERR_FN_OUT_OF_MEMORY: 'raise memoryMb in hob.json and deploy again',
+  ERR_FN_THREW: logs,
+  ERR_FN_TIMEOUT: 'raise timeoutMs in hob.json and deploy again',
+  ERR_FN_VERSION_NOT_FOUND: '"hob describe <name>" shows the versions',
+  ERR_NATIVE_SYSCALL: '"hob doctor" shows what is missing on this host',
+  ERR_NATIVE_UNSUPPORTED: '"hob doctor" shows what is missing on this host',
+  ERR_SCHED_QUEUE_FULL: room,
+  ERR_SCHED_QUEUE_TIMEOUT: room,
+  ERR_SERVE_LOCKED: 'stop that process, or set HOB_DATA_DIR to another folder',
+};
+
+/** What the user should do next after an error with this code. */
+export function hintFor(code: string): string {
+  return hints[code] ?? 'HOB_DEBUG=1 shows where it happened';
+}

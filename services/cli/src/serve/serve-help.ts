@@ -1,0 +1,12 @@
+import { acceptedValues, settings } from './serve-config.ts';
+
+/** The part of `hob serve --help` that lists the environment. */
+export function serveHelp(): string {
+  const lines = settings.map(({ name, schema }) => {
+    const fallback = schema.default === undefined ? 'none' : JSON.stringify(schema.default).replaceAll(/["[\]]/g, '');
+    const accepted = schema.type === 'string' ? '' : `${acceptedValues(schema)}; `;
+    return `  ${name}\n      ${schema.description ?? ''}\n      ${accepted}default: ${fallback}`;
+  });
+  const token = `  HOB_TOKEN\n      At the first start: becomes the token.\n      default: a new one is made and shown once`;
+  return `\nEnvironment:\n${[token, ...lines].join('\n')}`;
+}

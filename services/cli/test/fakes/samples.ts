@@ -1,0 +1,54 @@
+import type { FunctionSummary, FunctionVersion, LogLine, SchedulerSnapshot } from '@hob/contracts';
+
+/** A deployed version of a function called `hello`. */
+export const version: FunctionVersion = {
+  name: 'hello',
+  version: 3,
+  digest: 'ab'.repeat(32),
+  config: {
+    name: 'hello',
+    runtime: 'nodejs24.x',
+    entry: 'index.ts',
+    memoryMb: 256,
+    cpu: 1,
+    timeoutMs: 30_000,
+    concurrency: 1,
+    maxContainers: 16,
+    env: { GREETING: 'Hi' },
+    auth: 'open',
+    assets: [],
+  },
+  bundleBytes: 2048,
+  hasAssets: false,
+  createdAt: '2026-01-02T03:04:05.000Z',
+};
+
+export const summary: FunctionSummary = { name: 'hello', live: version, versions: [2, 3] };
+
+export const snapshot: SchedulerSnapshot = {
+  pools: [{ runtime: 'nodejs24.x', memoryMb: 256, creating: 1, parked: 2, min: 2, max: 8 }],
+  functions: [
+    { function: 'hello', version: 2, loading: 0, idle: 1, busy: 0, waiting: 0, cpuSeconds: 0.25, memoryBytes: 4 << 20 },
+    { function: 'hello', version: 3, loading: 1, idle: 2, busy: 3, waiting: 4, cpuSeconds: 1.5, memoryBytes: 9 << 20 },
+  ],
+  zygotes: [{ runtime: 'nodejs24.x', memoryMb: 256, pid: 4242, restarts: 1 }],
+};
+
+export const logLines: readonly LogLine[] = [
+  {
+    timeMs: Date.UTC(2026, 0, 2, 3, 4, 5, 678),
+    function: 'hello',
+    version: 3,
+    invocationId: '0f0e0d0c-1111-4222-8333-444455556666',
+    channel: 'stdout',
+    line: 'plain',
+  },
+  {
+    timeMs: Date.UTC(2026, 0, 2, 3, 4, 6),
+    function: 'hello',
+    version: 3,
+    invocationId: '',
+    channel: 'stderr',
+    line: '\u001b[2Jcleared\u0007 \u202eover',
+  },
+];

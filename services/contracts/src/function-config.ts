@@ -1,0 +1,110 @@
+import type { XStatic } from 'typebox/schema';
+
+const kebab = '^[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?$';
+
+/** The memory classes that zygotes are made for, MB. A function gets the largest class that is not above its `memoryMb`. */
+export const memoryClassesMb = [128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096, 6144, 8192] as const;
+
+/** The largest memory class that is not above `memoryMb`. */
+export function memoryClassMb(memoryMb: number): number {
+  return memoryClassesMb.findLast((classMb) => classMb <= memoryMb) ?? memoryClassesMb[0];
+}
+
+/**
+ * The schema of hob.json: the one source of its defaults, ranges, types and documentation. Plain JSON Schema (draft 7),
+ * because every `hob` command loads this file and a schema library takes a hundred milliseconds to load.
+ */
+export const functionConfigSchema = {
+  type: 'object',
+  title: 'hob.json',
+  description: 'Configuration of one hob function.',
+  additionalProperties: false,
+  required: [
+    'name',
+    'runtime',
+    'entry',
+    'memoryMb',
+    'cpu',
+    'timeoutMs',
+    'concurrency',
+    'maxContainers',
+    'env',
+    'auth',
+    'assets',
+  ],
+  properties: {
+    $schema: { type: 'string', description: 'Where editors find this schema.', maxLength: 2048 },
+    name: {
+      type: 'string',
+      pattern: kebab,
+      description: 'Name of the function: 1 to 63 lower-case letters, digits and hyphens, starting with a letter.',
+    },
+    runtime: { type: 'string', enum: ['nodejs24.x'], default: 'nodejs24.x', description: 'Language runtime.' },
+    entry: {
+      type: 'string',
+      minLength: 1,
+      maxLength: 1024,
+      default: 'index.ts',
+      description: "The file whose exports are the handler, relative to the function's folder.",
+    },
+    memoryMb: {
+      type: 'integer',
+      minimum: 128,
+      maximum: 8192,
+      default: 256,
+      description: 'Memory limit, MB; swap is off.',
+    },
+    cpu: {
+      type: 'number',
+      minimum: 0.05,
+      maximum: 64,
+      default: 1,
+      description: 'CPU bandwidth in cores; may be fractional.',
+    },
+    timeoutMs: {
+      type: 'integer',
+      minimum: 10,
+      maximum: 900_000,
+      default: 30_000,
+      description: 'Wall-clock time that one invocation may take, ms.',
+    },
+    concurrency: {
+      type: 'integer',
+      minimum: 1,
+      maximum: 1000,
+      default: 1,
+      description: 'How many invocations one container may serve at the same time.',
+    },
+    maxContainers: {
+      type: 'integer',
+      minimum: 1,
+      maximum: 1000,
+      default: 16,
+      description: 'How many containers of one version may exist at the same time.',
+    },
+    env: {
+      type: 'object',
+      patternProperties: { '^[A-Za-z_][A-Za-z0-9_]{0,127}$': { type: 'string', maxLength: 32_768 } },
+      additionalProperties: false,
+      maxProperties: 128,
+      default: {},
+      description: 'Environment variables of the function.',
+    },
+    auth: {
+      type: 'string',
+      enum: ['open', 'token'],
+      default: 'open',
+      description: 'Who may call it over /fn: everybody, or only callers with a token.',
+    },
+    assets: {
+      type: 'array',
+      items: { type: 'string', minLength: 1, maxLength: 1024 },
+      default: [],
+      maxItems: 64,
+      description: "Files, folders or globs copied beside the code, relative to the function's folder.",
+    },
+  },
+} as const;
+
+/** A checked configuration with every default filled in. */
+export type FunctionConfig = Readonly<Omit<XStatic<typeof functionConfigSchema>, '$schema'>>;

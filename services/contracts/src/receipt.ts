@@ -1,0 +1,41 @@
+import type { ErrorCode } from './errors.ts';
+
+/** Where the container of an invocation came from: kept from an earlier call, claimed from the pool, or forked for it. */
+export type StartKind = 'warm' | 'pool' | 'cold';
+
+/** Why a container died. Only after the first two does nothing look wrong with the function. */
+export type DeathCause =
+  | 'reclaimed'
+  | 'replaced'
+  | 'timeout'
+  | 'cpu-budget'
+  | 'oom'
+  | 'pids'
+  | 'syscall'
+  | 'crash'
+  | 'cancelled'
+  | 'shutdown';
+
+/** How an invocation ended: its response was complete, or the error's code. */
+export type Outcome = 'ok' | ErrorCode;
+
+/** The account of one invocation. Times are ms with fractions; 0 where a step was not needed. */
+export interface Receipt {
+  readonly invocationId: string;
+  readonly function: string;
+  readonly version: number;
+  readonly start: StartKind;
+  /** Waiting for a lease, without `createMs`. */
+  readonly queueMs: number;
+  /** Forking a container. */
+  readonly createMs: number;
+  /** Claiming and loading the code. */
+  readonly loadMs: number;
+  /** From the call reaching the container to the end of the response. */
+  readonly runMs: number;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  readonly outcome: Outcome;
+  /** Set when the invocation ended its container. */
+  readonly cause?: DeathCause;
+}

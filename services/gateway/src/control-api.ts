@@ -1,0 +1,224 @@
+import multipart from '@fastify/multipart';
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import {
+  type BundleStore,
+  fail,
+  type FunctionDirectory,
+  type Invoker,
+  type LogStore,
+  type SchedulerControl,
+} from '@hob/contracts';
+import type {
+  FastifyBaseLogger,
+  FastifyInstance,
+  RawReplyDefaultExpression,
+  RawRequestDefaultExpression,
+  RawServerDefault,
+} from 'fastify';
+import { Type } from 'typebox';
+import { functionParams, invocationParams, logsQuery } from './control-schemas.ts';
+import { readDeployUpload, uploadBody, uploadLimits } from './deploy-upload.ts';
+import type { GatewayLimits } from './gateway-limits.ts';
+import { NDJSON_TYPE, ndjson, streamLogs } from './log-stream.ts';
+import { PROBLEM_TYPE } from './problem.ts';
+import { bearerToken, type TokenVerifier } from './request-headers.ts';
+
+/** What the control API is made of. */
+export interface ControlApiOptions {
+  readonly invoker: Invoker;
+  readonly scheduler: SchedulerControl;
+  readonly directory: FunctionDirectory;
+  readonly bundles: BundleStore;
+  readonly logs: LogStore;
+  readonly tokens: TokenVerifier;
+  readonly limits: GatewayLimits;
+  /** Aborted when the gateway stops: log streams end then. */
+  readonly stopping: AbortSignal;
+  readonly requestsInFlight: () => number;
+}
+
+/** A fastify instance whose routes are typed by their schemas. */
+export type TypedApp = FastifyInstance<
+  RawServerDefault,
+  RawRequestDefaultExpression,
+  RawReplyDefaultExpression,
+  FastifyBaseLogger,
+  TypeBoxTypeProvider
+>;
+
+const problemAnswer = {
+  description: 'An error.',
+  content: { [PROBLEM_TYPE]: { schema: Type.Ref('Problem') } },
+};
+
+/** Adds the routes under /v1 to an instance of their own. Every one needs a token. */
+export async function controlApi(app: FastifyInstance, options: ControlApiOptions): Promise<void> {
+  await app.register(multipart, { limits: uploadLimits, preservePath: true });
+  app.addHook('onRequest', async (request) => {
+    const token = bearerToken(request.headers.authorization);
+    if (token === undefined || !options.tokens.verify(token)) throw fail('ERR_AUTH_REQUIRED', []);
+  });
+  const typed = app.withTypeProvider<TypeBoxTypeProvider>();
+  addFunctionRoutes(typed, options);
+  addDeployRoute(typed, options);
+  addLogsRoute(typed, options);
+  addServerRoutes(typed, options);
+}
+
+function addFunctionRoutes(app: TypedApp, { directory, scheduler }: ControlApiOptions): void {
+  app.get(
+    '/functions',
+    {
+      schema: {
+        operationId: 'listFunctions',
+        summary: 'All functions.',
+        response: {
+          200: { description: 'In the order of their names.', ...Type.Array(Type.Ref('FunctionSummary')) },
+          default: problemAnswer,
+        },
+      },
+    },
+    (_request, reply) => reply.send(directory.list()),
+  );
+  app.get(
+    '/functions/:name',
+    {
+      schema: {
+        operationId: 'describeFunction',
+        summary: 'One function, its versions and their containers.',
+        params: functionParams,
+        response: {
+          200: Type.Object(
+            {
+              summary: Type.Ref('FunctionSummary'),
+              versions: Type.Array(Type.Ref('FunctionVersion')),
+              snapshot: Type.Array(Type.Ref('FunctionSnapshot')),
+            },
+            { description: 'The function.' },
+          ),
+          default: problemAnswer,
+        },
+      },
+    },
+    async (request, reply) => {
+      const { name } = request.params;
+      const { summary, versions } = directory.describe(name);
+      const { functions } = await scheduler.snapshot();
+      return reply.send({ summary, versions, snapshot: functions.filter((entry) => entry.function === name) });
+    },
+  );
+  app.delete(
+    '/functions/:name',
+    {
+      schema: {
+        operationId: 'removeFunction',
+        summary: 'Removes a function with all its versions; running calls end.',
+        params: functionParams,
+        response: { 204: { description: 'It is gone.', type: 'null' }, default: problemAnswer },
+      },
+    },
+    async (request, reply) => {
+      await directory.remove(request.params.name);
+      await scheduler.removed(request.params.name);
+      return reply.code(204).send(null);
+    },
+  );
+}
+
+function addDeployRoute(app: TypedApp, { bundles, directory, scheduler }: ControlApiOptions): void {
+  app.post<{ Params: { name: string } }>(
+    '/functions/:name/versions',
+    {
+      schema: {
+        operationId: 'deployVersion',
+        summary: 'Makes a version of the uploaded bundle and makes it live.',
+        consumes: ['multipart/form-data'],
+        params: functionParams,
+        body: uploadBody,
+        response: { 201: { description: 'The version.', ...Type.Ref('FunctionVersion') }, default: problemAnswer },
+      },
+      // The body is read as a stream by `readDeployUpload`, which checks it, so there is nothing here to validate.
+      validatorCompiler: () => () => true,
+    },
+    async (request, reply) => {
+      const upload = await readDeployUpload(request);
+      const { name } = request.params;
+      if (upload.config.name !== name) {
+        throw fail('ERR_CONFIG_INVALID', ['name', `is "${upload.config.name}", but the URL says "${name}"`]);
+      }
+      const digest = await bundles.add(upload.manifest, upload.files);
+      const version = await directory.deploy(upload.config, digest);
+      scheduler.replaced(version);
+      return reply.code(201).send(version);
+    },
+  );
+}
+
+function addLogsRoute(app: TypedApp, { directory, limits, logs, stopping }: ControlApiOptions): void {
+  app.get(
+    '/functions/:name/logs',
+    {
+      schema: {
+        operationId: 'readLogs',
+        summary: 'The last lines of output, and with `follow` the new ones.',
+        params: functionParams,
+        querystring: logsQuery(limits.logTailMax),
+        response: {
+          200: { description: 'One line a line.', content: { [NDJSON_TYPE]: { schema: Type.Ref('LogLine') } } },
+          default: problemAnswer,
+        },
+      },
+    },
+    async (request, reply) => {
+      const { name } = request.params;
+      const { follow, tail } = request.query;
+      directory.describe(name);
+      if (!follow) {
+        const lines = await logs.read(name, tail);
+        return reply.header('cache-control', 'no-store').type(NDJSON_TYPE).send(lines.map(ndjson).join(''));
+      }
+      reply.hijack();
+      try {
+        await streamLogs(reply.raw, stopping, (signal) => logs.follow(name, tail, signal));
+      } catch (error) {
+        request.log.debug({ err: error }, 'a log stream ended early');
+        reply.raw.destroy();
+      }
+      return reply;
+    },
+  );
+}
+
+function addServerRoutes(app: TypedApp, { invoker, requestsInFlight, scheduler }: ControlApiOptions): void {
+  app.get(
+    '/stats',
+    {
+      schema: {
+        operationId: 'readStats',
+        summary: 'What the server does now.',
+        response: { 200: { description: 'Now.', ...Type.Ref('ServerStats') }, default: problemAnswer },
+      },
+    },
+    async (_request, reply) =>
+      reply.send({ ...(await scheduler.snapshot()), gateway: { requestsInFlight: requestsInFlight() } }),
+  );
+  app.delete(
+    '/invocations/:id',
+    {
+      schema: {
+        operationId: 'cancelInvocation',
+        summary: 'Cancels a running invocation.',
+        params: invocationParams,
+        response: {
+          202: Type.Object({ id: Type.String() }, { description: 'It is being ended.' }),
+          default: problemAnswer,
+        },
+      },
+    },
+    async (request, reply) => {
+      const { id } = request.params;
+      if (!invoker.cancel(id)) throw fail('ERR_INVOCATION_NOT_FOUND', [id]);
+      return reply.code(202).send({ id });
+    },
+  );
+}

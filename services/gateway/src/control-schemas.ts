@@ -1,0 +1,167 @@
+import {
+  type FunctionSnapshot,
+  type FunctionSummary,
+  type FunctionVersion,
+  functionConfigJsonSchema,
+  type LogLine,
+  type SchedulerSnapshot,
+} from '@hob/contracts';
+import { Type } from 'typebox';
+
+const count = (description: string) => Type.Integer({ minimum: 0, description });
+const object = <P extends Parameters<typeof Type.Object>[0]>(properties: P, description: string) =>
+  Type.Object(properties, { description });
+
+const nameParameter = Type.String({ maxLength: 63, description: 'Name of the function.' });
+
+/** Parameters of every route that speaks of one function. */
+export const functionParams = Type.Object({ name: nameParameter });
+
+/** Parameters of the route that cancels an invocation. */
+export const invocationParams = Type.Object({
+  id: Type.String({ maxLength: 64, description: "The invocation's id, as `hob-invocation-id` gave it." }),
+});
+
+/** Query of the log route. */
+export const logsQuery = (tailMax: number) =>
+  Type.Object(
+    {
+      tail: Type.Integer({ minimum: 0, maximum: tailMax, default: 100, description: 'How many of the last lines.' }),
+      follow: Type.Boolean({ default: false, description: 'Go on with new lines until the client disconnects.' }),
+    },
+    { additionalProperties: false },
+  );
+
+/** An error, RFC 9457. */
+const problem = Type.Object(
+  {
+    type: Type.String({ description: 'urn:hob:error: and the code.' }),
+    title: Type.String(),
+    status: Type.Integer({ minimum: 400, maximum: 599 }),
+    detail: Type.String(),
+    code: Type.String({ pattern: '^ERR_[A-Z_]+$', description: 'Permanent: match this.' }),
+    retry: Type.Union([Type.Literal('never'), Type.Literal('same-request'), Type.Literal('after-backoff')], {
+      description: 'What to do next.',
+    }),
+    instance: Type.Optional(Type.String({ description: "The invocation's id." })),
+    failure: Type.Optional(
+      Type.Object(
+        { name: Type.String(), message: Type.String(), stack: Type.String() },
+        { description: 'What the function threw; only for callers with a token.' },
+      ),
+    ),
+  },
+  { $id: 'Problem', description: 'An error, RFC 9457.' },
+);
+
+/** A function's configuration, as hob.json has it; its `$schema` names no dialect here. */
+const config = Type.Unsafe<FunctionVersion['config']>({
+  type: 'object',
+  description: 'The configuration; /schema/hob.json has its schema.',
+  properties: functionConfigJsonSchema['properties'],
+});
+
+/** An immutable version of a function. */
+const functionVersion = Type.Unsafe<FunctionVersion>(
+  Type.Object(
+    {
+      name: nameParameter,
+      version: Type.Integer({ minimum: 1 }),
+      digest: Type.String({ pattern: '^[0-9a-f]{64}$', description: 'SHA-256 of the bundle.' }),
+      config,
+      bundleBytes: count('Size of all files of the bundle together, bytes.'),
+      hasAssets: Type.Boolean({ description: 'The bundle has files beside its code and source map.' }),
+      createdAt: Type.String({ description: 'ISO 8601.' }),
+    },
+    { $id: 'FunctionVersion', description: 'An immutable version of a function.' },
+  ),
+);
+
+/** A function as the list shows it. */
+const functionSummary = Type.Unsafe<FunctionSummary>(
+  Type.Object(
+    {
+      name: nameParameter,
+      live: Type.Ref('FunctionVersion'),
+      versions: Type.Array(Type.Integer({ minimum: 1 }), { description: 'Every version that exists, ascending.' }),
+    },
+    { $id: 'FunctionSummary', description: 'A function.' },
+  ),
+);
+
+/** Containers and waiting calls of one version. */
+const functionSnapshot = Type.Unsafe<FunctionSnapshot>(
+  Type.Object(
+    {
+      function: nameParameter,
+      version: Type.Integer({ minimum: 1 }),
+      loading: count('Containers that load the code.'),
+      idle: count('Containers that wait for a call.'),
+      busy: count('Containers that serve a call.'),
+      waiting: count('Calls that wait for a container.'),
+      cpuSeconds: Type.Number({ description: 'CPU time of living containers, seconds.' }),
+      memoryBytes: Type.Number({ description: 'Memory of living containers, bytes.' }),
+    },
+    { $id: 'FunctionSnapshot', description: 'Containers and waiting calls of one version.' },
+  ),
+);
+
+const pool = object(
+  {
+    runtime: Type.String(),
+    memoryMb: count('Memory class, MB.'),
+    creating: count('Containers being made.'),
+    parked: count('Containers that hold no function yet.'),
+    min: count('How many are kept ready.'),
+    max: count('The most that are kept.'),
+  },
+  'Parked containers of one runtime and memory class.',
+);
+
+const zygote = object(
+  {
+    runtime: Type.String(),
+    memoryMb: count('Memory class, MB.'),
+    pid: count('Process id on the host.'),
+    restarts: count('How often it was started anew.'),
+  },
+  'A booted runtime that containers are forked from.',
+);
+
+/** What the whole server does at one moment. */
+const serverStats = Type.Unsafe<SchedulerSnapshot & { readonly gateway: { readonly requestsInFlight: number } }>(
+  Type.Object(
+    {
+      pools: Type.Array(pool),
+      functions: Type.Array(Type.Ref('FunctionSnapshot')),
+      zygotes: Type.Array(zygote),
+      gateway: object({ requestsInFlight: count('HTTP requests being served, this one too.') }, 'The gateway.'),
+    },
+    { $id: 'ServerStats', description: 'What the server does now.' },
+  ),
+);
+
+/** One line of a function's output. */
+const logLine = Type.Unsafe<LogLine>(
+  Type.Object(
+    {
+      timeMs: Type.Number({ description: 'Wall clock, ms since the epoch.' }),
+      function: nameParameter,
+      version: Type.Integer({ minimum: 1 }),
+      invocationId: Type.String({ description: 'Empty when the line belongs to no single invocation.' }),
+      channel: Type.Union([Type.Literal('stdout'), Type.Literal('stderr'), Type.Literal('platform')]),
+      line: Type.String(),
+    },
+    { $id: 'LogLine', description: 'One line of output.' },
+  ),
+);
+
+/** Everything that has a name in the OpenAPI document. */
+export const namedSchemas = [
+  problem,
+  functionVersion,
+  functionSummary,
+  functionSnapshot,
+  serverStats,
+  logLine,
+] as const;

@@ -1,0 +1,325 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import {
+  type CallAccount,
+  fail,
+  type FunctionFailure,
+  type HobError,
+  type InvocationHandle,
+  type InvocationRequest,
+  type InvocationSink,
+  type Invoker,
+  isHobError,
+  type ResponseHead,
+} from '@hob/contracts';
+import type { Logger } from 'pino';
+import type { GatewayLimits } from './gateway-limits.ts';
+import { problemOf, sendProblem } from './problem.ts';
+import { cleanResponseHeaders } from './response-headers.ts';
+import type { Deferred, TurnEnd } from './turn-end.ts';
+
+/** What every exchange needs of the gateway. */
+export interface ExchangeContext {
+  readonly invoker: Invoker;
+  readonly limits: GatewayLimits;
+  readonly logger: Logger;
+  readonly turnEnd: TurnEnd;
+  /** The gateway is stopping: connections end with their current response. */
+  readonly draining: () => boolean;
+}
+
+/** One HTTP request together with the invocation made of it. */
+export interface ExchangeParts {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly invocation: InvocationRequest;
+  /** The caller presented a valid token and may see what the function threw. */
+  readonly trusted: boolean;
+}
+
+/** Up to here, copying a body behind its head is cheaper than a write of two pieces. */
+const JOINED_BYTES_MAX = 16 * 1024;
+const NO_BYTES = new Uint8Array(0);
+
+/** Bytes as a string of the same length, which Node sends in one piece with the head. */
+function asLatin1(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
+}
+
+/** Hundredths of a millisecond are the finest that a client can make use of. */
+const round = (ms: number): number => Math.round(ms * 100) / 100;
+
+/** Where a call's container came from and what took how long, as a flat list of headers. */
+function accountHeaders({ start, queueMs, createMs, loadMs, runMs }: CallAccount): string[] {
+  const timing =
+    `queue;dur=${round(queueMs)}, create;dur=${round(createMs)}, ` +
+    `load;dur=${round(loadMs)}, run;dur=${round(runMs)}`;
+  return ['hob-start', start, 'server-timing', timing];
+}
+
+/** The answer of these has no body, whatever the function sent. */
+const isBodyless = (status: number): boolean => status === 204 || status === 205 || status === 304;
+
+/**
+ * Carries one invocation between a client's connection and the invoker, with back-pressure both ways.
+ *
+ * The response goes waiting → held → sending → over, or to over from any state. It is *held* from the head to the
+ * end of the event loop's turn: what arrives until then leaves in one write, with a content-length when it is complete.
+ * Nothing is written once it is *over*; until the head was sent a failure is a problem document, afterwards it cuts
+ * the connection.
+ */
+export class InvocationExchange implements InvocationSink, Deferred {
+  readonly #context: ExchangeContext;
+  readonly #request: IncomingMessage;
+  readonly #response: ServerResponse;
+  readonly #invocation: InvocationRequest;
+  readonly #trusted: boolean;
+  #handle: InvocationHandle | undefined;
+  #cancelReason: 'disconnected' | 'cancelled' | undefined;
+  #state: 'waiting' | 'held' | 'sending' | 'over' = 'waiting';
+  #status = 0;
+  #headers: string[] = [];
+  /** The first bytes of the body while the response is held. */
+  #first: Uint8Array | undefined;
+  /** The length that the function declared, or -1. */
+  #declared = -1;
+  #sentBytes = 0;
+  #receivedBytes = 0;
+  /** The client may send, but the container takes no more now. */
+  #requestPaused = false;
+  /** The client reads slower than the function writes. */
+  #responseFull = false;
+
+  constructor(context: ExchangeContext, parts: ExchangeParts) {
+    this.#context = context;
+    this.#request = parts.request;
+    this.#response = parts.response;
+    this.#invocation = parts.invocation;
+    this.#trusted = parts.trusted;
+  }
+
+  /** Starts the invocation. Called once; the caller then tells `closed`. */
+  start(): void {
+    const handle = this.#context.invoker.invoke(this.#invocation, this);
+    this.#handle = handle;
+    if (this.#cancelReason !== undefined) handle.cancel(this.#cancelReason);
+    if (this.#invocation.hasBody) this.#receiveBody(handle);
+  }
+
+  head(head: ResponseHead): void {
+    if (this.#state !== 'waiting') return;
+    const { status } = head;
+    if (!Number.isInteger(status) || status < 200 || status > 599) {
+      this.#refuse(fail('ERR_FN_BAD_RESPONSE', [`${status} is no status of a complete response`]));
+      return;
+    }
+    const clean = cleanResponseHeaders(head.headers, this.#context.limits.headerBytesMax);
+    if (isHobError(clean)) {
+      this.#refuse(clean);
+      return;
+    }
+    this.#status = status;
+    this.#headers = clean.headers;
+    this.#declared = clean.contentLength;
+    this.#addOwnHeaders(head);
+    this.#state = 'held';
+    if (this.#request.method === 'HEAD' || isBodyless(status) || head.bodyless) this.#finishBodyless();
+    else this.#context.turnEnd.defer(this);
+  }
+
+  chunk(bytes: Uint8Array): boolean {
+    if (this.#state === 'over' || this.#state === 'waiting') return true;
+    if (this.#state === 'held') {
+      if (this.#first === undefined) {
+        this.#first = bytes;
+        return true;
+      }
+      this.#flush();
+    }
+    return this.#write(bytes);
+  }
+
+  end(): void {
+    if (this.#state === 'waiting') this.#refuse(fail('ERR_FN_BAD_RESPONSE', ['it ended before its head']));
+    else if (this.#state === 'held') this.#finishAtOnce();
+    else if (this.#state === 'sending') {
+      if (this.#declared === -1 || this.#declared === this.#sentBytes) this.#finish();
+      else this.#cut(fail('ERR_FN_BAD_RESPONSE', [this.#lengthMismatch(this.#sentBytes)]));
+    }
+  }
+
+  fail(error: HobError, failure: FunctionFailure | undefined, account?: CallAccount): void {
+    if (this.#state === 'over') return;
+    if (error.spec.kind === 'platform') {
+      this.#context.logger.error({ err: error, invocationId: this.#invocation.id }, 'an invocation failed in hob');
+    }
+    if (this.#state === 'sending') this.#cut(error);
+    else this.#answer(error, failure, account);
+  }
+
+  drain(): void {
+    if (!this.#requestPaused) return;
+    this.#requestPaused = false;
+    this.#request.resume();
+  }
+
+  /** Sends what is held; more of the body will come. */
+  turnEnded(): void {
+    this.#flush();
+  }
+
+  /** The response was sent or its connection is gone. */
+  closed(): void {
+    if (this.#response.writableFinished) return;
+    this.#state = 'over';
+    this.#cancel('disconnected');
+  }
+
+  #receiveBody(handle: InvocationHandle): void {
+    const { limits } = this.#context;
+    const request = this.#request;
+    request.setTimeout(limits.bodyIdleMs);
+    // While we do not read, silence is ours.
+    request.on('timeout', () => {
+      if (!this.#requestPaused) request.destroy();
+    });
+    request.on('data', (chunk: Buffer) => {
+      this.#receivedBytes += chunk.byteLength;
+      if (this.#receivedBytes > limits.bodyBytesMax) this.#bodyTooLarge();
+      else if (this.#state !== 'over' && !handle.write(chunk)) {
+        this.#requestPaused = true;
+        request.pause();
+      }
+    });
+    request.once('end', () => {
+      // After an answer that came before the end of the body, the connection is idle from now on.
+      request.setTimeout(this.#response.writableFinished ? limits.keepAliveMs : 0);
+      handle.end();
+    });
+  }
+
+  #bodyTooLarge(): void {
+    const error = fail('ERR_HTTP_BODY_TOO_LARGE', [this.#context.limits.bodyBytesMax]);
+    if (this.#state === 'sending') this.#cut(error);
+    else if (this.#state !== 'over') this.#refuse(error);
+    // The answer left before the body was complete; a refused body has its own end in `sendProblem`.
+    else if (this.#response.writableEnded) this.#request.destroy();
+  }
+
+  /** hob's own account of the call. */
+  #addOwnHeaders(head: ResponseHead): void {
+    this.#headers.push('hob-invocation-id', this.#invocation.id);
+    this.#headers.push('hob-version', String(this.#invocation.version.version));
+    this.#headers.push(...accountHeaders(head));
+    if (this.#context.draining()) this.#headers.push('connection', 'close');
+  }
+
+  /** HEAD and 304 may name the length that a GET would have had; 204 may not, and of 205 it is 0. */
+  #finishBodyless(): void {
+    const mayDeclare = this.#request.method === 'HEAD' || this.#status === 304;
+    if (this.#status === 205) this.#headers.push('content-length', '0');
+    else if (this.#status === 204) this.#declared = -1;
+    else if (!mayDeclare && this.#declared > 0) {
+      this.#refuse(fail('ERR_FN_BAD_RESPONSE', [this.#lengthMismatch(0)]));
+      return;
+    } else if (this.#declared !== -1) this.#headers.push('content-length', String(this.#declared));
+    else if (!mayDeclare) this.#headers.push('content-length', '0');
+    this.#response.writeHead(this.#status, this.#headers);
+    this.#finish();
+  }
+
+  /** The whole response is there: one write. */
+  #finishAtOnce(): void {
+    const body = this.#first ?? NO_BYTES;
+    if (this.#declared !== -1 && this.#declared !== body.byteLength) {
+      this.#refuse(fail('ERR_FN_BAD_RESPONSE', [this.#lengthMismatch(body.byteLength)]));
+      return;
+    }
+    this.#headers.push('content-length', String(body.byteLength));
+    this.#response.writeHead(this.#status, this.#headers);
+    if (body.byteLength <= JOINED_BYTES_MAX) this.#finish(asLatin1(body));
+    else this.#finish(body);
+  }
+
+  #flush(): void {
+    if (this.#state !== 'held') return;
+    if (this.#declared !== -1) this.#headers.push('content-length', String(this.#declared));
+    this.#state = 'sending';
+    this.#response.writeHead(this.#status, this.#headers);
+    const first = this.#first;
+    this.#first = undefined;
+    if (first === undefined) this.#response.flushHeaders();
+    else this.#write(first);
+  }
+
+  #write(bytes: Uint8Array): boolean {
+    this.#sentBytes += bytes.byteLength;
+    if (this.#declared !== -1 && this.#sentBytes > this.#declared) {
+      this.#cut(fail('ERR_FN_BAD_RESPONSE', [this.#lengthMismatch(this.#sentBytes)]));
+      return true;
+    }
+    if (this.#response.write(bytes)) return true;
+    if (!this.#responseFull) {
+      this.#responseFull = true;
+      this.#response.once('drain', () => {
+        this.#responseFull = false;
+        this.#handle?.resume();
+      });
+    }
+    return false;
+  }
+
+  #finish(body?: Uint8Array | string): void {
+    this.#state = 'over';
+    this.#response.end(body, 'latin1');
+    if (this.#requestPaused) this.drain();
+    // What the kernel could not take at once depends on the client, who must not keep us waiting for ever.
+    const socket = this.#response.socket;
+    if (socket !== null && socket.writableLength > 0) socket.setTimeout(this.#context.limits.bodyIdleMs);
+  }
+
+  #lengthMismatch(bytes: number): string {
+    return `it declared ${this.#declared} bytes and sent ${bytes}`;
+  }
+
+  /** Ends the invocation for our own reason. */
+  #refuse(error: HobError): void {
+    this.#answer(error);
+    this.#cancel('cancelled');
+  }
+
+  #answer(error: HobError, failure?: FunctionFailure, account?: CallAccount): void {
+    this.#state = 'over';
+    this.#first = undefined;
+    const { id, version } = this.#invocation;
+    const problem = problemOf(error, {
+      instance: id,
+      failure: this.#trusted ? failure : undefined,
+      stranger: !this.#trusted,
+    });
+    sendProblem(this.#request, this.#response, problem, {
+      headers: [
+        ...['hob-invocation-id', id, 'hob-version', String(version.version)],
+        ...(account === undefined ? [] : accountHeaders(account)),
+      ],
+      lingerMs: this.#context.limits.lingerMs,
+      close: this.#context.draining(),
+    });
+  }
+
+  /** The head is out: only a broken connection can tell the client that the rest will not come. */
+  #cut(error: HobError): void {
+    this.#state = 'over';
+    const { id, version } = this.#invocation;
+    this.#context.logger.warn(
+      { err: error, invocationId: id, function: version.name, version: version.version },
+      'a response was cut short',
+    );
+    this.#cancel('cancelled');
+    this.#response.destroy();
+  }
+
+  #cancel(reason: 'disconnected' | 'cancelled'): void {
+    this.#cancelReason ??= reason;
+    this.#handle?.cancel(reason);
+  }
+}

@@ -1,0 +1,134 @@
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { DurationHistogram } from './duration-histogram.ts';
+
+/** Seconds. From a warm call of a tenth of a millisecond to the longest timeout. */
+const callBuckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900];
+/** Seconds. Waiting for a container: most calls do not. */
+const queueBuckets = [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30];
+/** Seconds. Forking and loading take milliseconds. */
+const startBuckets = [0.001, 0.002, 0.003, 0.004, 0.005, 0.0075, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 1, 5];
+
+type FunctionLabel = 'function';
+
+/** Every metric of hob's own. `prom-client` adds those of the process. */
+export interface Definitions {
+  readonly invocations: Counter<FunctionLabel | 'version' | 'outcome'>;
+  readonly duration: DurationHistogram;
+  readonly queueTime: DurationHistogram;
+  readonly starts: Counter<'kind'>;
+  readonly createTime: Histogram;
+  readonly loadTime: Histogram;
+  readonly containers: Gauge<FunctionLabel | 'state'>;
+  readonly poolContainers: Gauge<'runtime' | 'memory_mb' | 'state'>;
+  readonly queueLength: Gauge<FunctionLabel>;
+  readonly kills: Counter<'cause'>;
+  readonly cpuSeconds: Counter<FunctionLabel>;
+  readonly memoryBytes: Gauge<FunctionLabel>;
+  readonly zygoteRestarts: Counter;
+  readonly requestsInFlight: Gauge;
+  readonly logLines: Counter<FunctionLabel>;
+  readonly buildInfo: Gauge<'version' | 'node'>;
+}
+
+/** Makes the metrics; all but the two histograms of calls are in the registry. */
+export function defineMetrics(register: Registry): Definitions {
+  const registers = [register];
+  return {
+    ...defineCallMetrics(registers),
+    containers: new Gauge({
+      name: 'hob_containers',
+      help: 'Containers by function and state; those that hold no function have an empty function.',
+      labelNames: ['function', 'state'],
+      registers,
+    }),
+    poolContainers: new Gauge({
+      name: 'hob_pool_containers',
+      help: 'Containers of the pool by runtime, memory class and state.',
+      labelNames: ['runtime', 'memory_mb', 'state'],
+      registers,
+    }),
+    queueLength: new Gauge({
+      name: 'hob_queue_length',
+      help: 'Calls that wait for a container.',
+      labelNames: ['function'],
+      registers,
+    }),
+    kills: new Counter({
+      name: 'hob_kills_total',
+      help: 'Containers that ended, by cause.',
+      labelNames: ['cause'],
+      registers,
+    }),
+    cpuSeconds: new Counter({
+      name: 'hob_container_cpu_seconds_total',
+      help: 'CPU time of containers, dead and living; of those that never got a function under an empty one.',
+      labelNames: ['function'],
+      registers,
+    }),
+    memoryBytes: new Gauge({
+      name: 'hob_container_memory_bytes',
+      help: 'Memory charged to living containers.',
+      labelNames: ['function'],
+      registers,
+    }),
+    zygoteRestarts: new Counter({ name: 'hob_zygote_restarts_total', help: 'Zygotes started anew.', registers }),
+    requestsInFlight: new Gauge({
+      name: 'hob_http_requests_in_flight',
+      help: 'HTTP requests being served, probes and metrics not counted.',
+      registers,
+    }),
+    logLines: new Counter({
+      name: 'hob_log_lines_total',
+      help: 'Lines of output.',
+      labelNames: ['function'],
+      registers,
+    }),
+    buildInfo: new Gauge({
+      name: 'hob_build_info',
+      help: 'Always 1; the labels say what runs.',
+      labelNames: ['version', 'node'],
+      registers,
+    }),
+  };
+}
+
+function defineCallMetrics(
+  registers: Registry[],
+): Pick<Definitions, 'invocations' | 'duration' | 'queueTime' | 'starts' | 'createTime' | 'loadTime'> {
+  return {
+    invocations: new Counter({
+      name: 'hob_invocations_total',
+      help: 'Invocations that ended, by function, version and outcome: ok, or the code of the error.',
+      labelNames: ['function', 'version', 'outcome'],
+      registers,
+    }),
+    duration: new DurationHistogram({
+      name: 'hob_invocation_duration_seconds',
+      help: 'From the call reaching hob to the end of its response.',
+      bounds: callBuckets,
+    }),
+    queueTime: new DurationHistogram({
+      name: 'hob_invocation_queue_seconds',
+      help: 'Waiting for a container, without the time to make one.',
+      bounds: queueBuckets,
+    }),
+    starts: new Counter({
+      name: 'hob_starts_total',
+      help: 'Where the container of an invocation came from: warm, pool or cold.',
+      labelNames: ['kind'],
+      registers,
+    }),
+    createTime: new Histogram({
+      name: 'hob_container_create_seconds',
+      help: 'Forking a container, until it is parked.',
+      buckets: startBuckets,
+      registers,
+    }),
+    loadTime: new Histogram({
+      name: 'hob_container_load_seconds',
+      help: "Claiming a container and loading a function's code.",
+      buckets: startBuckets,
+      registers,
+    }),
+  };
+}

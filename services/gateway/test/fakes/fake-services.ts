@@ -1,0 +1,171 @@
+import { createHash } from 'node:crypto';
+import {
+  type BundleManifest,
+  bundleDigest,
+  type BundleStore,
+  fail,
+  type FunctionConfig,
+  type FunctionDirectory,
+  type FunctionSummary,
+  type FunctionVersion,
+  type LogLine,
+  type LogStore,
+  type SchedulerControl,
+  type SchedulerSnapshot,
+} from '@hob/contracts';
+
+/** A configuration with all its defaults. */
+export function configOf(name: string, more: Partial<FunctionConfig> = {}): FunctionConfig {
+  const limits = { memoryMb: 256, cpu: 1, timeoutMs: 30_000, concurrency: 1, maxContainers: 16 };
+  return { name, runtime: 'nodejs24.x', entry: 'index.ts', ...limits, env: {}, auth: 'open', assets: [], ...more };
+}
+
+/** Functions in memory. */
+export class FakeDirectory implements FunctionDirectory {
+  readonly #functions = new Map<string, FunctionVersion[]>();
+
+  add(config: FunctionConfig, digest = 'd'.repeat(64)): FunctionVersion {
+    const versions = this.#functions.get(config.name) ?? [];
+    const version = {
+      name: config.name,
+      version: versions.length + 1,
+      digest,
+      config,
+      bundleBytes: 10,
+      hasAssets: false,
+      createdAt: '2026-01-01T00:00:00.000Z',
+    };
+    this.#functions.set(config.name, [...versions, version]);
+    return version;
+  }
+
+  resolve(name: string, version?: number): FunctionVersion {
+    const versions = this.#versions(name);
+    if (version === undefined) return versions.at(-1) as FunctionVersion;
+    const found = versions.find((entry) => entry.version === version);
+    if (found === undefined) throw fail('ERR_FN_VERSION_NOT_FOUND', [name, String(version)]);
+    return found;
+  }
+
+  list(): readonly FunctionSummary[] {
+    return [...this.#functions.keys()].map((name) => this.describe(name).summary);
+  }
+
+  describe(name: string): { readonly summary: FunctionSummary; readonly versions: readonly FunctionVersion[] } {
+    const versions = this.#versions(name);
+    const numbers = versions.map((version) => version.version);
+    return { summary: { name, live: versions.at(-1) as FunctionVersion, versions: numbers }, versions };
+  }
+
+  deploy(config: FunctionConfig, digest: string): Promise<FunctionVersion> {
+    return Promise.resolve(this.add(config, digest));
+  }
+
+  remove(name: string): Promise<void> {
+    this.#versions(name);
+    this.#functions.delete(name);
+    return Promise.resolve();
+  }
+
+  #versions(name: string): FunctionVersion[] {
+    const versions = this.#functions.get(name);
+    if (versions === undefined) throw fail('ERR_FN_NOT_FOUND', [name]);
+    return versions;
+  }
+}
+
+async function bytesOf(content: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of content) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
+/** Bundles in memory, checked as the real store checks them. */
+export class FakeBundleStore implements BundleStore {
+  readonly files = new Map<string, Buffer>();
+  /** Set: a file's content is not read. */
+  skipContent = false;
+
+  async add(
+    manifest: BundleManifest,
+    files: AsyncIterable<{ readonly path: string; readonly content: AsyncIterable<Uint8Array> }>,
+  ): Promise<string> {
+    const expected = new Map(manifest.files.map((file) => [file.path, file]));
+    for await (const { path, content } of files) {
+      const file = expected.get(path);
+      if (file === undefined) throw fail('ERR_BUNDLE_INVALID', [`${path} is not in the manifest`]);
+      expected.delete(path);
+      if (this.skipContent) continue;
+      const bytes = await bytesOf(content);
+      const sha256 = createHash('sha256').update(bytes).digest('hex');
+      if (sha256 !== file.sha256) throw fail('ERR_BUNDLE_INVALID', [`${path} has another digest`]);
+      this.files.set(path, bytes);
+    }
+    if (expected.size > 0) throw fail('ERR_BUNDLE_INVALID', [`${expected.size} files are missing`]);
+    return bundleDigest(manifest);
+  }
+
+  has(): Promise<boolean> {
+    return Promise.resolve(false);
+  }
+
+  folder(digest: string): string {
+    return `/nowhere/${digest}`;
+  }
+}
+
+/** Logs in memory. */
+export class FakeLogStore implements LogStore {
+  readonly lines: LogLine[] = [];
+  /** How many `follow` iterations are open. */
+  following = 0;
+  #wake = Promise.withResolvers<void>();
+
+  append(line: LogLine): void {
+    this.lines.push(line);
+    this.#wake.resolve();
+    this.#wake = Promise.withResolvers<void>();
+  }
+
+  read(functionName: string, tail: number): Promise<LogLine[]> {
+    const lines = this.lines.filter((line) => line.function === functionName);
+    return Promise.resolve(tail === 0 ? [] : lines.slice(-tail));
+  }
+
+  async *follow(functionName: string, tail: number, signal: AbortSignal): AsyncGenerator<LogLine> {
+    this.following += 1;
+    try {
+      yield* await this.read(functionName, tail);
+      let at = this.lines.length;
+      const aborted = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+      while (!signal.aborted) {
+        await Promise.race([this.#wake.promise, aborted]);
+        for (; at < this.lines.length; at++) yield this.lines[at] as LogLine;
+      }
+    } finally {
+      this.following -= 1;
+    }
+  }
+}
+
+/** A scheduler that only says what the test told it. */
+export class FakeControl implements SchedulerControl {
+  current: SchedulerSnapshot = { pools: [], functions: [], zygotes: [] };
+  snapshots = 0;
+  readonly replacedVersions: FunctionVersion[] = [];
+  readonly removedNames: string[] = [];
+
+  snapshot(): Promise<SchedulerSnapshot> {
+    this.snapshots += 1;
+    return Promise.resolve(this.current);
+  }
+
+  replaced(live: FunctionVersion): void {
+    this.replacedVersions.push(live);
+  }
+
+  removed(functionName: string): Promise<void> {
+    this.removedNames.push(functionName);
+    return Promise.resolve();
+  }
+}

@@ -1,0 +1,196 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { LogLine, Observer, Receipt } from '@hob/contracts';
+import { combineObservers, Metrics } from '../src/index.ts';
+import { configOf } from './fakes/fake-services.ts';
+import { startGateway } from './fakes/test-gateway.ts';
+
+const receipt = (more: Partial<Receipt> = {}): Receipt => ({
+  invocationId: 'i',
+  function: 'hello',
+  version: 1,
+  start: 'warm',
+  queueMs: 0,
+  createMs: 0,
+  loadMs: 0,
+  runMs: 2,
+  bytesIn: 0,
+  bytesOut: 0,
+  outcome: 'ok',
+  ...more,
+});
+
+const line: LogLine = { timeMs: 0, function: 'hello', version: 1, invocationId: '', channel: 'stdout', line: 'x' };
+
+const entry = (name: string, more: Record<string, number> = {}) => {
+  const zero = { version: 1, loading: 0, idle: 0, busy: 0, waiting: 0, cpuSeconds: 0, memoryBytes: 0 };
+  return { function: name, ...zero, ...more };
+};
+
+/** The samples of a text, by name and labels. */
+function samplesOf(text: string): Map<string, number> {
+  const samples = new Map<string, number>();
+  for (const sample of text.split('\n')) {
+    const space = sample.lastIndexOf(' ');
+    if (sample.startsWith('#') || space === -1) continue;
+    const key = sample.slice(0, space);
+    assert.ok(!samples.has(key), `${key} comes once`);
+    samples.set(key, Number(sample.slice(space + 1)));
+  }
+  return samples;
+}
+
+test('Metrics counts invocations by function, version and outcome, with their times', async () => {
+  const metrics = new Metrics({ version: '1.2.3' });
+  metrics.invocationEnded(receipt());
+  metrics.invocationEnded(receipt({ queueMs: 6, createMs: 3, loadMs: 4, runMs: 7, start: 'cold' }));
+  metrics.invocationEnded(receipt({ outcome: 'ERR_FN_TIMEOUT', version: 2, runMs: 901_000, start: 'pool' }));
+  metrics.invocationEnded(receipt({ outcome: 'ERR_SCHED_QUEUE_FULL', runMs: 0, start: 'cold' }));
+  for (let scrape = 0; scrape < 2; scrape++) {
+    const samples = samplesOf(await metrics.render());
+    const get = (key: string): number | undefined => samples.get(`hob_${key}`);
+    assert.equal(get('invocations_total{function="hello",version="1",outcome="ok"}'), 2);
+    assert.equal(get('invocations_total{function="hello",version="2",outcome="ERR_FN_TIMEOUT"}'), 1);
+    assert.equal(get('invocations_total{function="hello",version="1",outcome="ERR_SCHED_QUEUE_FULL"}'), 1);
+    assert.equal(get('invocation_duration_seconds_bucket{function="hello",le="0.001"}'), 1);
+    assert.equal(get('invocation_duration_seconds_bucket{function="hello",le="0.0025"}'), 2);
+    assert.equal(get('invocation_duration_seconds_bucket{function="hello",le="0.025"}'), 3);
+    assert.equal(get('invocation_duration_seconds_bucket{function="hello",le="900"}'), 3);
+    assert.equal(get('invocation_duration_seconds_bucket{function="hello",le="+Inf"}'), 4);
+    assert.equal(get('invocation_duration_seconds_count{function="hello"}'), 4);
+    assert.equal(get('invocation_duration_seconds_sum{function="hello"}'), 0.002 + 0.02 + 901);
+    assert.equal(get('invocation_queue_seconds_bucket{le="0.01"}'), 4);
+    assert.equal(get('invocation_queue_seconds_count'), 4);
+    assert.equal(get('container_load_seconds_count'), 1);
+    assert.deepEqual(
+      ['warm', 'pool', 'cold'].map((kind) => get(`starts_total{kind="${kind}"}`)),
+      [1, 1, 1],
+      'a call without a container has no start',
+    );
+  }
+});
+
+test('Metrics counts containers, zygotes and log lines', async () => {
+  const metrics = new Metrics({ version: '1.2.3' });
+  metrics.containerCreated({ createMs: 3.5 });
+  metrics.containerDied({ function: 'hello', cause: 'oom', cpuSeconds: 1 });
+  metrics.containerDied({ function: '', cause: 'shutdown', cpuSeconds: 0.25 });
+  metrics.zygoteRestarted();
+  metrics.log(line);
+  metrics.log(line);
+  const samples = samplesOf(await metrics.render());
+  assert.equal(samples.get('hob_container_create_seconds_bucket{le="0.004"}'), 1);
+  assert.equal(samples.get('hob_kills_total{cause="oom"}'), 1);
+  assert.equal(samples.get('hob_kills_total{cause="timeout"}'), 0);
+  assert.equal(samples.get('hob_zygote_restarts_total'), 1);
+  assert.equal(samples.get('hob_log_lines_total{function="hello"}'), 2);
+  assert.equal(samples.get('hob_container_cpu_seconds_total{function="hello"}'), 1);
+  assert.equal(samples.get('hob_container_cpu_seconds_total{function=""}'), 0.25);
+  assert.equal(samples.get(`hob_build_info{version="1.2.3",node="${process.versions.node}"}`), 1);
+});
+
+test('GET /metrics reads gauges from the scheduler at each scrape', async () => {
+  await using hob = await startGateway();
+  const scrape = async () => samplesOf(await (await fetch(`${hob.url}/metrics`)).text());
+  hob.control.current = {
+    pools: [{ runtime: 'nodejs24.x', memoryMb: 256, creating: 1, parked: 2, min: 2, max: 8 }],
+    functions: [
+      entry('hello', { idle: 1, busy: 2, waiting: 3, memoryBytes: 10 }),
+      entry('hello', { version: 2, loading: 1, idle: 1, memoryBytes: 5 }),
+    ],
+    zygotes: [],
+  };
+  const response = await fetch(`${hob.url}/metrics`);
+  assert.equal(response.headers.get('content-type'), 'text/plain; version=0.0.4; charset=utf-8');
+  const samples = samplesOf(await response.text());
+  assert.equal(samples.get('hob_containers{function="hello",state="idle"}'), 2);
+  assert.equal(samples.get('hob_containers{function="hello",state="busy"}'), 2);
+  assert.equal(samples.get('hob_containers{function="hello",state="loading"}'), 1);
+  assert.equal(samples.get('hob_containers{function="",state="parked"}'), 2);
+  assert.equal(samples.get('hob_containers{function="",state="creating"}'), 1);
+  assert.equal(samples.get('hob_pool_containers{runtime="nodejs24.x",memory_mb="256",state="parked"}'), 2);
+  assert.equal(samples.get('hob_queue_length{function="hello"}'), 3);
+  assert.equal(samples.get('hob_container_memory_bytes{function="hello"}'), 15);
+  assert.equal(samples.get('hob_http_requests_in_flight'), 0);
+  assert.ok(samples.has('process_resident_memory_bytes'));
+  hob.control.current = { pools: [], functions: [], zygotes: [] };
+  const later = await scrape();
+  assert.ok(![...later.keys()].some((key) => key.startsWith('hob_containers{')));
+  hob.control.snapshots = 0;
+  const together = await Promise.all([hob.metrics.render(), hob.metrics.render()]);
+  assert.equal(hob.control.snapshots, 1);
+  assert.equal(together[0], together[1]);
+});
+
+test('Metrics never lets the CPU time of a function fall', async () => {
+  await using hob = await startGateway();
+  const cpu = async () =>
+    samplesOf(await hob.metrics.render()).get('hob_container_cpu_seconds_total{function="hello"}') ?? 0;
+  const living = (cpuSeconds: number) => {
+    hob.control.current = { pools: [], functions: [entry('hello', { cpuSeconds })], zygotes: [] };
+  };
+  living(2);
+  assert.equal(await cpu(), 2);
+  // Gone from the snapshot, and its death is not yet told.
+  living(0.5);
+  assert.equal(await cpu(), 2);
+  hob.metrics.containerDied({ function: 'hello', cause: 'reclaimed', cpuSeconds: 2.5 });
+  assert.equal(await cpu(), 3);
+  living(1);
+  assert.equal(await cpu(), 3.5);
+});
+
+test('Metrics drops the labels of functions and versions that are gone', async () => {
+  await using hob = await startGateway();
+  hob.directory.add(configOf('gone'));
+  for (const name of ['hello', 'gone']) {
+    hob.metrics.invocationEnded(receipt({ function: name }));
+    hob.metrics.invocationEnded(receipt({ function: name, version: 7 }));
+    hob.metrics.log({ ...line, function: name });
+    hob.metrics.containerDied({ function: name, cause: 'crash', cpuSeconds: 1 });
+  }
+  const before = await hob.metrics.render();
+  assert.ok(before.includes('function="gone"'));
+  assert.ok(!before.includes('version="7"'), 'there is no version 7');
+  await hob.directory.remove('gone');
+  const after = await hob.metrics.render();
+  assert.ok(!after.includes('gone'));
+  assert.ok(after.includes('hob_invocations_total{function="hello",version="1",outcome="ok"} 1'));
+});
+
+test('Metrics gives at most so many functions and versions labels of their own', async () => {
+  const metrics = new Metrics({ version: '1', labels: { functionsMax: 2, versionsMax: 2 } });
+  for (let version = 1; version <= 5; version++) metrics.invocationEnded(receipt({ function: 'a', version }));
+  for (const name of ['b', 'c', 'd', 'c']) metrics.invocationEnded(receipt({ function: name }));
+  for (let at = 0; at < 1000; at++) metrics.log({ ...line, function: `f${at}` });
+  const text = await metrics.render();
+  const samples = samplesOf(text);
+  const invocations = [...samples].filter(([key]) => key.startsWith('hob_invocations_total'));
+  assert.deepEqual(invocations, [
+    ['hob_invocations_total{function="_other",version="_other",outcome="ok"}', 3],
+    ['hob_invocations_total{function="a",version="1",outcome="ok"}', 1],
+    ['hob_invocations_total{function="a",version="2",outcome="ok"}', 1],
+    ['hob_invocations_total{function="a",version="_other",outcome="ok"}', 3],
+    ['hob_invocations_total{function="b",version="1",outcome="ok"}', 1],
+  ]);
+  assert.equal(samples.get('hob_log_lines_total{function="_other"}'), 1000);
+  assert.equal(samples.get('hob_invocation_duration_seconds_count{function="_other"}'), 3);
+});
+
+test('combineObservers() tells every observer everything', () => {
+  const told: string[] = [];
+  const observer = (name: string): Observer => ({
+    invocationEnded: (event) => told.push(`${name} ${event.invocationId}`),
+    log: (event) => told.push(`${name} ${event.line}`),
+    containerCreated: (event) => told.push(`${name} ${event.createMs}`),
+    containerDied: (event) => told.push(`${name} ${event.cause}`),
+    zygoteRestarted: (event) => told.push(`${name} ${event.memoryMb}`),
+  });
+  const both = combineObservers(observer('1'), observer('2'));
+  both.invocationEnded(receipt());
+  both.log(line);
+  both.containerCreated({ runtime: 'r', memoryMb: 1, createMs: 3 });
+  both.containerDied({ function: '', cause: 'oom', cpuSeconds: 0 });
+  both.zygoteRestarted({ runtime: 'r', memoryMb: 4 });
+  assert.deepEqual(told, ['1 i', '2 i', '1 x', '2 x', '1 3', '2 3', '1 oom', '2 oom', '1 4', '2 4']);
+});

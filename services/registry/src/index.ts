@@ -1,0 +1,5 @@
+export type { BundleFs, IncomingFile } from './bundle-folder.ts';
+export { DiskBundleStore } from './disk-bundle-store.ts';
+export { RedisLogStore, type RedisLogStoreOptions } from './redis-log-store.ts';
+export { RedisServer, type RedisServerOptions } from './redis-server.ts';
+export { Registry, type RegistryOptions } from './registry.ts';

@@ -1,0 +1,68 @@
+import { fail, memoryClassesMb } from '@hob/contracts';
+import { type Static, Type } from 'typebox';
+import { Create, Errors } from 'typebox/value';
+
+function count(fallback: number, minimum: number, description: string) {
+  return Type.Integer({ minimum, maximum: 1_000_000_000, default: fallback, description });
+}
+
+/** The scheduler's settings: the one source of their defaults, ranges, types and documentation. */
+export const schedulerConfigSchema = Type.Object(
+  {
+    poolMin: count(2, 0, 'Parked containers kept ready for each runtime and memory class in use.'),
+    poolMax: count(8, 0, 'Parked containers that a class may grow to after calls found its pool empty.'),
+    poolParallel: count(2, 1, 'Containers of one class that the pool creates at the same time.'),
+    poolRefillDelayMs: count(25, 0, 'Pause between a claim and making its replacement, ms: the call goes first.'),
+    poolWarmMb: Type.Array(Type.Integer({ enum: memoryClassesMb }), {
+      default: [256],
+      description: 'Memory classes whose pools are filled at start, MB.',
+    }),
+    containersMax: count(256, 1, 'Containers on this host in total, parked ones included.'),
+    queueMax: count(1000, 1, 'Calls of one version that may wait for a container, one being started included.'),
+    queueTotalMax: count(10_000, 1, 'Calls of all versions together that may wait for a container.'),
+    queueTimeoutMs: count(10_000, 1, 'How long a call may wait for a container, ms.'),
+    keepAliveMs: count(60_000, 0, 'How long an idle container is kept, ms.'),
+    cancelGraceMs: count(100, 0, 'How long a cancelled call may take to end before its container is ended, ms.'),
+    abortGraceMs: count(
+      1000,
+      0,
+      'ctx.signal is aborted this long before the deadline, ms; at most a tenth of the timeout.',
+    ),
+    startFailuresMax: count(3, 1, 'Failed starts in a row after which waiting calls fail too.'),
+    startBackoffMs: count(100, 1, 'Pause after a failed start, ms; doubles with each further one.'),
+    startBackoffMaxMs: count(2000, 1, 'The longest pause after a failed start, ms.'),
+    logLinesPerSecond: count(
+      2000,
+      1,
+      'Lines of output that a container may give in a second; more are dropped and counted.',
+    ),
+    logBytesPerSecond: count(4 * 1024 * 1024, 1, 'Bytes of output that a container may give in a second.'),
+    codeBytesMax: count(256 * 1024 * 1024, 0, "Memory for functions' code and code caches, bytes."),
+    codeCacheMinBytes: count(64 * 1024, 0, 'Code of at least this size gets a V8 code cache, bytes.'),
+    codeCacheTimeoutMs: count(30_000, 1, 'How long making a code cache may take, ms.'),
+    sourceMapBytesMax: count(
+      8 * 1024 * 1024,
+      0,
+      'The largest source map that is read, bytes: it costs about 35 ms for each MB.',
+    ),
+    pidsMax: count(128, 1, "The driver's limit of processes and threads in a container, for messages."),
+  },
+  { additionalProperties: false, description: 'Settings of the scheduler.' },
+);
+
+export type SchedulerConfig = Static<typeof schedulerConfigSchema>;
+
+/**
+ * Fills in defaults and checks.
+ *
+ * @throws ERR_CONFIG_INVALID with the first bad setting's name and accepted range.
+ */
+export function schedulerConfig(settings: Partial<SchedulerConfig> = {}): SchedulerConfig {
+  const config: SchedulerConfig = { ...Create(schedulerConfigSchema), ...settings };
+  const [error] = Errors(schedulerConfigSchema, config);
+  if (error) throw fail('ERR_CONFIG_INVALID', [`scheduler${error.instancePath || ''}`, error.message]);
+  if (config.poolMax < config.poolMin) {
+    throw fail('ERR_CONFIG_INVALID', ['scheduler/poolMax', `must not be below poolMin (${config.poolMin})`]);
+  }
+  return config;
+}

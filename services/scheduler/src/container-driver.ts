@@ -1,0 +1,69 @@
+import type { Frame, HobError } from '@hob/contracts';
+
+/** How a container's first process ended, read after everything of the container is gone. */
+export interface ContainerExit {
+  /** Exit code, or undefined when a signal ended it. */
+  readonly code: number | undefined;
+  /** Name of the signal, such as `SIGKILL`, or undefined. */
+  readonly signal: string | undefined;
+  /** The kernel killed something in it for memory, or V8 gave up for want of heap. */
+  readonly oomKilled: boolean;
+  /** A fork was refused at the limit of processes. */
+  readonly pidsDenied: boolean;
+  /** CPU time of all its processes, seconds. */
+  readonly cpuSeconds: number;
+}
+
+/** What a container tells its owner. Implementations must not throw. */
+export interface ContainerEvents {
+  frame(frame: Frame): void;
+  /** A line that was written to the descriptors 1 or 2 (native code, child processes), without its end. */
+  output(channel: 'stdout' | 'stderr', line: string): void;
+  /** The frames are broken; the driver is already killing the container, and `exited` follows. */
+  broken(error: HobError): void;
+  /** Everything that was sent has left: called only after `send` returned false. */
+  drain(): void;
+  /** The container's end of the socket is closed, so nothing sent reaches it any more; `exited` follows. */
+  closed?(): void;
+}
+
+/** A living container, parked when the driver gives it away. Its owner must end it with `kill` some day. */
+export interface ContainerProcess {
+  readonly id: string;
+  /** Host pid of its first process. */
+  readonly pid: number;
+  /** From the request to fork until the PARKED frame, ms. */
+  readonly createMs: number;
+  /** Set by the owner at once after `create`. Nothing is reported before. */
+  events: ContainerEvents;
+  /** Queues frames. @returns false when more than 1 MiB waits: hold back until `drain`. Does nothing after death. */
+  send(bytes: Buffer | readonly Buffer[]): boolean;
+  /** Sets what a version asks for. @throws ERR_NATIVE_SYSCALL */
+  setLimits(limits: { readonly memoryMb: number; readonly cpu: number }): Promise<void>;
+  /** Mounts a folder of the host read-only at /var/task inside. @throws ERR_NATIVE_SYSCALL */
+  mountTask(folder: string): Promise<void>;
+  usage(): Promise<{ readonly cpuSeconds: number; readonly memoryBytes: number }>;
+  /** SIGKILL to everything in it. Idempotent. */
+  kill(): void;
+  /** Resolved when every process, mount, cgroup and descriptor of it is gone. Never rejects. */
+  readonly exited: Promise<ContainerExit>;
+}
+
+/** Makes containers: from zygotes, which it boots when first needed and again when they die. */
+export interface ContainerDriver {
+  /**
+   * Forks a container and waits until it is parked.
+   *
+   * @param memoryClassMb one of `memoryClassesMb`; it is also the memory limit until `setLimits`.
+   * @throws ERR_SCHED_START_FAILED with the cause, after which nothing is left; ERR_SCHED_CLOSED after close.
+   */
+  create(runtime: string, memoryClassMb: number): Promise<ContainerProcess>;
+  zygotes(): readonly {
+    readonly runtime: string;
+    readonly memoryMb: number;
+    readonly pid: number;
+    readonly restarts: number;
+  }[];
+  /** Ends zygotes and every container that is still alive. Resolved when nothing is left. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,388 @@
+import {
+  asHobError,
+  type DeathCause,
+  fail,
+  type Frame,
+  FLAG_END,
+  FrameType,
+  type FunctionVersion,
+} from '@hob/contracts';
+import type { ContainerExit, ContainerProcess } from './container-driver.ts';
+import {
+  checkFrame,
+  type ContainerState,
+  readCredit,
+  readExit,
+  readFailure,
+  readHead,
+  readLoaded,
+  violation,
+} from './container-frames.ts';
+import { ContainerOutput } from './container-output.ts';
+import type { CompileOwner, ContainerCall, ContainerOwner, FunctionOwner } from './container-roles.ts';
+import { type Death, deathBy, deathByExit, deathOf } from './death.ts';
+import type { Environment } from './environment.ts';
+import { Lease, type LeaseHost, type LeaseStart } from './lease.ts';
+
+/** Streams are counted in 32 bits, so a container that has used them up is replaced. */
+const STREAMS_MAX = 0xffff_ffff;
+
+const next: Readonly<Record<ContainerState, ReadonlySet<ContainerState>>> = {
+  creating: new Set(['parked', 'dead']),
+  parked: new Set(['compiling', 'loading', 'dead']),
+  compiling: new Set(['dead']),
+  loading: new Set(['idle', 'busy', 'dead']),
+  idle: new Set(['busy', 'dead']),
+  busy: new Set(['idle', 'dead']),
+  dead: new Set(),
+};
+
+const warm: LeaseStart = { kind: 'warm', createMs: 0, claimedAtMs: undefined };
+
+const nobody: ContainerOwner = { died: () => undefined, gone: () => undefined };
+
+/**
+ * One container from its fork to the removal of its last trace. It serves one version of one function at most.
+ *
+ *     creating → parked → loading → idle ⇄ busy → dead
+ *                       ↘ compiling ─────────────↗
+ *
+ * - creating: the driver forks it.
+ * - parked: it holds no function.
+ * - compiling: it makes a code cache, running none of the code, and is then thrown away.
+ * - loading: code and the first calls are sent; module initialisation runs.
+ * - idle, busy: loaded, without or with calls.
+ * - dead: it was killed, or ended by itself. Its processes may still be ending: `gone` tells when nothing is left.
+ *
+ * The first death counts, whatever is found out later.
+ */
+export class Container implements LeaseHost {
+  readonly runtime: string;
+  readonly memoryClassMb: number;
+  /** Resolved when nothing of it is left. Never rejects. */
+  readonly gone: Promise<void>;
+  /** When it last became idle, monotonic ms. */
+  idleSinceMs = 0;
+  readonly #env: Environment;
+  readonly #gone = Promise.withResolvers<void>();
+  readonly #calls = new Map<number, ContainerCall>();
+  readonly #abandoned = new Set<number>();
+  readonly #output: ContainerOutput;
+  #state: ContainerState = 'creating';
+  #owner: ContainerOwner = nobody;
+  #functionOwner: FunctionOwner | undefined;
+  #compileOwner: CompileOwner | undefined;
+  #process: ContainerProcess | undefined;
+  #version: FunctionVersion | undefined;
+  #start: 'pool' | 'cold' = 'pool';
+  #claimedAtMs = 0;
+  #nextStream = 1;
+  #wasLoaded = false;
+  #isCongested = false;
+  /** Why it is to end once its calls are over; no call is added then. */
+  #retiring: DeathCause | undefined;
+  #death: Death | undefined;
+  #diedIdle = false;
+
+  constructor(env: Environment, runtime: string, memoryClassMb: number) {
+    this.#env = env;
+    this.runtime = runtime;
+    this.memoryClassMb = memoryClassMb;
+    this.gone = this.#gone.promise;
+    this.#output = new ContainerOutput(env);
+  }
+
+  get state(): ContainerState {
+    return this.#state;
+  }
+
+  /** The version that it serves, since it was loaded with it. */
+  get version(): FunctionVersion | undefined {
+    return this.#version;
+  }
+
+  get callsRunning(): number {
+    return this.#calls.size;
+  }
+
+  get wasLoaded(): boolean {
+    return this.#wasLoaded;
+  }
+
+  /** It died while it had no call that could tell of it. */
+  get diedIdle(): boolean {
+    return this.#diedIdle;
+  }
+
+  /** Forking it took this long, ms. */
+  get createMs(): number {
+    return this.#process?.createMs ?? 0;
+  }
+
+  /** More waits to be sent than should. */
+  get isCongested(): boolean {
+    return this.#isCongested;
+  }
+
+  /** Who is told from now on what becomes of it. */
+  set owner(owner: ContainerOwner) {
+    this.#owner = owner;
+  }
+
+  /** Whether it takes another call. */
+  get hasRoom(): boolean {
+    const isLive = this.#state === 'idle' || this.#state === 'busy' || this.#state === 'loading';
+    if (!isLive || this.#retiring !== undefined) return false;
+    return this.#calls.size < (this.#version?.config.concurrency ?? 0);
+  }
+
+  /**
+   * Has it forked, until it is parked.
+   *
+   * @throws ERR_SCHED_START_FAILED, or ERR_SCHED_CLOSED when it was ended meanwhile. It is dead then.
+   */
+  async create(): Promise<void> {
+    try {
+      this.#attach(await this.#env.driver.create(this.runtime, this.memoryClassMb));
+    } catch (cause) {
+      const error = asHobError(cause);
+      const death = deathBy('crash', error);
+      this.#die(death);
+      this.#bury(this.#death ?? death);
+      throw error;
+    }
+    if (this.#state === 'dead') throw fail('ERR_SCHED_CLOSED', []);
+  }
+
+  /**
+   * Makes a parked one the version's. It is then to be prepared, leased, and sent the CLAIM together with what the leases
+   * have to say, in one write.
+   */
+  claim(version: FunctionVersion, owner: FunctionOwner, start: 'pool' | 'cold'): void {
+    this.#become('loading');
+    this.#version = version;
+    this.#owner = owner;
+    this.#functionOwner = owner;
+    this.#start = start;
+    this.#claimedAtMs = this.#env.clock.nowMs();
+    this.#output.serve(version);
+  }
+
+  /**
+   * Gives it its version's limits, and its files when it has more than code.
+   *
+   * @param folder the bundle's folder on the host.
+   * @throws ERR_NATIVE_SYSCALL, ERR_SCHED_START_FAILED when it is dead
+   */
+  async prepare({ config, hasAssets }: FunctionVersion, folder: string): Promise<void> {
+    const process = this.#process;
+    if (process === undefined || this.#state === 'dead') throw fail('ERR_SCHED_START_FAILED', ['it has ended']);
+    const { memoryMb, cpu } = config;
+    await Promise.all([process.setLimits({ memoryMb, cpu }), hasAssets ? process.mountTask(folder) : undefined]);
+  }
+
+  /** Has it make a code cache of what `frames` hold. */
+  compile(frames: readonly Buffer[], owner: CompileOwner): void {
+    this.#become('compiling');
+    this.#owner = owner;
+    this.#compileOwner = owner;
+    this.send(frames);
+  }
+
+  /** Adds a call. Only when it `hasRoom`. */
+  lease(call: ContainerCall): Lease {
+    const stream = this.#nextStream++;
+    if (stream === STREAMS_MAX) this.#retiring = 'reclaimed';
+    this.#calls.set(stream, call);
+    if (this.#state === 'loading') return new Lease(this, stream, this.#leaseStart());
+    if (this.#state === 'idle') this.#become('busy');
+    return new Lease(this, stream, warm);
+  }
+
+  /** A stream is given up: see `Lease.abandon`. */
+  abandon(stream: number, cause: DeathCause): void {
+    if (!this.#calls.delete(stream)) return;
+    this.#abandoned.add(stream);
+    this.retire(cause);
+  }
+
+  send(frames: Buffer | readonly Buffer[]): void {
+    if (this.#process?.send(frames) === false) this.#isCongested = true;
+  }
+
+  /** Ends it once it has no calls, at once when it has none now. */
+  retire(cause: DeathCause): void {
+    if (this.#state === 'dead') return;
+    this.#retiring ??= cause;
+    if (this.#calls.size === 0) this.end(deathBy(this.#retiring));
+  }
+
+  /** Ends it now, and its calls with the death's error. */
+  end(death: Death): void {
+    this.#die(death);
+  }
+
+  /** CPU time and memory of its processes; nothing when it is dead. */
+  async usage(): Promise<{ readonly cpuSeconds: number; readonly memoryBytes: number }> {
+    const process = this.#state === 'dead' ? undefined : this.#process;
+    // It may end while it is asked.
+    return (await process?.usage().catch(() => undefined)) ?? { cpuSeconds: 0, memoryBytes: 0 };
+  }
+
+  #attach(process: ContainerProcess): void {
+    this.#process = process;
+    void process.exited.then((exit) => this.#exited(exit));
+    process.events = {
+      frame: (frame) => this.#receive(frame),
+      output: (channel, line) => this.#output.line(channel, line, this.#soleCall()),
+      broken: (error) => this.end(deathBy('crash', error)),
+      drain: () => this.#drain(),
+      closed: () => this.#die(undefined),
+    };
+    const { runtime, memoryClassMb: memoryMb, createMs } = this;
+    this.#env.observer.containerCreated({ runtime, memoryMb, createMs });
+    if (this.#state === 'dead') process.kill();
+    else this.#become('parked');
+  }
+
+  #become(state: ContainerState): void {
+    if (!next[this.#state].has(state)) {
+      throw fail('ERR_INTERNAL', [], { cause: new Error(`a container that is ${this.#state} cannot be ${state}`) });
+    }
+    this.#state = state;
+  }
+
+  #receive(frame: Frame): void {
+    if (this.#state === 'dead') return;
+    try {
+      checkFrame(frame, this.#state);
+      if (frame.type === FrameType.LOG) this.#output.frame(frame, this.#callOfLog(frame.stream));
+      else if (frame.stream === 0) this.#takeOwn(frame);
+      else this.#takeOfCall(frame);
+    } catch (error) {
+      this.end(deathBy('crash', asHobError(error)));
+    }
+  }
+
+  #takeOwn(frame: Frame): void {
+    switch (frame.type) {
+      case FrameType.LOADED:
+        this.#loaded(readLoaded(frame).cacheRejected);
+        return;
+      case FrameType.LOAD_FAILED: {
+        const { name, message, stack } = readFailure(frame);
+        const error = fail('ERR_FN_LOAD_FAILED', [name, message]);
+        this.end({ cause: 'crash', error, failure: { name, message, stack } });
+        return;
+      }
+      case FrameType.CACHE:
+        this.#compileOwner?.cache(frame.payload, (frame.flags & FLAG_END) !== 0);
+        return;
+      case FrameType.EXIT:
+        this.end(deathByExit(readExit(frame)));
+        return;
+      default:
+        throw violation(`a call's frame on stream 0`);
+    }
+  }
+
+  #takeOfCall(frame: Frame): void {
+    const call = this.#calls.get(frame.stream);
+    if (call === undefined) {
+      this.#takeLate(frame);
+      return;
+    }
+    const isLast = (frame.flags & FLAG_END) !== 0;
+    if (frame.type === FrameType.BODY) call.body(frame.payload, isLast);
+    else if (frame.type === FrameType.HEAD) call.head(readHead(frame), isLast);
+    else if (frame.type === FrameType.CREDIT) call.credit(readCredit(frame));
+    else {
+      if (frame.type === FrameType.DONE) call.done();
+      else call.error(readFailure(frame));
+      this.#release(frame.stream, call.id);
+    }
+  }
+
+  /** Credit for a request body may cross the end of its call, and an abandoned call may do what it likes. */
+  #takeLate({ type, stream }: Frame): void {
+    const isKnown = stream < this.#nextStream;
+    if (isKnown && (type === FrameType.CREDIT || this.#abandoned.has(stream))) return;
+    throw violation(`a frame of stream ${stream}, which is not open`);
+  }
+
+  #callOfLog(stream: number): string {
+    if (stream >= this.#nextStream) throw violation(`LOG of stream ${stream}, which is not open`);
+    return this.#calls.get(stream)?.id ?? this.#output.idOfLate(stream);
+  }
+
+  /** Output of child processes names no call: it is that of the one call there is. */
+  #soleCall(): string {
+    if (this.#calls.size !== 1) return '';
+    for (const call of this.#calls.values()) return call.id;
+    return '';
+  }
+
+  #leaseStart(): LeaseStart {
+    const createMs = this.#start === 'cold' ? this.createMs : 0;
+    return { kind: this.#start, createMs, claimedAtMs: this.#claimedAtMs };
+  }
+
+  #loaded(cacheRejected: boolean): void {
+    const nowMs = this.#env.clock.nowMs();
+    this.#wasLoaded = true;
+    this.idleSinceMs = nowMs;
+    this.#become(this.#calls.size > 0 ? 'busy' : 'idle');
+    for (const call of this.#calls.values()) call.loaded(nowMs);
+    this.#functionOwner?.loaded(this, cacheRejected);
+  }
+
+  #release(stream: number, id: string): void {
+    this.#calls.delete(stream);
+    this.#output.ended(stream, id);
+    if (this.#calls.size === 0) {
+      this.idleSinceMs = this.#env.clock.nowMs();
+      this.#become('idle');
+    }
+    if (this.#retiring !== undefined) this.retire(this.#retiring);
+    else this.#functionOwner?.released(this);
+  }
+
+  #drain(): void {
+    this.#isCongested = false;
+    for (const call of this.#calls.values()) call.drain();
+  }
+
+  /** @param death undefined when only the exit will tell. */
+  #die(death: Death | undefined): void {
+    if (this.#state === 'dead') return;
+    this.#death = death;
+    this.#diedIdle = this.#calls.size === 0;
+    this.#become('dead');
+    this.#process?.kill();
+    this.#owner.died(this, death);
+    if (death) this.#endCalls(death);
+  }
+
+  #endCalls(death: Death): void {
+    const calls = [...this.#calls.values()];
+    this.#calls.clear();
+    for (const call of calls) call.died(death);
+  }
+
+  #exited(exit: ContainerExit): void {
+    const memoryMb = this.#version?.config.memoryMb ?? this.memoryClassMb;
+    const death = this.#death ?? deathOf(exit, { memoryMb, pidsMax: this.#env.config.pidsMax });
+    if (this.#state !== 'dead') this.#die(death);
+    this.#death = death;
+    this.#endCalls(death);
+    this.#output.flush();
+    const { cause } = death;
+    this.#env.observer.containerDied({ function: this.#version?.name ?? '', cause, cpuSeconds: exit.cpuSeconds });
+    this.#bury(death);
+  }
+
+  #bury(death: Death): void {
+    this.#owner.gone(this, death);
+    this.#gone.resolve();
+  }
+}

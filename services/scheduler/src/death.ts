@@ -1,0 +1,41 @@
+import { type DeathCause, type ExitPayload, fail, type FunctionFailure, type HobError } from '@hob/contracts';
+import type { ContainerExit } from './container-driver.ts';
+
+/** Why a container ended, and what its running calls fail with. */
+export interface Death {
+  readonly cause: DeathCause;
+  readonly error: HobError;
+  /** What the function threw, its stack as the container gave it. */
+  readonly failure: FunctionFailure | undefined;
+}
+
+/** Causes that hob's own housekeeping has: nothing is wrong with the function. */
+export const quietCauses: ReadonlySet<DeathCause> = new Set(['reclaimed', 'replaced', 'shutdown']);
+
+/** The death of a container that hob ends. */
+export function deathBy(cause: DeathCause, error: HobError = fail('ERR_CANCELLED', ['hob'])): Death {
+  return { cause, error, failure: undefined };
+}
+
+/** What a container says in EXIT about its end. */
+export function deathByExit({ reason, exitCode, error }: ExitPayload): Death {
+  if (error === undefined || reason === 'exit') {
+    return deathBy('crash', fail('ERR_FN_EXITED', [`the function ended its process with exit code ${exitCode}`]));
+  }
+  return { cause: 'crash', error: fail('ERR_FN_THREW', [error.name, error.message]), failure: error };
+}
+
+/**
+ * Reads the cause of an unexpected death from how the first process ended.
+ *
+ * A refused fork alone is no death: it counts only when the process then ended abnormally.
+ */
+export function deathOf(exit: ContainerExit, limits: { readonly memoryMb: number; readonly pidsMax: number }): Death {
+  if (exit.oomKilled) return deathBy('oom', fail('ERR_FN_OUT_OF_MEMORY', [limits.memoryMb]));
+  if (exit.signal === 'SIGSYS') return deathBy('syscall', fail('ERR_FN_FORBIDDEN_SYSCALL', []));
+  const isAbnormal = exit.signal !== undefined || exit.code !== 0;
+  if (exit.pidsDenied && isAbnormal) return deathBy('pids', fail('ERR_FN_TOO_MANY_PROCESSES', [limits.pidsMax]));
+  const how =
+    exit.signal === undefined ? `ended with exit code ${exit.code ?? 'unknown'}` : `was ended by ${exit.signal}`;
+  return deathBy('crash', fail('ERR_FN_CRASHED', [`the function's process ${how}`]));
+}

@@ -1,0 +1,40 @@
+import type { CgroupLimits } from './cgroup-tree.ts';
+
+/** What the kernel accounts to a container. */
+export interface CgroupUsage {
+  readonly cpuSeconds: number;
+  readonly memoryBytes: number;
+  /** How many processes the kernel killed for memory. */
+  readonly oomKills: number;
+  /** How many forks were refused at the limit. */
+  readonly pidsDenied: number;
+}
+
+/** The files of one cgroup version. Errors are the file system's. */
+export interface CgroupKnobs {
+  /** What is set once, on the folder above the containers. */
+  prepareInstance(): Promise<void>;
+  /**
+   * Synchronous: it is on the way of a request, and two or three small writes cost less than to hand them to a thread.
+   *
+   * @param before the limits in force, undefined for a new cgroup; what is equal is not written.
+   */
+  setLimits(name: string, limits: CgroupLimits, before: CgroupLimits | undefined): void;
+  usage(name: string): Promise<CgroupUsage>;
+}
+
+/** Length of the window that CPU bandwidth is counted in, µs: the kernel's default. */
+export const CPU_PERIOD_US = 100_000;
+/** The kernel refuses a smaller quota, µs. */
+const CPU_QUOTA_US_MIN = 1000;
+
+/** The quota of a number of cores, µs in each period. */
+export function cpuQuotaUs(cpu: number): number {
+  return Math.max(CPU_QUOTA_US_MIN, Math.round(cpu * CPU_PERIOD_US));
+}
+
+/** The number after a key in a flat keyed file such as memory.events; 0 when the key is absent. */
+export function keyedNumber(text: string, key: string): number {
+  const line = text.split('\n').find((candidate) => candidate.startsWith(`${key} `));
+  return line === undefined ? 0 : Number(line.slice(key.length + 1));
+}

@@ -1,0 +1,53 @@
+import { writeFileSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { CgroupController } from './cgroup-host.ts';
+import { type CgroupKnobs, cpuQuotaUs, keyedNumber } from './cgroup-knobs.ts';
+
+/** Major 1, minors of null, zero, full, random, urandom: all that a container may open or make. */
+const deviceMinors = [3, 5, 7, 8, 9];
+
+/** Memory must never be above memory plus swap, so which goes first depends on the direction. */
+function setMemory(dir: string, bytes: number, beforeBytes: number | undefined): void {
+  const memory = join(dir, 'memory.limit_in_bytes');
+  const withSwap = join(dir, 'memory.memsw.limit_in_bytes');
+  const grows = beforeBytes !== undefined && bytes > beforeBytes;
+  for (const file of grows ? [withSwap, memory] : [memory, withSwap]) writeFileSync(file, String(bytes));
+}
+
+/** cgroup v1: one tree for each controller. */
+export function knobsV1(mounts: ReadonlyMap<CgroupController, string>, instance: string): CgroupKnobs {
+  const dir = (controller: CgroupController, name = ''): string =>
+    join(mounts.get(controller) as string, 'hob', instance, name);
+  const read = (controller: CgroupController, name: string, file: string): Promise<string> =>
+    readFile(join(dir(controller, name), file), 'utf8');
+
+  return {
+    async prepareInstance() {
+      // Refused while the folder has children, and already done when a predecessor left it.
+      const everything = (await read('devices', '', 'devices.list')).startsWith('a ');
+      if (everything) await writeFile(join(dir('devices'), 'devices.deny'), 'a');
+      for (const minor of deviceMinors) await writeFile(join(dir('devices'), 'devices.allow'), `c 1:${minor} rwm`);
+    },
+    setLimits(name, limits, before) {
+      const { memoryBytes, cpu, pidsMax } = limits;
+      if (memoryBytes !== before?.memoryBytes) setMemory(dir('memory', name), memoryBytes, before?.memoryBytes);
+      if (cpu !== before?.cpu) writeFileSync(join(dir('cpu', name), 'cpu.cfs_quota_us'), String(cpuQuotaUs(cpu)));
+      if (pidsMax !== before?.pidsMax) writeFileSync(join(dir('pids', name), 'pids.max'), String(pidsMax));
+    },
+    async usage(name) {
+      const [cpu, memory, oom, pids] = await Promise.all([
+        read('cpuacct', name, 'cpuacct.usage'),
+        read('memory', name, 'memory.usage_in_bytes'),
+        read('memory', name, 'memory.oom_control'),
+        read('pids', name, 'pids.events'),
+      ]);
+      return {
+        cpuSeconds: Number(cpu) / 1e9,
+        memoryBytes: Number(memory),
+        oomKills: keyedNumber(oom, 'oom_kill'),
+        pidsDenied: keyedNumber(pids, 'max'),
+      };
+    },
+  };
+}

@@ -1,0 +1,42 @@
+/** What the driver needs to know of this installation. Paths are absolute. */
+export interface DriverOptions {
+  /** Folder of the runtime's root filesystem, with Node at /usr/local/bin/node. */
+  readonly root: string;
+  /** Names this hob's cgroups: the same for each run on the same data folder. 1 to 64 of a-z, 0-9, -. */
+  readonly instance: string;
+  /** libhob.so; another one for the fault sweep. */
+  readonly library: string;
+  /** The step that the fault sweep's library fails; '' for none. */
+  readonly faultStep: string;
+  /** How long a zygote may take to boot, and a container to be parked, ms. */
+  readonly startTimeoutMs: number;
+  /** Processes and threads that a container may have. */
+  readonly pidsMax: number;
+  /** Size of /tmp, bytes, charged to the container's memory; and how many files fit. */
+  readonly tmpBytes: number;
+  readonly tmpInodes: number;
+  /** Size of /dev/shm, bytes, charged to the container's memory. */
+  readonly shmBytes: number;
+  /** Descriptors that a process in a container may have open. */
+  readonly nofileMax: number;
+  /** Size of the largest file that may be written, bytes. */
+  readonly fileBytesMax: number;
+  /** First of the range of host uids for containers, and how many there are. */
+  readonly hostUidFirst: number;
+  readonly hostUids: number;
+}
+
+const MiB = 1024 * 1024;
+
+export const driverDefaults = {
+  faultStep: '',
+  startTimeoutMs: 30_000,
+  pidsMax: 128,
+  tmpBytes: 64 * MiB,
+  tmpInodes: 16_384,
+  shmBytes: 8 * MiB,
+  nofileMax: 1024,
+  fileBytesMax: 1024 * MiB,
+  hostUidFirst: 2_000_000,
+  hostUids: 60_000,
+} as const satisfies Partial<DriverOptions>;

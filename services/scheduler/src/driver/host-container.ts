@@ -1,0 +1,220 @@
+import { Socket } from 'node:net';
+import { asHobError, fail, type Frame, FrameDecoder, FrameType, type HobError } from '@hob/contracts';
+import { ENTER_FAILED_EXIT_CODE } from '@hob/runtime-nodejs';
+import type { ContainerEvents, ContainerExit, ContainerProcess } from '../container-driver.ts';
+import type { CgroupLimits, CgroupTree } from './cgroup-tree.ts';
+import { readLines } from './output-lines.ts';
+import type { ProcessReaper } from './process-reaper.ts';
+import type { ForkResult } from './zygote.ts';
+
+/** `send` asks its caller to hold back when more than this waits, bytes. */
+const SEND_BUFFER_BYTES = 1024 * 1024;
+const MiB = 1024 * 1024;
+const TASK_FOLDER = 'var/task';
+/** V8 ends the process with one of these when its heap is full, after saying so. */
+const V8_FATAL_SIGNALS = new Set(['SIGABRT', 'SIGSEGV', 'SIGTRAP', 'SIGILL', 'SIGBUS']);
+const V8_OUT_OF_MEMORY = /JavaScript heap out of memory|Fatal process out of memory/;
+
+const silent: ContainerEvents = {
+  frame: () => undefined,
+  output: () => undefined,
+  broken: () => undefined,
+  drain: () => undefined,
+};
+
+/** What a container is made with. */
+export interface HostContainerParts {
+  readonly id: string;
+  /** Mounts a folder of the host in the container, by whichever zygote lives. */
+  readonly mount: (pid: number, source: string, target: string) => Promise<void>;
+  readonly forked: ForkResult;
+  readonly cgroups: CgroupTree;
+  readonly reaper: ProcessReaper;
+  /** What the container's cgroups enforce so far. */
+  readonly limits: CgroupLimits;
+}
+
+/**
+ * A container on this host. Owns its descriptors, its first process and its cgroups, and gives `exited` when the last of
+ * them is gone. Lifecycle: starting → parked → dying → gone.
+ */
+export class HostContainer implements ContainerProcess {
+  readonly id: string;
+  readonly pid: number;
+  createMs = 0;
+  events: ContainerEvents = silent;
+  readonly exited: Promise<ContainerExit>;
+  readonly #parts: HostContainerParts;
+  readonly #socket: Socket;
+  readonly #pipes: readonly Socket[];
+  readonly #parked = Promise.withResolvers<void>();
+  readonly #exit = Promise.withResolvers<ContainerExit>();
+  readonly #decoder = new FrameDecoder((frame) => this.#take(frame));
+  #limits: CgroupLimits;
+  #isParked = false;
+  #saidOutOfMemory = false;
+  #lastWords = '';
+  #dying = false;
+  #full = false;
+  #queued: Buffer[] = [];
+  #queuedBytes = 0;
+  readonly #flush = (): void => {
+    const pieces = this.#queued;
+    this.#queued = [];
+    this.#queuedBytes = 0;
+    if (this.#dying) return;
+    const [first] = pieces;
+    if (pieces.length === 1 && first) this.#write(first);
+    else this.#write(Buffer.concat(pieces));
+  };
+
+  constructor(parts: HostContainerParts) {
+    this.#parts = parts;
+    this.#limits = parts.limits;
+    this.id = parts.id;
+    this.pid = parts.forked.pid;
+    this.exited = this.#exit.promise;
+    const { ends } = parts.forked;
+    this.#socket = new Socket({ fd: ends.framesFd, readable: true, writable: true });
+    this.#pipes = (['stdout', 'stderr'] as const).map((channel) => {
+      const pipe = new Socket({
+        fd: channel === 'stdout' ? ends.stdoutFd : ends.stderrFd,
+        readable: true,
+        writable: false,
+      });
+      readLines(pipe, (line) => this.#output(channel, line));
+      return pipe;
+    });
+    this.#socket.on('data', (chunk: Buffer) => this.#receive(chunk));
+    this.#socket.on('drain', () => this.#drained());
+    for (const end of ['error', 'end', 'close']) this.#socket.on(end, () => this.#lost());
+  }
+
+  /** Resolves at the PARKED frame. @throws ERR_SCHED_START_FAILED when the container ended instead; it is gone by then. */
+  async parked(timeoutMs: number): Promise<void> {
+    const timer = setTimeout(() => this.kill(), timeoutMs);
+    try {
+      await this.#parked.promise;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Frames of one turn of the event loop, of all calls, leave together: one system call, and one wake-up inside. */
+  send(bytes: Buffer | readonly Buffer[]): boolean {
+    if (this.#dying) return true;
+    if (this.#queued.length === 0) setImmediate(this.#flush);
+    for (const piece of Buffer.isBuffer(bytes) ? [bytes] : bytes) {
+      this.#queued.push(piece);
+      this.#queuedBytes += piece.byteLength;
+    }
+    this.#full = this.#socket.writableLength + this.#queuedBytes > SEND_BUFFER_BYTES;
+    return !this.#full;
+  }
+
+  async setLimits({ memoryMb, cpu }: { readonly memoryMb: number; readonly cpu: number }): Promise<void> {
+    const limits = { ...this.#limits, memoryBytes: memoryMb * MiB, cpu };
+    this.#parts.cgroups.setLimits(this.id, limits, this.#limits);
+    this.#limits = limits;
+  }
+
+  mountTask(folder: string): Promise<void> {
+    return this.#parts.mount(this.pid, folder, TASK_FOLDER);
+  }
+
+  usage(): Promise<{ readonly cpuSeconds: number; readonly memoryBytes: number }> {
+    return this.#parts.cgroups.usage(this.id);
+  }
+
+  kill(): void {
+    this.#die();
+  }
+
+  #receive(chunk: Buffer): void {
+    if (this.#dying) return;
+    try {
+      this.#decoder.push(chunk);
+    } catch (error) {
+      this.#broken(asHobError(error));
+    }
+  }
+
+  #take(frame: Frame): void {
+    if (this.#dying) return;
+    if (this.#isParked) this.events.frame(frame);
+    else if (frame.type === FrameType.PARKED) {
+      this.#isParked = true;
+      this.#parked.resolve();
+    } else throw fail('ERR_FN_PROTOCOL', ['a frame before PARKED']);
+  }
+
+  /** The container closed its end: it is dying, or is to. */
+  #lost(): void {
+    if (this.#dying) return;
+    this.events.closed?.();
+    this.#die();
+  }
+
+  #broken(error: HobError): void {
+    this.events.broken(error);
+    this.#die();
+  }
+
+  /** The socket tells when it is empty again only if it was too full: else what was queued is the last word. */
+  #write(bytes: Buffer): void {
+    if (this.#socket.write(bytes) && this.#full) this.#drained();
+  }
+
+  #drained(): void {
+    if (!this.#full) return;
+    this.#full = false;
+    this.events.drain();
+  }
+
+  #output(channel: 'stdout' | 'stderr', line: string): void {
+    if (!this.#isParked) this.#lastWords = line;
+    if (channel === 'stderr' && V8_OUT_OF_MEMORY.test(line)) this.#saidOutOfMemory = true;
+    this.events.output(channel, line);
+  }
+
+  /** The one way down: by `kill`, by the end of the socket, or by broken frames. */
+  #die(): void {
+    if (this.#dying) return;
+    this.#dying = true;
+    void this.#bury();
+  }
+
+  async #bury(): Promise<void> {
+    const { reaper, cgroups } = this.#parts;
+    // The first process of a pid namespace takes all others with it, and is reaped only when they are gone.
+    try {
+      process.kill(this.pid, 'SIGKILL');
+    } catch {
+      // It is already gone, and not yet reaped.
+    }
+    const end = await reaper.wait(this.pid);
+    await Promise.all(this.#pipes.map(drained));
+    this.#socket.destroy();
+    const usage = await cgroups.usage(this.id);
+    await cgroups.remove(this.id).catch(() => undefined); // busy for ever: the next start removes it
+    if (!this.#isParked) {
+      const why = end.code === ENTER_FAILED_EXIT_CODE ? 'could not enter' : 'ended before it was parked';
+      this.#parked.reject(fail('ERR_SCHED_START_FAILED', [`the container ${why}: ${this.#lastWords}`]));
+    }
+    const heapFull = this.#saidOutOfMemory && end.signal !== undefined && V8_FATAL_SIGNALS.has(end.signal);
+    this.#exit.resolve({
+      ...end,
+      oomKilled: usage.oomKills > 0 || heapFull,
+      pidsDenied: usage.pidsDenied > 0,
+      cpuSeconds: usage.cpuSeconds,
+    });
+  }
+}
+
+/** Waits until what is left in a pipe was read: its writers are dead, so its end is there. */
+function drained(pipe: Socket): Promise<void> {
+  return new Promise((resolve) => {
+    if (pipe.destroyed) resolve();
+    else pipe.once('close', () => resolve());
+  });
+}

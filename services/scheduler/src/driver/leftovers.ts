@@ -1,0 +1,55 @@
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import type { CgroupTree } from './cgroup-tree.ts';
+
+const TRIES_MAX = 200;
+const PAUSE_MS = 25;
+
+/**
+ * Ends and removes what a predecessor that was killed left: every process in the instance's cgroups, and the cgroups. Mounts,
+ * network interfaces and sockets of containers live in their namespaces and go with the processes.
+ *
+ * @returns how many processes were found.
+ */
+export async function removeLeftovers(cgroups: CgroupTree): Promise<number> {
+  let found = 0;
+  for (const name of await cgroups.list()) {
+    for (let tries = 0; tries < TRIES_MAX; tries++) {
+      const pids = await cgroups.processes(name);
+      if (pids.length === 0) break;
+      if (tries === 0) found += pids.length;
+      pids.forEach(kill);
+      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+    }
+    await cgroups.remove(name);
+  }
+  return found;
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It ended meanwhile.
+  }
+}
+
+/**
+ * This process's living children that run a given program: what a zygote forked just before it died, without having
+ * been able to say so.
+ */
+export function childrenRunning(program: string): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => isChildRunning(pid, program));
+}
+
+function isChildRunning(pid: number, program: string): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    const parent = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+    return parent === process.pid && readlinkSync(`/proc/${pid}/exe`) === program;
+  } catch {
+    return false; // gone, or a zombie
+  }
+}

@@ -1,0 +1,222 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import type { Duplex } from 'node:stream';
+import { fail } from '@hob/contracts';
+import { type ContainerEnds, type Native, preloadPath, seccompProfilePath } from '@hob/native';
+import {
+  type ForkRequest,
+  type MountRequest,
+  type ZygoteReply,
+  type ZygoteRequest,
+  zygotePath,
+} from '@hob/runtime-nodejs';
+import type { DriverOptions } from './driver-options.ts';
+import { readLines } from './output-lines.ts';
+
+/** A forked container's first process and the host's ends of its descriptors, which the receiver owns. */
+export interface ForkResult {
+  readonly pid: number;
+  readonly ends: ContainerEnds;
+}
+
+interface Pending {
+  resolve(reply: { readonly pid: number }): void;
+  reject(error: Error): void;
+}
+
+/** Heap flags for a memory class: room is left for code, buffers and stacks under the container's limit. */
+export function heapFlags(memoryClassMb: number): string[] {
+  const semiSpaceMb = memoryClassMb <= 128 ? 2 : memoryClassMb <= 256 ? 4 : memoryClassMb <= 512 ? 8 : 16;
+  const oldSpaceMb = Math.floor(memoryClassMb * 0.75) - 3 * semiSpaceMb;
+  return [`--max-semi-space-size=${semiSpaceMb}`, `--max-old-space-size=${oldSpaceMb}`];
+}
+
+/** The Node flags of every zygote: no thread of V8's, so that forking is safe. */
+const runtimeFlags = [
+  '--v8-pool-size=0',
+  '--single-threaded',
+  '--disable-sigusr1',
+  '--experimental-vm-modules',
+  '--disable-warning=ExperimentalWarning',
+  '--expose-gc',
+  // What is compiled before the fork stays compiled, however often the zygote collects its garbage; and all of the shim is
+  // compiled, also what has not run. The zygote switches to lazy compilation before its first fork.
+  '--no-flush-bytecode',
+  '--no-lazy',
+];
+
+/**
+ * One zygote process. Lifecycle: booting → ready → dead, with no way back; the driver makes another one.
+ * Its containers are not its children and go on when it dies.
+ */
+export class Zygote {
+  readonly memoryClassMb: number;
+  readonly #native: Native;
+  readonly #child: ChildProcess;
+  readonly #control: Duplex;
+  readonly #channel: number;
+  readonly #pending = new Map<number, Pending>();
+  readonly #ends = new Map<number, ContainerEnds>();
+  readonly #lastWords: string[] = [];
+  #nextSerial = 1;
+  #partial = '';
+  #dead = false;
+  /** Resolves when the process is gone. */
+  readonly exited: Promise<void>;
+
+  private constructor(native: Native, options: DriverOptions, memoryClassMb: number) {
+    this.#native = native;
+    this.memoryClassMb = memoryClassMb;
+    const [ours, theirs] = native.channel();
+    this.#channel = ours;
+    try {
+      this.#child = spawn(
+        `${options.root}/usr/local/bin/node`,
+        [...runtimeFlags, ...heapFlags(memoryClassMb), zygotePath],
+        // Whatever is in a zygote's environment is in its containers' memory. Detached: Ctrl-C in a terminal is for the
+        // server, which ends its zygotes when their containers are gone.
+        {
+          cwd: '/',
+          detached: true,
+          env: { LD_PRELOAD: preloadPath },
+          stdio: ['ignore', 'ignore', 'pipe', 'pipe', theirs],
+        },
+      );
+    } finally {
+      native.close(theirs);
+    }
+    this.#control = this.#child.stdio[3] as Duplex;
+    this.#control.setEncoding('utf8');
+    this.#control.on('data', (text: string) => this.#receive(text));
+    this.#control.on('error', () => this.#child.kill('SIGKILL'));
+    if (this.#child.stderr) readLines(this.#child.stderr, (line) => this.#remember(line));
+    this.exited = new Promise((resolve) => {
+      const end = (): void => {
+        this.#end();
+        resolve();
+      };
+      this.#child.once('close', end);
+      this.#child.once('error', end);
+    });
+  }
+
+  /**
+   * Boots a zygote and waits until it can fork.
+   *
+   * @throws ERR_SCHED_START_FAILED with its last words, after which no process is left.
+   */
+  static async boot(native: Native, options: DriverOptions, memoryClassMb: number): Promise<Zygote> {
+    const zygote = new Zygote(native, options, memoryClassMb);
+    const timer = setTimeout(() => zygote.kill(), options.startTimeoutMs);
+    try {
+      await zygote.#ask(0, {
+        op: 'setup',
+        library: options.library,
+        profile: seccompProfilePath,
+        faultStep: options.faultStep,
+      });
+    } catch (cause) {
+      zygote.kill();
+      await zygote.exited;
+      throw fail('ERR_SCHED_START_FAILED', [`the zygote did not boot: ${zygote.#account(cause)}`], { cause });
+    } finally {
+      clearTimeout(timer);
+    }
+    return zygote;
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  get dead(): boolean {
+    return this.#dead;
+  }
+
+  /** Forks a container, which is not yet parked. @throws ERR_SCHED_START_FAILED, after which nothing is left. */
+  async fork(request: Omit<ForkRequest, 'op' | 'serial'>): Promise<ForkResult> {
+    const serial = this.#nextSerial++;
+    try {
+      const { pid } = await this.#ask(serial, { op: 'fork', serial, ...request });
+      const ends = this.#takeEnds(serial);
+      if (ends === undefined) throw fail('ERR_NATIVE_SYSCALL', ['receive', 'EAGAIN']);
+      return { pid, ends };
+    } catch (cause) {
+      this.#closeEnds(serial);
+      throw fail('ERR_SCHED_START_FAILED', [this.#account(cause)], { cause });
+    }
+  }
+
+  /** Mounts a folder read-only inside a running container. @throws ERR_NATIVE_SYSCALL */
+  async mount(request: Omit<MountRequest, 'op' | 'serial'>): Promise<void> {
+    const serial = this.#nextSerial++;
+    try {
+      await this.#ask(serial, { op: 'mount', serial, ...request });
+    } catch (cause) {
+      throw fail('ERR_NATIVE_SYSCALL', ['mount', this.#account(cause)], { cause });
+    }
+  }
+
+  kill(): void {
+    this.#child.kill('SIGKILL');
+  }
+
+  #ask(serial: number, request: ZygoteRequest): Promise<{ readonly pid: number }> {
+    if (this.#dead) return Promise.reject(new Error('the zygote is dead'));
+    return new Promise((resolve, reject) => {
+      this.#pending.set(serial, { resolve, reject });
+      this.#control.write(`${JSON.stringify(request)}\n`);
+    });
+  }
+
+  #receive(text: string): void {
+    const lines = (this.#partial + text).split('\n');
+    this.#partial = lines.pop() ?? '';
+    for (const line of lines) {
+      const reply = JSON.parse(line) as ZygoteReply;
+      const pending = this.#pending.get(reply.serial);
+      this.#pending.delete(reply.serial);
+      if (reply.op === 'failed') pending?.reject(new Error(reply.message));
+      else pending?.resolve({ pid: reply.op === 'done' ? reply.pid : this.pid });
+    }
+  }
+
+  /** Descriptors arrive in the order of forks, and are there before the reply is. */
+  #takeEnds(serial: number): ContainerEnds | undefined {
+    for (;;) {
+      const found = this.#ends.get(serial);
+      if (found) {
+        this.#ends.delete(serial);
+        return found;
+      }
+      const next = this.#dead ? undefined : this.#native.receive(this.#channel);
+      if (next === undefined) return undefined;
+      this.#ends.set(next.serial, next);
+    }
+  }
+
+  #closeEnds(serial: number): void {
+    const ends = this.#takeEnds(serial);
+    if (ends) for (const fd of [ends.framesFd, ends.stdoutFd, ends.stderrFd]) this.#native.close(fd);
+  }
+
+  #remember(line: string): void {
+    this.#lastWords.push(line);
+    if (this.#lastWords.length > 20) this.#lastWords.shift();
+  }
+
+  #account(cause: unknown): string {
+    const message = cause instanceof Error ? cause.message : String(cause);
+    return [message, ...this.#lastWords].join('; ');
+  }
+
+  #end(): void {
+    if (this.#dead) return;
+    for (const pending of this.#pending.values()) pending.reject(new Error('the zygote died'));
+    this.#pending.clear();
+    // What it forked without telling: the descriptors close, and the driver finds the processes.
+    this.#takeEnds(-1);
+    this.#dead = true;
+    for (const serial of [...this.#ends.keys()]) this.#closeEnds(serial);
+    this.#native.close(this.#channel);
+  }
+}

@@ -1,0 +1,27 @@
+import type { Receipt } from '@hob/contracts';
+import type { BundleCode } from './bundle-code.ts';
+import type { CodeCaches } from './code-cache.ts';
+import type { DeadlineList } from './deadline-list.ts';
+import type { Environment } from './environment.ts';
+import type { Fleet } from './fleet.ts';
+import type { Invocation } from './invocation.ts';
+import type { Pools } from './pool.ts';
+import type { SourceMaps } from './source-maps.ts';
+import type { VersionGroup } from './version-group.ts';
+
+/** What the groups of one scheduler share. */
+export interface GroupServices {
+  readonly env: Environment;
+  readonly fleet: Fleet;
+  readonly pools: Pools;
+  readonly code: BundleCode;
+  readonly caches: CodeCaches;
+  readonly sourceMaps: SourceMaps;
+  readonly cancelGraces: DeadlineList<Invocation>;
+  /** How many calls wait in all groups. */
+  readonly totals: { waiting: number };
+  /** A call is over. Called once for each call. */
+  ended(call: Invocation, receipt: Receipt): void;
+  /** A group may be forgotten. */
+  emptied(group: VersionGroup): void;
+}

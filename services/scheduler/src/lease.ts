@@ -1,0 +1,48 @@
+import type { DeathCause, StartKind } from '@hob/contracts';
+
+/** The container's side of its leases. */
+export interface LeaseHost {
+  /** More than enough waits for the container. */
+  readonly isCongested: boolean;
+  send(frame: Buffer): void;
+  abandon(stream: number, cause: DeathCause): void;
+}
+
+/** What a call's container went through for it. */
+export interface LeaseStart {
+  readonly kind: StartKind;
+  /** Forking the container, ms; 0 unless the call is part of a cold start. */
+  readonly createMs: number;
+  /** When the claim of the container began, monotonic ms; undefined for a container that was loaded already. */
+  readonly claimedAtMs: number | undefined;
+}
+
+/** One call's use of one container, on a stream of its own. It ends with the stream, or when it is abandoned. */
+export class Lease {
+  readonly stream: number;
+  readonly start: LeaseStart;
+  readonly #host: LeaseHost;
+
+  constructor(host: LeaseHost, stream: number, start: LeaseStart) {
+    this.#host = host;
+    this.stream = stream;
+    this.start = start;
+  }
+
+  /** True: hold bodies back until the container drains. */
+  get isCongested(): boolean {
+    return this.#host.isCongested;
+  }
+
+  send(frame: Buffer): void {
+    this.#host.send(frame);
+  }
+
+  /**
+   * Gives up on a stream that does not end. The container gets no more calls, and is ended with this cause once its
+   * other calls are over: at once when it has none.
+   */
+  abandon(cause: DeathCause): void {
+    this.#host.abandon(this.stream, cause);
+  }
+}

@@ -1,0 +1,118 @@
+import { encodeFrame, FLAG_END, FRAME_PAYLOAD_BYTES_MAX, FrameType, STREAM_WINDOW_BYTES } from '@hob/contracts';
+import { CREDIT_BYTES_MAX, violation } from './container-frames.ts';
+import type { Lease } from './lease.ts';
+
+/**
+ * The body of a request on its way into a container: sent within the credit that the container gives, kept while there is
+ * none or while the call has no container yet. Its writer is asked to wait, but whatever it writes is taken.
+ */
+export class RequestBody {
+  readonly #onDrain: () => void;
+  readonly #chunks: Uint8Array[] = [];
+  #queuedBytes = 0;
+  #creditBytes = STREAM_WINDOW_BYTES;
+  #writtenBytes = 0;
+  #lease: Lease | undefined;
+  /** The writer's part, and ours: the END flag is sent. */
+  #isEnded: boolean;
+  #isSent: boolean;
+  #isWriterWaiting = false;
+
+  /** @param onDrain called when the writer was asked to wait and may go on. */
+  constructor(hasBody: boolean, onDrain: () => void) {
+    this.#isEnded = !hasBody;
+    this.#isSent = !hasBody;
+    this.#onDrain = onDrain;
+  }
+
+  /** Bytes that the writer gave. */
+  get writtenBytes(): number {
+    return this.#writtenBytes;
+  }
+
+  /** @returns false when the writer is to wait for `onDrain`. */
+  write(chunk: Uint8Array): boolean {
+    if (this.#isEnded || chunk.byteLength === 0) return true;
+    this.#writtenBytes += chunk.byteLength;
+    this.#queuedBytes += chunk.byteLength;
+    this.#chunks.push(chunk);
+    this.#pump();
+    this.#isWriterWaiting = this.#isFull();
+    return !this.#isWriterWaiting;
+  }
+
+  end(): void {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    this.#pump();
+  }
+
+  /** The frames that can go together with the INVOKE on stream `stream`. */
+  firstFrames(stream: number): Buffer[] {
+    const frames: Buffer[] = [];
+    for (let frame = this.#nextFrame(stream); frame !== undefined; frame = this.#nextFrame(stream)) frames.push(frame);
+    return frames;
+  }
+
+  /** The first frames are sent: from now on it sends by itself. */
+  attach(lease: Lease): void {
+    this.#lease = lease;
+    this.resume();
+  }
+
+  /** The container lets `bytes` more go. @throws ERR_FN_PROTOCOL */
+  grant(bytes: number): void {
+    this.#creditBytes += bytes;
+    if (this.#creditBytes > CREDIT_BYTES_MAX) throw violation(`CREDIT of more than ${CREDIT_BYTES_MAX} bytes`);
+    this.resume();
+  }
+
+  /** Goes on after something was in the way. */
+  resume(): void {
+    this.#pump();
+    if (!this.#isWriterWaiting || this.#isFull()) return;
+    this.#isWriterWaiting = false;
+    this.#onDrain();
+  }
+
+  /** Forgets what is kept, and what is written from now on. */
+  discard(): void {
+    this.#chunks.length = 0;
+    this.#queuedBytes = 0;
+    this.#isEnded = true;
+    this.#isSent = true;
+    this.#lease = undefined;
+  }
+
+  #isFull(): boolean {
+    return this.#lease === undefined ? this.#queuedBytes >= STREAM_WINDOW_BYTES : this.#queuedBytes > 0;
+  }
+
+  #pump(): void {
+    const lease = this.#lease;
+    if (lease === undefined) return;
+    while (!lease.isCongested) {
+      const frame = this.#nextFrame(lease.stream);
+      if (frame === undefined) return;
+      lease.send(frame);
+    }
+  }
+
+  /** The next frame that credit allows. */
+  #nextFrame(stream: number): Buffer | undefined {
+    const [chunk] = this.#chunks;
+    if (chunk === undefined) {
+      if (!this.#isEnded || this.#isSent) return undefined;
+      this.#isSent = true;
+      return encodeFrame(FrameType.BODY, stream, undefined, FLAG_END);
+    }
+    const bytes = Math.min(chunk.byteLength, this.#creditBytes, FRAME_PAYLOAD_BYTES_MAX);
+    if (bytes === 0) return undefined;
+    this.#creditBytes -= bytes;
+    this.#queuedBytes -= bytes;
+    if (bytes === chunk.byteLength) this.#chunks.shift();
+    else this.#chunks[0] = chunk.subarray(bytes);
+    this.#isSent = this.#isEnded && this.#chunks.length === 0;
+    return encodeFrame(FrameType.BODY, stream, chunk.subarray(0, bytes), this.#isSent ? FLAG_END : 0);
+  }
+}

@@ -1,0 +1,203 @@
+import {
+  fail,
+  type FunctionVersion,
+  type InvocationHandle,
+  type InvocationRequest,
+  type InvocationSink,
+  type Invoker,
+  memoryClassMb,
+  type Observer,
+  type SchedulerControl,
+  type SchedulerSnapshot,
+} from '@hob/contracts';
+import type { Logger } from 'pino';
+import { BundleCode, type BundleFolders } from './bundle-code.ts';
+import { CacheCompiler } from './cache-compiler.ts';
+import { type Clock, systemClock } from './clock.ts';
+import { CodeCaches } from './code-cache.ts';
+import { type SchedulerConfig, schedulerConfig } from './config.ts';
+import type { ContainerDriver } from './container-driver.ts';
+import { DeadlineList } from './deadline-list.ts';
+import { deathBy } from './death.ts';
+import type { Environment } from './environment.ts';
+import { Fleet } from './fleet.ts';
+import type { GroupServices } from './group-services.ts';
+import { Invocation } from './invocation.ts';
+import { Pools } from './pool.ts';
+import { SourceMaps } from './source-maps.ts';
+import { VersionGroup } from './version-group.ts';
+
+/** A call's headers and URL together, characters: as JSON they fit in a frame, whatever they consist of. */
+const HEADERS_CHARS_MAX = 128 * 1024;
+const RUNTIME = 'nodejs24.x';
+
+/** What a scheduler is made of. It owns none of it: the driver is to be closed after the scheduler. */
+export interface SchedulerOptions {
+  readonly driver: ContainerDriver;
+  readonly bundles: BundleFolders;
+  /** Absolute path of the folder for V8 code caches; made when needed. Nothing else may be in it. */
+  readonly cacheFolder: string;
+  readonly observer: Observer;
+  readonly log: Logger;
+  /** Defaults fill in the rest. */
+  readonly config?: Partial<SchedulerConfig>;
+  readonly clock?: Clock;
+}
+
+/**
+ * Runs functions in containers: finds or starts one for each call, bounds them in number and time, and ends them.
+ *
+ * Lifecycle: open ──close()──▶ draining ──last call ends──▶ closed. `destroy()` ends the calls, then closes. There is no
+ * way back, and calls made after the first of either are refused with ERR_SCHED_CLOSED.
+ */
+export class Scheduler implements Invoker, SchedulerControl, AsyncDisposable {
+  readonly #env: Environment;
+  readonly #services: GroupServices;
+  readonly #calls = new Map<string, Invocation>();
+  /** By function name, then version. */
+  readonly #groups = new Map<string, Map<number, VersionGroup>>();
+  readonly #removing = new Set<Promise<void>>();
+  readonly #drained = Promise.withResolvers<void>();
+  #closing: Promise<void> | undefined;
+
+  /** Starts to fill the pools at once. @throws ERR_CONFIG_INVALID */
+  constructor(options: SchedulerOptions) {
+    const { driver, bundles, cacheFolder, observer, log } = options;
+    const config = schedulerConfig(options.config);
+    this.#env = { driver, observer, log, clock: options.clock ?? systemClock, config };
+    const fleet = new Fleet(config.containersMax);
+    const code = new BundleCode(bundles, config.codeBytesMax);
+    const caches = new CodeCaches(this.#env, cacheFolder, code, new CacheCompiler(this.#env, fleet));
+    this.#services = {
+      env: this.#env,
+      fleet,
+      pools: new Pools(this.#env, fleet),
+      code,
+      caches,
+      sourceMaps: new SourceMaps(bundles, config.sourceMapBytesMax),
+      cancelGraces: new DeadlineList(this.#env.clock, config.cancelGraceMs),
+      totals: { waiting: 0 },
+      ended: (call, receipt) => {
+        this.#forget(call);
+        observer.invocationEnded(receipt);
+      },
+      emptied: (group) => this.#drop(group),
+    };
+    caches.prune();
+    for (const memoryMb of config.poolWarmMb) this.#services.pools.of(RUNTIME, memoryMb);
+  }
+
+  invoke(request: InvocationRequest, sink: InvocationSink): InvocationHandle {
+    const group = this.#group(request.version);
+    const call = new Invocation(request, sink, group);
+    this.#calls.set(call.id, call);
+    if (this.#closing) call.refuse(fail('ERR_SCHED_CLOSED', []));
+    else if (headerChars(request) > HEADERS_CHARS_MAX) {
+      call.refuse(fail('ERR_HTTP_HEADERS_TOO_LARGE', [HEADERS_CHARS_MAX]));
+    } else group.run(call);
+    return call;
+  }
+
+  cancel(invocationId: string): boolean {
+    return this.#calls.get(invocationId)?.stop('cancelled') ?? false;
+  }
+
+  async snapshot(): Promise<SchedulerSnapshot> {
+    return {
+      pools: this.#services.pools.snapshot(),
+      functions: await Promise.all([...this.#allGroups()].map((group) => group.snapshot())),
+      zygotes: this.#env.driver.zygotes(),
+    };
+  }
+
+  replaced(live: FunctionVersion): void {
+    if (this.#closing) return;
+    for (const group of this.#groups.get(live.name)?.values() ?? []) {
+      if (group.version.version === live.version) continue;
+      group.supersede();
+      if (group.isEmpty) this.#drop(group);
+    }
+    this.#services.pools.of(live.config.runtime, memoryClassMb(live.config.memoryMb));
+    this.#services.caches.want(live);
+  }
+
+  async removed(functionName: string): Promise<void> {
+    const groups = [...(this.#groups.get(functionName)?.values() ?? [])];
+    this.#groups.delete(functionName);
+    const notFound = fail('ERR_FN_NOT_FOUND', [functionName]);
+    const death = deathBy('cancelled', fail('ERR_CANCELLED', ['the removal of the function']));
+    const removing = Promise.all(groups.map((group) => group.end(notFound, death))).then(() => undefined);
+    this.#removing.add(removing);
+    await removing;
+    this.#removing.delete(removing);
+  }
+
+  /**
+   * Refuses new calls, lets those that wait or run come to their ends, then ends all containers. Resolved when nothing is
+   * left. Each call awaits the same end.
+   */
+  close(): Promise<void> {
+    return (this.#closing ??= this.#close());
+  }
+
+  /** As `close`, but ends waiting and running calls at once, with ERR_SCHED_CLOSED. Also speeds up a `close`. */
+  destroy(): Promise<void> {
+    const closed = this.close();
+    const error = fail('ERR_SCHED_CLOSED', []);
+    for (const group of this.#allGroups()) void group.end(error, deathBy('shutdown', error));
+    return closed;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(): Promise<void> {
+    this.#services.pools.close();
+    const madeCaches = this.#services.caches.close();
+    if (this.#calls.size > 0) await this.#drained.promise;
+    const error = fail('ERR_SCHED_CLOSED', []);
+    // What is left makes code caches, or belongs to groups.
+    for (const container of this.#services.fleet) container.end(deathBy('shutdown', error));
+    await Promise.all([...this.#allGroups()].map((group) => group.end(error, deathBy('shutdown', error))));
+    await Promise.all([this.#services.fleet.gone(), madeCaches, ...this.#removing]);
+    this.#services.cancelGraces.clear();
+  }
+
+  #group(version: FunctionVersion): VersionGroup {
+    let ofName = this.#groups.get(version.name);
+    if (ofName === undefined) {
+      ofName = new Map();
+      this.#groups.set(version.name, ofName);
+    }
+    let group = ofName.get(version.version);
+    if (group === undefined) {
+      group = new VersionGroup(version, this.#services);
+      ofName.set(version.version, group);
+    }
+    return group;
+  }
+
+  #drop(group: VersionGroup): void {
+    const { name, version } = group.version;
+    const ofName = this.#groups.get(name);
+    if (ofName?.get(version) !== group) return;
+    ofName.delete(version);
+    if (ofName.size === 0) this.#groups.delete(name);
+  }
+
+  #forget(call: Invocation): void {
+    if (this.#calls.get(call.id) === call) this.#calls.delete(call.id);
+    if (this.#closing && this.#calls.size === 0) this.#drained.resolve();
+  }
+
+  *#allGroups(): Generator<VersionGroup> {
+    for (const ofName of this.#groups.values()) yield* ofName.values();
+  }
+}
+
+function headerChars({ url, method, headers }: InvocationRequest): number {
+  let chars = url.length + method.length;
+  for (const text of headers) chars += text.length;
+  return chars;
+}

@@ -1,0 +1,379 @@
+import {
+  asHobError,
+  fail,
+  type FunctionFailure,
+  type FunctionSnapshot,
+  type FunctionVersion,
+  type HobError,
+  type LogLine,
+  memoryClassMb,
+  type Receipt,
+} from '@hob/contracts';
+import { claimFrames } from './bundle-code.ts';
+import type { Clock, Timer } from './clock.ts';
+import { Container } from './container.ts';
+import type { ContainerState } from './container-frames.ts';
+import type { FunctionOwner } from './container-roles.ts';
+import { DeadlineList } from './deadline-list.ts';
+import { type Death, deathBy, quietCauses } from './death.ts';
+import type { RoomWaiter } from './fleet.ts';
+import type { GroupServices } from './group-services.ts';
+import type { Invocation, InvocationHost } from './invocation.ts';
+import { StartBackoff } from './start-backoff.ts';
+
+/** How many of the longest backoffs a version without containers and calls is kept after a failed start. */
+const FAILURE_MEMORY_FACTOR = 10;
+
+/**
+ * The containers of one version of a function, and the calls that wait for one of them.
+ *
+ * A waiting call is served by whichever comes first: a container that has room again, or a new one. There are never more
+ * containers being started than the waiting calls need, nor more than `maxContainers` in all, dying ones included.
+ */
+export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
+  readonly version: FunctionVersion;
+  readonly clock: Clock;
+  readonly graceMs: number;
+  readonly deadlines: DeadlineList<Invocation>;
+  readonly cancelGraces: DeadlineList<Invocation>;
+  readonly #services: GroupServices;
+  readonly #queueDeadlines: DeadlineList<Invocation>;
+  readonly #backoff: StartBackoff;
+  /** In the order of arrival. */
+  readonly #waiting = new Set<Invocation>();
+  /** From the decision to start until nothing is left. */
+  readonly #containers = new Set<Container>();
+  /** Those on their way to take their first calls. */
+  readonly #starting = new Set<Container>();
+  /** Until LOADED. */
+  readonly #loadTimers = new Map<Container, Timer>();
+  /** Died before they were loaded, nobody knows why yet; and whether they had been sent the code. */
+  readonly #undecided = new Map<Container, boolean>();
+  /** Loaded or loading ones with room; the last one was used last, and is used next. */
+  readonly #available: Container[] = [];
+  #retryTimer: Timer | undefined;
+  #sweepTimer: Timer | undefined;
+  #forgetTimer: Timer | undefined;
+
+  constructor(version: FunctionVersion, services: GroupServices) {
+    const { env } = services;
+    this.version = version;
+    this.clock = env.clock;
+    this.graceMs = Math.min(env.config.abortGraceMs, version.config.timeoutMs / 10);
+    this.deadlines = new DeadlineList(env.clock, version.config.timeoutMs);
+    this.cancelGraces = services.cancelGraces;
+    this.#services = services;
+    this.#queueDeadlines = new DeadlineList(env.clock, env.config.queueTimeoutMs);
+    this.#backoff = new StartBackoff(env.config);
+  }
+
+  /** It holds no container and no call. */
+  get isEmpty(): boolean {
+    return this.#containers.size === 0 && this.#waiting.size === 0;
+  }
+
+  /** Serves a call, now or later; or refuses it. */
+  run(call: Invocation): void {
+    const container = this.#waiting.size === 0 ? this.#takeAvailable() : undefined;
+    if (container !== undefined) {
+      this.#lease(container, call);
+      return;
+    }
+    const { totals, env } = this.#services;
+    const { queueMax, queueTotalMax } = env.config;
+    if (this.#waiting.size >= queueMax || totals.waiting >= queueTotalMax) {
+      call.refuse(fail('ERR_SCHED_QUEUE_FULL', [Math.min(queueMax, totals.waiting)]));
+      return;
+    }
+    totals.waiting += 1;
+    this.#waiting.add(call);
+    this.#queueDeadlines.add(call, this.clock.nowMs());
+    this.#scale();
+  }
+
+  /** Another version is live: containers end as soon as they have no call. Waiting calls get new ones. */
+  supersede(): void {
+    for (const container of this.#containers) if (!this.#starting.has(container)) container.retire('replaced');
+    this.#scale();
+  }
+
+  /**
+   * Ends all containers and calls.
+   *
+   * @param refusal what waiting calls get, and `death` what running ones do.
+   */
+  async end(refusal: HobError, death: Death): Promise<void> {
+    for (const call of this.#takeWaiting()) call.refuse(refusal);
+    this.#retryTimer?.cancel();
+    this.#sweepTimer?.cancel();
+    this.#forgetTimer?.cancel();
+    this.#services.fleet.forget(this);
+    const gone = [...this.#containers].map((container) => container.gone);
+    for (const container of this.#containers) {
+      container.end(container.callsRunning > 0 ? death : deathBy(death.cause === 'shutdown' ? 'shutdown' : 'replaced'));
+    }
+    await Promise.all(gone);
+  }
+
+  async snapshot(): Promise<FunctionSnapshot> {
+    const all = [...this.#containers];
+    const count = (...states: ContainerState[]): number => all.filter(({ state }) => states.includes(state)).length;
+    const usages = await Promise.all(all.map((container) => container.usage()));
+    return {
+      function: this.version.name,
+      version: this.version.version,
+      loading: count('creating', 'parked', 'loading'),
+      idle: count('idle'),
+      busy: count('busy'),
+      waiting: this.#waiting.size,
+      cpuSeconds: usages.reduce((sum, usage) => sum + usage.cpuSeconds, 0),
+      memoryBytes: usages.reduce((sum, usage) => sum + usage.memoryBytes, 0),
+    };
+  }
+
+  // For invocations.
+
+  leaveQueue(call: Invocation): void {
+    if (!this.#waiting.delete(call)) return;
+    this.#queueDeadlines.delete(call);
+    this.#services.totals.waiting -= 1;
+    if (this.#waiting.size === 0) this.#services.fleet.forget(this);
+  }
+
+  explain(failure: FunctionFailure): Promise<FunctionFailure> {
+    return this.#services.sourceMaps.explain(this.version.digest, failure);
+  }
+
+  log(line: Pick<LogLine, 'invocationId' | 'channel' | 'line'>): void {
+    const { name, version } = this.version;
+    this.#services.env.observer.log({ timeMs: this.clock.wallMs(), function: name, version, ...line });
+  }
+
+  ended(call: Invocation, receipt: Receipt): void {
+    this.#services.ended(call, receipt);
+  }
+
+  // For containers.
+
+  loaded(container: Container, cacheRejected: boolean): void {
+    this.#forgetLoadTimer(container);
+    this.#backoff.succeeded();
+    const { caches } = this.#services;
+    if (cacheRejected) caches.rejected(this.version);
+    else caches.want(this.version);
+    if (container.callsRunning === 0) this.#becameIdle();
+  }
+
+  released(container: Container): void {
+    this.#serve(container);
+    if (container.state === 'idle') this.#becameIdle();
+  }
+
+  died(container: Container, death: Death | undefined): void {
+    const hadCode = !this.#starting.delete(container);
+    this.#forgetLoadTimer(container);
+    const at = this.#available.indexOf(container);
+    if (at >= 0) this.#available.splice(at, 1);
+    if (container.wasLoaded) this.#scale();
+    else if (death === undefined) this.#undecided.set(container, hadCode);
+    else this.#startFailed(death, hadCode);
+  }
+
+  gone(container: Container, death: Death): void {
+    this.#containers.delete(container);
+    const hadCode = this.#undecided.get(container);
+    this.#undecided.delete(container);
+    if (hadCode === undefined) this.#scale();
+    else this.#startFailed(death, hadCode);
+    // A call that it had tells of its own end.
+    if (container.diedIdle && death.error.spec.kind === 'function' && death.cause !== 'timeout') this.#report(death);
+    this.#leaveIfEmpty();
+  }
+
+  roomFreed(): void {
+    this.#scale();
+  }
+
+  // Leases.
+
+  #takeAvailable(): Container | undefined {
+    for (let top = this.#available.at(-1); top !== undefined; top = this.#available.at(-1)) {
+      if (top.hasRoom) return top;
+      this.#available.pop();
+    }
+    return undefined;
+  }
+
+  #lease(container: Container, call: Invocation): void {
+    const frames = call.begin(container.lease(call));
+    const [first] = frames;
+    container.send(frames.length === 1 && first !== undefined ? first : frames);
+    call.sent();
+  }
+
+  /** Gives a container with room to waiting calls, and keeps it at hand when it still has room then. */
+  #serve(container: Container): void {
+    for (const call of this.#waiting) {
+      if (!container.hasRoom) break;
+      this.leaveQueue(call);
+      this.#lease(container, call);
+    }
+    if (container.hasRoom && !this.#available.includes(container)) this.#available.push(container);
+  }
+
+  #takeWaiting(): Invocation[] {
+    const calls = [...this.#waiting];
+    for (const call of calls) this.leaveQueue(call);
+    return calls;
+  }
+
+  // Starting.
+
+  #scale(): void {
+    if (this.#waiting.size === 0 || this.#isHeldBack()) return;
+    const { concurrency, maxContainers } = this.version.config;
+    const wanted = Math.ceil(this.#waiting.size / concurrency);
+    while (this.#starting.size < wanted && this.#containers.size < maxContainers) {
+      if (!this.#start()) return;
+    }
+  }
+
+  /** After a failed start: waits, or lets the waiting calls share the failure when nothing else could serve them. */
+  #isHeldBack(): boolean {
+    const nowMs = this.clock.nowMs();
+    const waitMs = this.#backoff.waitMs(nowMs);
+    if (waitMs === 0) return false;
+    const death = this.#backoff.shared(nowMs);
+    const isHopeless = [...this.#containers].every(({ state }) => state === 'dead');
+    if (death && isHopeless) {
+      for (const call of this.#takeWaiting()) call.shareDeath(death);
+      return true;
+    }
+    this.#retryTimer ??= this.clock.after(waitMs, () => {
+      this.#retryTimer = undefined;
+      this.#scale();
+    });
+    return true;
+  }
+
+  /** @returns false when there is no room for another container on this host. */
+  #start(): boolean {
+    const { env, fleet, pools } = this.#services;
+    const { runtime, memoryMb } = this.version.config;
+    const classMb = memoryClassMb(memoryMb);
+    const parked = pools.of(runtime, classMb).claim();
+    if (parked === undefined && !fleet.hasRoom) {
+      fleet.waitForRoom(this);
+      return false;
+    }
+    const container = parked ?? new Container(env, runtime, classMb);
+    if (parked === undefined) fleet.add(container);
+    container.owner = this;
+    this.#containers.add(container);
+    this.#starting.add(container);
+    void this.#bring(container);
+    return true;
+  }
+
+  /** Makes a container of the pool, or a new one, the version's, and gives it to the waiting calls. Never rejects. */
+  async #bring(container: Container): Promise<void> {
+    try {
+      const start = container.state === 'parked' ? 'pool' : 'cold';
+      if (start === 'cold') await container.create();
+      container.claim(this.version, this, start);
+      const { code, caches } = this.#services;
+      const { digest } = this.version;
+      const [bytes, cache] = await Promise.all([
+        code.load(digest),
+        caches.find(this.version),
+        container.prepare(this.version, code.folder(digest)),
+      ]);
+      if (container.state === 'loading') this.#load(container, claimFrames(this.version, bytes, cache));
+    } catch (error) {
+      container.end(deathBy('crash', asHobError(error)));
+    }
+  }
+
+  /** Sends the code and the first calls in one write. */
+  #load(container: Container, frames: Buffer[]): void {
+    this.#starting.delete(container);
+    const calls: Invocation[] = [];
+    for (const call of this.#waiting) {
+      if (!container.hasRoom) break;
+      this.leaveQueue(call);
+      calls.push(call);
+      frames.push(...call.begin(container.lease(call)));
+    }
+    container.send(frames);
+    for (const call of calls) call.sent();
+    if (container.hasRoom) this.#available.push(container);
+    const { timeoutMs } = this.version.config;
+    const expire = (): void => container.end(deathBy('timeout', fail('ERR_FN_TIMEOUT', [timeoutMs])));
+    this.#loadTimers.set(container, this.clock.after(timeoutMs, expire));
+  }
+
+  /** @param hadCode false: whatever it died of, the function had no part in it. */
+  #startFailed(death: Death, hadCode: boolean): void {
+    const isOwn = quietCauses.has(death.cause) || death.cause === 'cancelled' || death.cause === 'timeout';
+    if (!isOwn) {
+      const isPlatforms = !hadCode || death.error.spec.kind === 'platform';
+      const known = isPlatforms ? deathBy(death.cause, asStartFailure(death.error)) : death;
+      this.#backoff.failed(known, this.clock.nowMs());
+      const { name, version } = this.version;
+      if (isPlatforms) this.#services.env.log.warn({ err: known.error, function: name, version }, 'a start failed');
+    }
+    this.#scale();
+  }
+
+  #forgetLoadTimer(container: Container): void {
+    this.#loadTimers.get(container)?.cancel();
+    this.#loadTimers.delete(container);
+  }
+
+  // Idle ones.
+
+  #becameIdle(): void {
+    const { fleet, env } = this.#services;
+    if (fleet.isCrowded) fleet.makeRoom();
+    this.#sweepTimer ??= this.clock.after(env.config.keepAliveMs, () => this.#sweep());
+  }
+
+  /** Ends those that were idle for too long, and comes again when the next one will be. */
+  #sweep(): void {
+    this.#sweepTimer = undefined;
+    const { keepAliveMs } = this.#services.env.config;
+    const nowMs = this.clock.nowMs();
+    let oldestMs = Infinity;
+    for (const container of [...this.#containers].filter(({ state }) => state === 'idle')) {
+      if (container.idleSinceMs + keepAliveMs <= nowMs) container.retire('reclaimed');
+      else oldestMs = Math.min(oldestMs, container.idleSinceMs);
+    }
+    if (oldestMs === Infinity) return;
+    this.#sweepTimer ??= this.clock.after(oldestMs + keepAliveMs - nowMs, () => this.#sweep());
+  }
+
+  /** A version that could not be started is remembered for a while, or its next call would start it all over. */
+  #leaveIfEmpty(): void {
+    if (!this.isEmpty) return;
+    if (!this.#backoff.hasFailed) {
+      this.#services.emptied(this);
+      return;
+    }
+    this.#forgetTimer ??= this.clock.after(FAILURE_MEMORY_FACTOR * this.#services.env.config.startBackoffMaxMs, () => {
+      this.#forgetTimer = undefined;
+      if (this.isEmpty) this.#services.emptied(this);
+    });
+  }
+
+  #report({ error, failure }: Death): void {
+    if (failure === undefined) {
+      this.log({ invocationId: '', channel: 'platform', line: error.message });
+      return;
+    }
+    void this.explain(failure).then(({ stack }) => this.log({ invocationId: '', channel: 'stderr', line: stack }));
+  }
+}
+
+function asStartFailure(error: HobError): HobError {
+  return error.spec.kind === 'platform' ? error : fail('ERR_SCHED_START_FAILED', [error.message], { cause: error });
+}

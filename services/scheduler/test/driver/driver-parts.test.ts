@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict';
+import { Readable } from 'node:stream';
+import { test } from 'node:test';
+import { LOG_LINE_BYTES_MAX, memoryClassesMb } from '@hob/contracts';
+import * as fc from 'fast-check';
+import { parseCgroupHost } from '../../src/driver/cgroup-host.ts';
+import { cpuQuotaUs, keyedNumber } from '../../src/driver/cgroup-knobs.ts';
+import { HostUids } from '../../src/driver/host-uids.ts';
+import { readLines } from '../../src/driver/output-lines.ts';
+import { decodeStatus } from '../../src/driver/process-reaper.ts';
+import { heapFlags } from '../../src/driver/zygote.ts';
+
+const none = (): string => '';
+const v1 = ['cpu,cpuacct', 'memory', 'pids', 'devices'].map(
+  (names, i) => `${30 + i} 25 0:${30 + i} / /sys/fs/cgroup/${names} rw,relatime - cgroup cgroup rw,${names}`,
+);
+const v2 = '41 31 0:38 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate';
+
+test('parseCgroupHost finds v1 controllers, also two in one tree', () => {
+  const host = parseCgroupHost(v1.join('\n'), none);
+  assert.equal(host.version, 1);
+  assert.equal(host.version === 1 && host.mounts.get('cpuacct'), '/sys/fs/cgroup/cpu,cpuacct');
+});
+
+test('parseCgroupHost takes v1 on a hybrid host, whose v2 tree has no controllers', () => {
+  assert.equal(parseCgroupHost([...v1, v2].join('\n'), () => 'hugetlb\n').version, 1);
+});
+
+test('parseCgroupHost takes v2 where it has the controllers', () => {
+  const host = parseCgroupHost(v2, () => 'cpuset cpu io memory pids\n');
+  assert.deepEqual(host, { version: 2, mount: '/sys/fs/cgroup' });
+});
+
+test('parseCgroupHost refuses a host on which a controller is missing', () => {
+  for (const mounts of ['', v2, v1.slice(1).join('\n'), `${v1[0]}\n${v2}`]) {
+    assert.throws(() => parseCgroupHost(mounts, () => 'cpu memory'), { code: 'ERR_NATIVE_UNSUPPORTED' });
+  }
+});
+
+test('cpuQuotaUs is the share of a period, and never below what the kernel takes', () => {
+  assert.equal(cpuQuotaUs(1), 100_000);
+  assert.equal(cpuQuotaUs(0.25), 25_000);
+  assert.equal(cpuQuotaUs(0.001), 1000);
+});
+
+test('keyedNumber reads whole keys only', () => {
+  assert.equal(keyedNumber('oom 1\noom_kill 7\n', 'oom_kill'), 7);
+  assert.equal(keyedNumber('oom 1\noom_kill 7\n', 'oom'), 1);
+  assert.equal(keyedNumber('', 'max'), 0);
+});
+
+test('decodeStatus tells exit codes from signals', () => {
+  assert.deepEqual(decodeStatus(3 << 8), { code: 3, signal: undefined });
+  assert.deepEqual(decodeStatus(9), { code: undefined, signal: 'SIGKILL' });
+  assert.deepEqual(decodeStatus(11 | 0x80), { code: undefined, signal: 'SIGSEGV' });
+  assert.deepEqual(decodeStatus(31), { code: undefined, signal: 'SIGSYS' });
+});
+
+test('heapFlags leave room below the memory limit in every class', () => {
+  for (const classMb of memoryClassesMb) {
+    const [semi = 0, old = 0] = heapFlags(classMb).map((flag) => Number(flag.split('=')[1]));
+    assert.ok(old > 0 && old + 3 * semi <= classMb * 0.8, `${classMb}: ${old} + 3 × ${semi}`);
+  }
+});
+
+test('HostUids never lends a uid twice at a time, and says when all are lent', () => {
+  const uids = new HostUids(1000, 3);
+  const lent = [uids.take(), uids.take(), uids.take()];
+  assert.deepEqual(new Set(lent), new Set([1000, 1001, 1002]));
+  assert.throws(() => uids.take(), { code: 'ERR_SCHED_START_FAILED' });
+  uids.giveBack(1001);
+  assert.equal(uids.take(), 1001);
+});
+
+test('readLines gives every character once, in lines of bounded length, however the bytes are cut', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.string({ unit: 'binary', maxLength: 40 })),
+      fc.integer({ min: 1, max: 7 }),
+      async (lines, cut) => {
+        const text = lines.map((line) => line.replaceAll('\n', ' ')).join('\n');
+        const bytes = Buffer.from(text);
+        const chunks = Array.from({ length: Math.ceil(bytes.byteLength / cut) }, (_, i) =>
+          bytes.subarray(i * cut, (i + 1) * cut),
+        );
+        const seen: string[] = [];
+        const stream = Readable.from(chunks, { objectMode: false });
+        readLines(stream, (line) => seen.push(line));
+        await new Promise((resolve) => stream.once('close', resolve));
+        const expected = text.split('\n');
+        if (expected.at(-1) === '') expected.pop();
+        assert.deepEqual(seen, expected);
+      },
+    ),
+  );
+  const long: string[] = [];
+  const stream = Readable.from([Buffer.alloc(3 * LOG_LINE_BYTES_MAX + 5, 'x')], { objectMode: false });
+  readLines(stream, (line) => long.push(line));
+  await new Promise((resolve) => stream.once('close', resolve));
+  assert.deepEqual(
+    long.map((line) => line.length),
+    [LOG_LINE_BYTES_MAX, LOG_LINE_BYTES_MAX, LOG_LINE_BYTES_MAX, 5],
+  );
+});

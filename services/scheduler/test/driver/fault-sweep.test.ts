@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { faultsLibraryPath } from '@hob/native';
+import { HostDriver } from '../../src/driver/host-driver.ts';
+import { driverOptions, holdings } from './real-driver.ts';
+
+const steps = [
+  ...['pipes', 'send', 'clone'],
+  ...['spec', 'session', 'cgroup', 'namespaces', 'loopback', 'root', 'pivot', 'hostname', 'stdio', 'rlimits', 'ids'],
+  ...['user namespace', 'capabilities', 'identity', 'parent', 'no_new_privs', 'descriptors', 'handlers', 'seccomp'],
+];
+
+for (const faultStep of steps) {
+  test(`HostDriver.create leaves nothing when "${faultStep}" fails`, async () => {
+    const before = holdings();
+    const driver = await HostDriver.open(driverOptions({ library: faultsLibraryPath, faultStep }));
+    try {
+      for (let tries = 0; tries < 2; tries++) {
+        await assert.rejects(driver.create('nodejs24.x', 128), (error: Error & { code: string }) => {
+          assert.equal(error.code, 'ERR_SCHED_START_FAILED');
+          assert.match(error.message, new RegExp(`${faultStep}: EIO`));
+          return true;
+        });
+      }
+    } finally {
+      await driver.close();
+    }
+    assert.deepEqual(holdings(), before);
+  });
+}
+
+test('HostDriver.create tells of a zygote that cannot boot, and boots one when it can', async () => {
+  const before = holdings();
+  const driver = await HostDriver.open(driverOptions({ library: '/nonexistent/libhob.so' })).catch(
+    (error: unknown) => error,
+  );
+  assert.ok(driver instanceof Error);
+  const broken = await HostDriver.open(driverOptions({ root: driverOptions().root, faultStep: '', startTimeoutMs: 1 }));
+  try {
+    await assert.rejects(broken.create('nodejs24.x', 128), { code: 'ERR_SCHED_START_FAILED' });
+    await assert.rejects(broken.create('python', 128), { code: 'ERR_SCHED_START_FAILED' });
+  } finally {
+    await broken.close();
+  }
+  assert.deepEqual(holdings(), before);
+});

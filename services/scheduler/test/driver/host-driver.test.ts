@@ -1,0 +1,165 @@
+import assert from 'node:assert/strict';
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { HostDriver } from '../../src/driver/host-driver.ts';
+import { driverOptions, evaluate, holdings, runToTheEnd, withDriver } from './real-driver.ts';
+
+const runtime = 'nodejs24.x';
+
+test('HostDriver runs JavaScript in a container that shares nothing with the next one', async () => {
+  await withDriver(async (driver) => {
+    const [a, b] = [await driver.create(runtime, 128), await driver.create(runtime, 128)];
+    assert.equal(await evaluate(a, "fs.writeFileSync('/tmp/mine', 'x'); return process.pid"), '1');
+    assert.equal(await evaluate(b, "return fs.existsSync('/tmp/mine')"), 'false');
+    assert.notEqual(a.pid, b.pid);
+    assert.ok(a.createMs > 0);
+  });
+});
+
+test('HostDriver: a thousand containers give a thousand of each random thing', async () => {
+  await withDriver(async (driver) => {
+    const seen = { uuid: new Set<string>(), math: new Set<string>(), int: new Set<string>(), bytes: new Set<string>() };
+    const body = `const c = await import('node:crypto');
+      return [c.randomUUID(), Math.random(), c.randomInt(2 ** 47), c.randomBytes(8).toString('hex'), process.pid].join()`;
+    const one = async (): Promise<void> => {
+      const container = await driver.create(runtime, 128);
+      const [uuid = '', math = '', int = '', bytes = '', pid] = (await evaluate(container, body)).split(',');
+      seen.uuid.add(uuid);
+      seen.math.add(math);
+      seen.int.add(int);
+      seen.bytes.add(bytes);
+      assert.equal(pid, '1');
+      container.kill();
+      await container.exited;
+    };
+    for (let round = 0; round < 250; round++) await Promise.all([one(), one(), one(), one()]);
+    for (const values of Object.values(seen)) assert.equal(values.size, 1000);
+  });
+});
+
+test('HostDriver: containers outlive their zygote, which is booted anew', async () => {
+  const restarts: number[] = [];
+  const driver = await HostDriver.open(driverOptions(), (memoryMb) => restarts.push(memoryMb));
+  try {
+    const before = await driver.create(runtime, 128);
+    const [zygote] = driver.zygotes();
+    assert.ok(zygote);
+    process.kill(zygote.pid, 'SIGKILL');
+    while (driver.zygotes()[0]?.restarts !== 1) await new Promise((resolve) => setTimeout(resolve, 10));
+    assert.deepEqual(restarts, [128]);
+    const after = await driver.create(runtime, 128);
+    await before.mountTask(fileURLToPath(new URL('.', import.meta.url)));
+    assert.match(await evaluate(before, "return fs.readdirSync('/var/task')"), /host-driver\.test\.ts/);
+    assert.equal(await evaluate(after, 'return 1 + 1'), '2');
+  } finally {
+    await driver.close();
+  }
+});
+
+test('HostDriver.create keeps working when its zygote is killed again and again under load', async () => {
+  const before = holdings();
+  await withDriver(async (driver) => {
+    let failures = 0;
+    await driver.create(runtime, 128);
+    for (let round = 0; round < 5; round++) {
+      const creates = Array.from({ length: 6 }, () => driver.create(runtime, 128));
+      await new Promise((resolve) => setTimeout(resolve, round * 4));
+      const pid = driver.zygotes()[0]?.pid;
+      if (pid !== undefined) process.kill(pid, 'SIGKILL');
+      for (const result of await Promise.allSettled(creates)) {
+        if (result.status === 'fulfilled') continue;
+        failures += 1;
+        assert.equal((result.reason as { code: string }).code, 'ERR_SCHED_START_FAILED');
+      }
+    }
+    assert.equal(await evaluate(await driver.create(runtime, 128), 'return 7'), '7');
+    assert.ok(failures < 30);
+  });
+  assert.deepEqual(holdings(), before);
+});
+
+test('HostDriver names how a container ended', async () => {
+  await withDriver(async (driver) => {
+    const end = async (body: string): Promise<object> => runToTheEnd(await driver.create(runtime, 128), body);
+    const heap = await end('const a = []; for (;;) a.push(new Array(1e5).fill(0.5))');
+    assert.deepEqual(
+      { ...heap, cpuSeconds: 0, signal: '' },
+      { code: undefined, signal: '', oomKilled: true, pidsDenied: false, cpuSeconds: 0 },
+    );
+    const buffers = await end('const a = []; for (;;) a.push(Buffer.alloc(1e7, 1))');
+    assert.deepEqual(
+      { ...buffers, cpuSeconds: 0 },
+      { code: undefined, signal: 'SIGKILL', oomKilled: true, pidsDenied: false, cpuSeconds: 0 },
+    );
+    const exit = await end('process.exit(3)');
+    assert.deepEqual(
+      { ...exit, cpuSeconds: 0 },
+      { code: 3, signal: undefined, oomKilled: false, pidsDenied: false, cpuSeconds: 0 },
+    );
+  });
+});
+
+test('HostDriver.setLimits bounds memory from then on', async () => {
+  await withDriver(async (driver) => {
+    const body = 'const a = []; for (let i = 0; i < 18; i++) a.push(Buffer.alloc(1e7, 1)); process.exit(9)';
+    const roomy = await driver.create(runtime, 128);
+    await roomy.setLimits({ memoryMb: 512, cpu: 1 });
+    assert.equal((await runToTheEnd(roomy, body)).code, 9);
+    const tight = await driver.create(runtime, 128);
+    await tight.setLimits({ memoryMb: 128, cpu: 1 });
+    assert.equal((await runToTheEnd(tight, body)).oomKilled, true);
+  });
+});
+
+test('HostDriver.close leaves no process, descriptor, mount or cgroup, whatever is alive', async () => {
+  const before = holdings();
+  const driver = await HostDriver.open(driverOptions());
+  await Promise.all([driver.create(runtime, 128), driver.create(runtime, 256), driver.create(runtime, 128)]);
+  await driver.close();
+  await driver.close();
+  assert.deepEqual(holdings(), before);
+  await assert.rejects(driver.create(runtime, 128), { code: 'ERR_SCHED_CLOSED' });
+});
+
+test('HostDriver.open removes what a killed predecessor left', async () => {
+  const marker = mkdtempSync(join(tmpdir(), 'hob-predecessor-'));
+  try {
+    const script = join(marker, 'predecessor.ts');
+    writeFileSync(
+      script,
+      `import { HostDriver } from ${JSON.stringify(new URL('../../src/driver/host-driver.ts', import.meta.url).href)};
+       const driver = await HostDriver.open(JSON.parse(process.argv[2]));
+       const made = await Promise.all([driver.create('${runtime}', 128), driver.create('${runtime}', 128)]);
+       process.send({ pids: [...made.map((container) => container.pid), driver.zygotes()[0].pid] });`,
+    );
+    const options = driverOptions({ instance: `test-${process.pid}-lost` });
+    const child = fork(script, [JSON.stringify(options)], { execArgv: ['--conditions=@hob/source'] });
+    const [{ pids }] = (await once(child, 'message')) as [{ pids: number[] }];
+    assert.equal(pids.length, 3);
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    const driver = await HostDriver.open(options);
+    for (const pid of pids) assert.equal(isAlive(pid), false);
+    await driver.close();
+    for (const tree of ['memory', 'pids', '']) {
+      assert.equal(existsSync(join('/sys/fs/cgroup', tree, 'hob', options.instance)), false);
+    }
+  } finally {
+    rmSync(marker, { recursive: true });
+  }
+});
+
+/** A zombie that init has not reaped yet has no program any more. */
+function isAlive(pid: number): boolean {
+  try {
+    readlinkSync(`/proc/${pid}/exe`);
+    return true;
+  } catch {
+    return false;
+  }
+}

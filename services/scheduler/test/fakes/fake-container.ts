@@ -1,0 +1,129 @@
+import { type Frame, FrameDecoder, FrameType, type HobError, asHobError, decodeJson } from '@hob/contracts';
+import type { ContainerEvents, ContainerExit, ContainerProcess } from '../../src/container-driver.ts';
+
+/** What runs in a fake container: it is given each frame that arrives, and answers through the container. */
+export type Program = (frame: Frame, container: FakeContainer) => void;
+
+const silent: ContainerEvents = {
+  frame: () => undefined,
+  output: () => undefined,
+  broken: () => undefined,
+  drain: () => undefined,
+};
+
+/** A container without a process: it speaks real bytes of frames with its owner, as a program of the test says. */
+export class FakeContainer implements ContainerProcess {
+  readonly id: string;
+  readonly pid: number;
+  readonly memoryClassMb: number;
+  readonly createMs: number;
+  readonly exited: Promise<ContainerExit>;
+  events: ContainerEvents = silent;
+  /** Every frame that was sent to it. */
+  readonly frames: Frame[] = [];
+  /** How many times `send` was called. */
+  sends = 0;
+  /** What `send` returns. */
+  takesMore = true;
+  limits: { readonly memoryMb: number; readonly cpu: number } | undefined;
+  task: string | undefined;
+  /** `name@version` of each CLAIM. */
+  readonly claims: string[] = [];
+  /** Invocations that it was sent and that are not over, and the most there ever were. */
+  readonly open = new Set<number>();
+  openMax = 0;
+  /** It has said LOADED. */
+  isLoaded = false;
+  prepareError: HobError | undefined;
+  readonly #program: Program;
+  readonly #exit = Promise.withResolvers<ContainerExit>();
+  readonly #toContainer = new FrameDecoder((frame) => this.#take(frame));
+  readonly #toHost = new FrameDecoder((frame) => this.#give(frame));
+  #isDead = false;
+
+  constructor(parts: { id: number; memoryClassMb: number; createMs: number; program: Program }) {
+    this.id = `fake-${parts.id}`;
+    this.pid = parts.id;
+    this.memoryClassMb = parts.memoryClassMb;
+    this.createMs = parts.createMs;
+    this.#program = parts.program;
+    this.exited = this.#exit.promise;
+  }
+
+  get isDead(): boolean {
+    return this.#isDead;
+  }
+
+  send(bytes: Buffer | readonly Buffer[]): boolean {
+    if (this.#isDead) return true;
+    this.sends += 1;
+    for (const piece of Buffer.isBuffer(bytes) ? [bytes] : bytes) this.#toContainer.push(piece);
+    return this.takesMore;
+  }
+
+  setLimits(limits: { readonly memoryMb: number; readonly cpu: number }): Promise<void> {
+    this.limits = limits;
+    return this.prepareError ? Promise.reject(this.prepareError) : Promise.resolve();
+  }
+
+  mountTask(folder: string): Promise<void> {
+    this.task = folder;
+    return Promise.resolve();
+  }
+
+  usage(): Promise<{ readonly cpuSeconds: number; readonly memoryBytes: number }> {
+    return Promise.resolve({ cpuSeconds: 0.5, memoryBytes: 1024 });
+  }
+
+  kill(): void {
+    this.exit({ signal: 'SIGKILL' });
+  }
+
+  /** The other end: bytes to the host, as the real driver gives them on. */
+  emit(...bytes: Uint8Array[]): void {
+    for (const piece of bytes) {
+      if (this.#isDead) return;
+      try {
+        this.#toHost.push(piece);
+      } catch (error) {
+        this.events.broken(asHobError(error));
+        this.kill();
+      }
+    }
+  }
+
+  /** Its process ends; a little later nothing of it is left. */
+  exit(how: Partial<ContainerExit>): void {
+    if (this.#isDead) return;
+    this.#isDead = true;
+    const exit = { code: undefined, signal: undefined, oomKilled: false, pidsDenied: false, cpuSeconds: 0.25, ...how };
+    setImmediate(() => this.#exit.resolve(exit));
+  }
+
+  /** Its end of the socket closes; the process follows with `exit`. */
+  hangUp(): void {
+    this.events.closed?.();
+  }
+
+  #take(frame: Frame): void {
+    this.frames.push(frame);
+    if (frame.type === FrameType.INVOKE) {
+      this.open.add(frame.stream);
+      this.openMax = Math.max(this.openMax, this.open.size);
+    }
+    if (frame.type === FrameType.CLAIM) {
+      const { function: name, version } = decodeJson(frame);
+      this.claims.push(`${String(name)}@${String(version)}`);
+    }
+    // Whatever it answers comes later, as over a socket.
+    setImmediate(() => {
+      if (!this.#isDead) this.#program(frame, this);
+    });
+  }
+
+  #give(frame: Frame): void {
+    if (frame.type === FrameType.LOADED) this.isLoaded = true;
+    if (frame.type === FrameType.DONE || frame.type === FrameType.ERROR) this.open.delete(frame.stream);
+    this.events.frame(frame);
+  }
+}

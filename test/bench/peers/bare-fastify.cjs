@@ -1,0 +1,15 @@
+'use strict';
+// A program: fastify alone, answering what functions/answer answers. It prints its address and ends with its input.
+// Plain JavaScript, so that no peer pays for stripping types.
+const { fastify } = require('fastify');
+
+const server = fastify();
+server.get('/', async () => ({ hello: 'world' }));
+server.listen({ host: '127.0.0.1', port: 0 }, (error, address) => {
+  if (error) throw error;
+  process.stdout.write(`${address}\n`);
+});
+process.stdin.resume().once('end', () => {
+  void server.close();
+  server.server.closeAllConnections();
+});

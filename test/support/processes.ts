@@ -1,0 +1,50 @@
+import { readFileSync, readdirSync } from 'node:fs';
+
+/** A process as it was seen once. `pid` and `startTicks` together are never used twice. */
+export interface ProcessSight {
+  readonly pid: number;
+  readonly parentPid: number;
+  readonly startTicks: string;
+  readonly name: string;
+  /** One letter; `Z` is a process that has ended and was not yet waited for. */
+  readonly state: string;
+}
+
+/** Looks at one process; undefined when there is none. */
+function sightProcess(pid: number): ProcessSight | undefined {
+  let stat: string;
+  try {
+    stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  } catch {
+    return undefined;
+  }
+  // The name stands in brackets and may itself hold brackets and blanks, so the rest is counted from the last one.
+  const name = stat.slice(stat.indexOf('(') + 1, stat.lastIndexOf(')'));
+  const rest = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return { pid, parentPid: Number(rest[1]), startTicks: rest[19] ?? '', name, state: rest[0] ?? '' };
+}
+
+/** Every process of the host that can be seen. */
+function sightProcesses(): ProcessSight[] {
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  return pids.map((pid) => sightProcess(Number(pid))).filter((seen) => seen !== undefined);
+}
+
+/** The descendants of a process, without itself, in no order. */
+export function descendants(pid: number): ProcessSight[] {
+  const all = sightProcesses();
+  const family = new Set([pid]);
+  // A child may stand before its parent in the list, so look until nobody new joins.
+  for (let size = 0; size !== family.size;) {
+    size = family.size;
+    for (const seen of all) if (family.has(seen.parentPid)) family.add(seen.pid);
+  }
+  family.delete(pid);
+  return all.filter((seen) => family.has(seen.pid));
+}
+
+/** Whether that very process, not another of the same number, still runs. */
+export function isRunning(sight: ProcessSight): boolean {
+  const now = sightProcess(sight.pid);
+  return now !== undefined && now.startTicks === sight.startTicks && now.state !== 'Z';
+}
