@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import {
   asHobError,
   BUNDLE_CODE,
@@ -14,6 +15,9 @@ import type { DiskBundleStore } from './disk-bundle-store.ts';
 import { FunctionTable, readStoredVersion, type StoredVersion } from './function-table.ts';
 import { RedisConnection } from './redis-connection.ts';
 import { COUNTERS_KEY, FUNCTIONS_KEY, logsKey, versionsKey } from './redis-keys.ts';
+
+/** Pause after the functions could not be read again although there is a connection. */
+const REREAD_PAUSE_MS = 200;
 
 export interface RegistryOptions {
   /** `redis://…`, `rediss://…`, or the absolute path of a socket. */
@@ -49,6 +53,9 @@ export class Registry implements FunctionDirectory, AsyncDisposable {
   #table = new FunctionTable();
   /** Counts the changes to `#table`, so that a copy read meanwhile is known to be old. */
   #changes = 0;
+  /** The connection was made again, and what happened meanwhile is not known yet. */
+  #stale = false;
+  #isCatchingUp = false;
   #closed = false;
 
   private constructor(options: RegistryOptions) {
@@ -66,13 +73,21 @@ export class Registry implements FunctionDirectory, AsyncDisposable {
       await registry.close();
       throw error;
     }
-    registry.#connection.onReady(() => void registry.#reloadOrWarn());
+    registry.#connection.onReady(() => {
+      registry.#stale = true;
+      if (!registry.#isCatchingUp) void registry.#catchUp();
+    });
     return registry;
   }
 
   /** Whether Redis can be reached at this moment. */
   get available(): boolean {
     return this.#connection.isReady;
+  }
+
+  /** Whether everything that Redis held when the connection was last made is in memory. */
+  get current(): boolean {
+    return !this.#stale && !this.#isCatchingUp;
   }
 
   resolve(name: string, version?: number): FunctionVersion {
@@ -152,14 +167,21 @@ export class Registry implements FunctionDirectory, AsyncDisposable {
     });
   }
 
-  async #reloadOrWarn(): Promise<void> {
-    if (this.#closed) return;
-    await this.#reload().catch((error: unknown) => {
-      this.#log.warn(
-        { err: asHobError(error) },
-        'the functions could not be read again; going on with those in memory',
-      );
-    });
+  /** Reads until it has all that there was when the connection was last made, or there is none. Never rejects. */
+  async #catchUp(): Promise<void> {
+    this.#isCatchingUp = true;
+    while (this.#stale && this.available && !this.#closed) {
+      this.#stale = false;
+      try {
+        await this.#reload();
+      } catch (error) {
+        this.#stale = true;
+        const err = asHobError(error);
+        this.#log.warn({ err }, 'the functions could not be read again; going on with those in memory');
+        await delay(REREAD_PAUSE_MS, undefined, { ref: false });
+      }
+    }
+    this.#isCatchingUp = false;
   }
 
   /** Reads until nothing was changed meanwhile. */
