@@ -4,10 +4,13 @@
  * A process that has just been forked calls hob_enter() and is then inside a container. The order of use:
  *
  *   once, before any fork:   hob_filter_load()                 compiles the seccomp profile
- *   zygote:                  hob_fork()                        returns twice, as fork(2) does
- *   child:                   hob_enter()                       root in the initial namespaces -> nobody in its own
- *                            (renews its event loop)           uv_loop_fork(3), and closes what it inherited there
- *                            hob_settle()                      closes the last placeholders
+ *   zygote, when booted:     hob_trim()                        leaves less for each fork to copy
+ *   zygote:                  hob_fork_into()                   returns twice, as fork(2) does: in the child, from inside
+ *                                                              the container. It is made of:
+ *     zygote:                  hob_fork()                      the new process
+ *     child:                   hob_enter()                     root in the initial namespaces -> nobody in its own
+ *                              uv_loop_fork(3)                 renews the event loop, where the program has one
+ *                              hob_settle()                    closes the last placeholders
  *   zygote:                  hob_mount()                       hands a folder to a container that already runs
  *   host (zygote's parent):  hob_receive(), hob_reap()         the container's descriptors, and its end
  *
@@ -49,6 +52,7 @@ struct hob_spec {
         uint64_t nofile_max;                        /* RLIMIT_NOFILE */
         uint64_t nproc_max;                         /* RLIMIT_NPROC, counted per host_uid */
         uint64_t file_bytes_max;                    /* RLIMIT_FSIZE */
+        int32_t frames_fd;                          /* number that the frames socket is to have; -1: whatever comes */
         int32_t loop_fds[HOB_LOOP_FDS_MAX];         /* descriptors of the zygote's event loops; -1 ends the list */
 };
 
@@ -69,6 +73,16 @@ HOB_API int hob_filter_load(const char *path, struct hob_filter **ret_filter, ch
 HOB_API void hob_filter_free(struct hob_filter *filter);
 
 /*
+ * hob_fork_into - hob_fork(), and in the child everything else until it is a container.
+ * @ret_pipes: HOB_PIPES numbers, preset to -1; written in the child only, so they tell who the caller is.
+ *
+ * Returns the pid in the caller, 0 in the child, or -errno in either. A child that gets an error is to report it on
+ * @ret_pipes[HOB_PIPE_STDERR], or on descriptor 2 if that is closed by then, and to _exit().
+ */
+HOB_API int hob_fork_into(const struct hob_spec *spec, const struct hob_filter *filter, int channel, uint32_t serial,
+                          int32_t *ret_pipes, char *step);
+
+/*
  * hob_fork - fork the calling process into a new pid namespace, as a sibling.
  *
  * The child's parent is the caller's parent (CLONE_PARENT), so that a container outlives its zygote and is reaped by the
@@ -86,8 +100,9 @@ HOB_API int hob_fork(const struct hob_spec *spec, int channel, uint32_t serial, 
 /*
  * hob_enter - turn the calling process, forked by hob_fork(), into the first process of a container.
  *
- * Takes ownership of @pipes: 0, 1 and 2 are replaced, every other descriptor but the frames socket is closed, and the
- * numbers in @spec->loop_fds are occupied by copies of standard input, for an event loop that will close them. After an error the process is in an undefined state between host and container: it must
+ * Takes ownership of @pipes: 0, 1 and 2 are replaced, the frames socket becomes @spec->frames_fd, every other descriptor is
+ * closed, and the numbers in @spec->loop_fds are occupied by copies of standard input, for an event loop that will close
+ * them. After an error the process is in an undefined state between host and container: it must
  * do nothing but report on descriptor @pipes[HOB_PIPE_STDERR] and _exit().
  */
 HOB_API int hob_enter(const struct hob_spec *spec, const struct hob_filter *filter, const int32_t *pipes, char *step);
@@ -107,9 +122,10 @@ HOB_API int hob_settle(const struct hob_spec *spec, char *step);
 HOB_API int hob_mount(int pid, const char *source, const char *target, char *step);
 
 /*
- * hob_channel - a pair of connected SOCK_SEQPACKET sockets, close-on-exec. The caller owns both.
+ * hob_channel - a pair of connected unix sockets, close-on-exec. The caller owns both.
+ * @stream: whether they are SOCK_STREAM and non-blocking, as frames sockets are; else SOCK_SEQPACKET, as channels are.
  */
-HOB_API int hob_channel(int32_t *ret_fds);
+HOB_API int hob_channel(int stream, int32_t *ret_fds);
 
 /*
  * hob_receive - take the next container's descriptors from the channel, without waiting.
@@ -131,6 +147,9 @@ HOB_API int hob_reap(int pid, int32_t *ret_status);
  * Returns a descriptor that holds the lock until it is closed or the process ends. -EWOULDBLOCK: another one holds it.
  */
 HOB_API int hob_lock(const char *path);
+
+/* hob_trim - give memory that malloc(3) holds free back to the kernel, so that no fork copies it. */
+HOB_API void hob_trim(void);
 
 /* hob_close - close(2). */
 HOB_API int hob_close(int fd);

@@ -30,6 +30,16 @@ int take_stdio(const struct hob_spec *spec, const int32_t *pipes) {
         return 0;
 }
 
+/* An event loop that knew a descriptor of this number before the fork takes the frames socket for it afterwards. */
+int place_frames(const struct hob_spec *spec, int *frames_fd) {
+        if (spec->frames_fd < 0)
+                return 0;
+        if (dup3(*frames_fd, spec->frames_fd, O_CLOEXEC) < 0)
+                return -errno;
+        *frames_fd = spec->frames_fd;
+        return 0;
+}
+
 static int compare_fds(const void *a, const void *b) {
         return *(const int *) a - *(const int *) b;
 }

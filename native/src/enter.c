@@ -48,6 +48,8 @@ static int run_handlers(void) {
 }
 
 int hob_enter(const struct hob_spec *spec, const struct hob_filter *filter, const int32_t *pipes, char *step) {
+        int frames_fd = pipes[HOB_PIPE_FRAMES];
+
         STEP("spec", spec->host_uid == 0 || spec->inside_uid == 0 ? -EINVAL : 0);
         STEP("session", leave_session());
         STEP("cgroup", enter_cgroups(spec));
@@ -62,10 +64,30 @@ int hob_enter(const struct hob_spec *spec, const struct hob_filter *filter, cons
         STEP("user namespace", enter_user_namespace(spec));
         STEP("capabilities", drop_capabilities());
         STEP("identity", check_identity(spec));
-        STEP("parent", die_with_parent(pipes[HOB_PIPE_FRAMES]));
+        STEP("parent", die_with_parent(frames_fd));
         STEP("no_new_privs", refuse_new_privileges());
-        STEP("descriptors", replace_others(spec, pipes[HOB_PIPE_FRAMES]));
+        STEP("frames", place_frames(spec, &frames_fd));
+        STEP("descriptors", replace_others(spec, frames_fd));
         STEP("handlers", run_handlers());
         STEP("seccomp", install_filter(filter));
         return 0;
+}
+
+static int renew_loop(void) {
+        return uv_loop_fork ? uv_loop_fork(uv_default_loop()) : 0;
+}
+
+static int become_container(const struct hob_spec *spec, const struct hob_filter *filter, const int32_t *pipes,
+                            char *step) {
+        int r = hob_enter(spec, filter, pipes, step);
+        if (r < 0)
+                return r;
+        STEP("event loop", renew_loop());
+        return hob_settle(spec, step);
+}
+
+int hob_fork_into(const struct hob_spec *spec, const struct hob_filter *filter, int channel, uint32_t serial,
+                  int32_t *ret_pipes, char *step) {
+        int pid = hob_fork(spec, channel, serial, ret_pipes, step);
+        return pid == 0 ? become_container(spec, filter, ret_pipes, step) : pid;
 }

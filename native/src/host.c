@@ -7,9 +7,10 @@
 
 #include "internal.h"
 
-int hob_channel(int32_t *ret_fds) {
+int hob_channel(int stream, int32_t *ret_fds) {
+        const int type = stream ? SOCK_STREAM | SOCK_NONBLOCK : SOCK_SEQPACKET;
         int fds[2];
-        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0)
+        if (socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, fds) < 0)
                 return -errno;
         ret_fds[0] = fds[0];
         ret_fds[1] = fds[1];

@@ -62,6 +62,10 @@ __attribute__((weak)) void hob_atfork_prepare(void);
 __attribute__((weak)) void hob_atfork_parent(void);
 __attribute__((weak)) void hob_atfork_child(void);
 
+/* From libuv, which node exports; NULL in a program that has none. */
+__attribute__((weak)) void *uv_default_loop(void);
+__attribute__((weak)) int uv_loop_fork(void *loop);
+
 int enter_cgroups(const struct hob_spec *spec);
 int bring_loopback_up(void);
 int build_root(const struct hob_spec *spec);
@@ -73,6 +77,7 @@ int drop_capabilities(void);
 int check_identity(const struct hob_spec *spec);
 int die_with_parent(int frames_fd);
 int take_stdio(const struct hob_spec *spec, const int32_t *pipes);
+int place_frames(const struct hob_spec *spec, int *frames_fd);
 int replace_others(const struct hob_spec *spec, int frames_fd);
 int install_filter(const struct hob_filter *filter);
 

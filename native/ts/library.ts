@@ -5,6 +5,9 @@ import koffi from 'koffi';
 const STEP_BYTES = 64;
 const CGROUPS_MAX = 8;
 const LOOP_FDS_MAX = 48;
+/** How many descriptors a child is given, and which of them is its standard error. */
+const PIPES = 4;
+const PIPE_STDERR = 3;
 
 /** What a container is made of: `struct hob_spec` of native/include/hob.h, where each field is described. */
 export interface ContainerSpec {
@@ -20,7 +23,17 @@ export interface ContainerSpec {
   readonly nofileMax: number;
   readonly nprocMax: number;
   readonly fileBytesMax: number;
+  readonly framesFd: number;
   readonly loopFds: readonly number[];
+}
+
+/** What a container is forked with. */
+export interface ForkParts {
+  readonly spec: ContainerSpec;
+  readonly filter: SeccompFilter;
+  /** The zygote's end of the channel that takes the host's descriptors. */
+  readonly channel: number;
+  readonly serial: number;
 }
 
 /** The host's ends of a container's descriptors; the receiver owns them. */
@@ -31,32 +44,32 @@ export interface ContainerEnds {
   readonly stderrFd: number;
 }
 
-/** The descriptors of a forked child, to be given to `enter`. */
-export type ChildPipes = Int32Array;
-
 /** A compiled seccomp filter. */
 export type SeccompFilter = { readonly __filter: never };
 
 /** libhob, as native/include/hob.h describes it; a negative result is thrown as ERR_NATIVE_SYSCALL with its step. */
 export interface Native {
   loadFilter(path: string): SeccompFilter;
-  /** @returns the child's pid, or 0 in the child. */
-  fork(spec: ContainerSpec, channel: number, serial: number, retPipes: ChildPipes): number;
-  enter(spec: ContainerSpec, filter: SeccompFilter, pipes: ChildPipes): void;
-  settle(spec: ContainerSpec): void;
+  /**
+   * Forks a container.
+   *
+   * @param failedInside called in a child that could not enter its container; it must end the process.
+   * @returns the child's pid, or 0 in the child, which is inside its container then.
+   */
+  forkInto(fork: ForkParts, failedInside: (stderrFd: number, error: Error) => never): number;
   mount(pid: number, source: string, target: string): void;
-  /** @returns two connected sockets; the caller owns them. */
-  channel(): [number, number];
+  /** @returns two connected sockets, of packets or of a stream; the caller owns them. */
+  channel(kind: 'packets' | 'stream'): [number, number];
   /** @returns undefined when nothing waits there, or the zygote is gone. */
   receive(channel: number): ContainerEnds | undefined;
   /** @returns the status as of wait(2), or undefined while the child runs. */
   reap(pid: number): number | undefined;
   /** @returns undefined when another process holds the lock. */
   lock(path: string): number | undefined;
+  /** Gives the C library's free memory back to the kernel. */
+  trim(): void;
   close(fd: number): void;
   exit(code: number): never;
-  /** Makes the event loop usable in a forked child: uv_loop_fork(3). */
-  forkLoop(): void;
 }
 
 const specType = koffi.struct('hob_spec', {
@@ -72,6 +85,7 @@ const specType = koffi.struct('hob_spec', {
   nofile_max: 'uint64_t',
   nproc_max: 'uint64_t',
   file_bytes_max: 'uint64_t',
+  frames_fd: 'int32_t',
   loop_fds: koffi.array('int32_t', LOOP_FDS_MAX),
 });
 
@@ -94,6 +108,7 @@ function toStruct(spec: ContainerSpec): Record<string, unknown> {
     nofile_max: spec.nofileMax,
     nproc_max: spec.nprocMax,
     file_bytes_max: spec.fileBytesMax,
+    frames_fd: spec.framesFd,
     loop_fds: pad(spec.loopFds, LOOP_FDS_MAX, -1),
   };
 }
@@ -121,21 +136,18 @@ export function loadNative(path: string): Native {
   const library = koffi.load(path);
   const bind = (name: string, result: string, parameters: ParameterType[]): ((...args: unknown[]) => number) =>
     library.func(name, result, parameters);
-  const spec = koffi.pointer(specType);
   const filterLoad = bind('hob_filter_load', 'int', [
     'const char *',
     koffi.inout(koffi.pointer('void *')),
     'uint8_t *',
   ]);
-  const fork = bind('hob_fork', 'int', [spec, 'int', 'uint32_t', 'int32_t *', 'uint8_t *']);
-  const enter = bind('hob_enter', 'int', [spec, 'void *', 'int32_t *', 'uint8_t *']);
-  const settle = bind('hob_settle', 'int', [spec, 'uint8_t *']);
   const mount = bind('hob_mount', 'int', ['int', 'const char *', 'const char *', 'uint8_t *']);
-  const channel = bind('hob_channel', 'int', ['int32_t *']);
+  const channel = bind('hob_channel', 'int', ['int', 'int32_t *']);
   const receive = bind('hob_receive', 'int', ['int', 'uint32_t *', 'int32_t *']);
   const reap = bind('hob_reap', 'int', ['int', 'int32_t *']);
   const lock = bind('hob_lock', 'int', ['const char *']);
   const close = bind('hob_close', 'int', ['int']);
+  const trim = bind('hob_trim', 'void', []);
   const exit = bind('hob_exit', 'void', ['int']);
 
   // One buffer for every call: results are read before the next one.
@@ -152,13 +164,11 @@ export function loadNative(path: string): Native {
       withStep(filterLoad(profile, ret, step));
       return ret[0] as SeccompFilter;
     },
-    fork: (what, fd, serial, retPipes) => withStep(fork(toStruct(what), fd, serial, retPipes, step)),
-    enter: (what, filter, pipes) => void withStep(enter(toStruct(what), filter, pipes, step)),
-    settle: (what) => void withStep(settle(toStruct(what), step)),
+    forkInto: bindForkInto(library, step, withStep),
     mount: (pid, source, target) => void withStep(mount(pid, source, target, step)),
-    channel() {
+    channel(kind) {
       const fds = new Int32Array(2);
-      checked('channel', channel(fds));
+      checked('channel', channel(kind === 'stream' ? 1 : 0, fds));
       return [fds[0] as number, fds[1] as number];
     },
     receive(fd) {
@@ -178,19 +188,33 @@ export function loadNative(path: string): Native {
       const result: number = lock(file);
       return result === EAGAIN ? undefined : checked('lock', result);
     },
+    trim: () => void trim(),
     close: (fd) => void checked('close', close(fd)),
     exit: (code): never => {
       exit(code);
       throw fail('ERR_INTERNAL', []);
     },
-    forkLoop: bindForkLoop(),
   };
 }
 
-/** libuv is part of the node binary, which exports its functions. */
-function bindForkLoop(): () => void {
-  const self = koffi.load(null);
-  const loop: unknown = self.func('void *uv_default_loop()')();
-  const loopFork = self.func('int uv_loop_fork(void *)');
-  return () => void checked('uv_loop_fork', loopFork(loop));
+function bindForkInto(
+  library: ReturnType<typeof koffi.load>,
+  step: Buffer,
+  withStep: (result: number) => number,
+): Native['forkInto'] {
+  const call = library.func('hob_fork_into', 'int', [
+    koffi.pointer(specType),
+    ...['void *', 'int', 'uint32_t', 'int32_t *', 'uint8_t *'],
+  ]);
+  return ({ spec, filter, channel, serial }, failedInside) => {
+    const pipes = new Int32Array(PIPES).fill(-1);
+    const result: number = call(toStruct(spec), filter, channel, serial, pipes, step);
+    if (result >= 0) return result;
+    try {
+      return withStep(result);
+    } catch (error) {
+      if (pipes[PIPE_STDERR] === -1) throw error;
+      return failedInside(pipes[PIPE_STDERR] as number, error as Error);
+    }
+  };
 }

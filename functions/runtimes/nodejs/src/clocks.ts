@@ -7,34 +7,42 @@ const nativeMark = performance.mark.bind(performance);
 const nativeMeasure = performance.measure.bind(performance);
 const nativeToJson = performance.toJSON.bind(performance);
 
+/** Where the clocks start: all 0 until `restartClocks`. */
+const zero = { nowMs: 0, uptimeS: 0, timeOriginMs: 0 };
+
+const now = (): number => nativeNow() - zero.nowMs;
+
 /**
- * Starts `process.uptime()` and the time line of `performance` anew, from 0 at this moment, so that `timeOrigin + now()`
- * is the time of day and marks lie on the same line. What Node itself measures for its observers (`http`, `gc`, …) stays
- * on the zygote's.
+ * Makes `process.uptime()` and the time line of `performance` count from the latest call of `restartClocks`, so that
+ * `timeOrigin + now()` is the time of day and marks lie on the same line. What Node itself measures for its observers
+ * (`http`, `gc`, …) stays on the zygote's.
  */
-export function restartClocks(): void {
-  const startMs = nativeNow();
-  const startUptimeS = nativeUptime();
-  const timeOrigin = Date.now();
-  const now = (): number => nativeNow() - startMs;
-  process.uptime = () => nativeUptime() - startUptimeS;
+export function installClocks(): void {
+  process.uptime = () => nativeUptime() - zero.uptimeS;
   define('now', now);
-  define('timeOrigin', timeOrigin);
-  define('toJSON', () => ({ ...(nativeToJson() as object), timeOrigin }));
+  Object.defineProperty(performance, 'timeOrigin', {
+    get: () => zero.timeOriginMs,
+    configurable: true,
+    enumerable: true,
+  });
+  define('toJSON', () => ({ ...(nativeToJson() as object), timeOrigin: zero.timeOriginMs }));
   define('mark', (name: string, options?: { startTime?: number; detail?: unknown }) =>
     nativeMark(name, { ...options, startTime: options?.startTime ?? now() }),
   );
   define('measure', (name: string, start?: string | MeasureOptions, end?: string) =>
-    nativeMeasure(name, measureOptions(now, start, end)),
+    nativeMeasure(name, measureOptions(start, end)),
   );
 }
 
+/** Starts the clocks anew, from 0 at this moment. */
+export function restartClocks(): void {
+  zero.nowMs = nativeNow();
+  zero.uptimeS = nativeUptime();
+  zero.timeOriginMs = Date.now();
+}
+
 /** The same span with its end named, as Node would take the end from its own clock. */
-function measureOptions(
-  now: () => number,
-  start: string | MeasureOptions | undefined,
-  end: string | undefined,
-): MeasureOptions {
+function measureOptions(start: string | MeasureOptions | undefined, end: string | undefined): MeasureOptions {
   if (typeof start !== 'object') return { ...(start === undefined ? {} : { start }), end: end ?? now() };
   return start.end === undefined && start.duration === undefined ? { ...start, end: now() } : start;
 }

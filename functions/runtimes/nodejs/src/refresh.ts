@@ -1,6 +1,5 @@
-import { readlinkSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { restartClocks } from './clocks.ts';
+import { installClocks } from './clocks.ts';
 import { seedMathRandom, seedNewContexts } from './random.ts';
 
 const NODE_PATH = '/usr/local/bin/node';
@@ -17,15 +16,17 @@ const runtimeEnv: Readonly<Record<string, string>> = {
 };
 
 /**
- * Makes fresh what a forked process has inherited from its zygote: random numbers, process ids, clocks, environment,
- * working directory, arguments. Call it in the child, once it is in its container and before any code of
- * a function. `crypto.randomUUID` and `crypto.randomInt` keep caches that nothing can empty: no zygote may call them.
+ * Prepares in the zygote what is the same in all its containers: generators that seed themselves when they are first
+ * used, clocks, ids, arguments, paths, environment. `crypto.randomUUID` and `crypto.randomInt` keep caches that nothing
+ * can empty, and `Math.random` its seed: after this call no zygote may draw from any of them.
+ *
+ * @param pid what the forked processes will be, as they see it.
  */
-export function refreshAfterFork(): void {
+export function prepareProcess(pid: number): void {
   seedMathRandom();
   seedNewContexts();
-  restartClocks();
-  Object.defineProperty(process, 'pid', { value: ownPid(), configurable: true, enumerable: true, writable: false });
+  installClocks();
+  Object.defineProperty(process, 'pid', { value: pid, configurable: true, enumerable: true, writable: false });
   process.title = 'node';
   process.argv = [NODE_PATH, `${TASK_FOLDER}/index.mjs`];
   process.execPath = NODE_PATH;
@@ -33,19 +34,13 @@ export function refreshAfterFork(): void {
   process.exitCode = undefined;
   Reflect.deleteProperty(process, 'mainModule');
   Reflect.deleteProperty(globalThis, 'gc');
-  setEnvironment({});
-  enterTaskFolder();
+  Object.assign(process.env, runtimeEnv); // a time zone takes long to set
 }
 
 /** Forgets what was loaded by `require`: a function would find the zygote's own modules there. */
 export function emptyModuleCache(): void {
   const { cache } = createRequire(TASK_FOLDER);
   for (const file of Object.keys(cache)) Reflect.deleteProperty(cache, file);
-}
-
-/** Sets what every function finds in its environment, so that a fork inherits it: a time zone takes long to set. */
-export function addRuntimeEnvironment(): void {
-  Object.assign(process.env, runtimeEnv);
 }
 
 /** Replaces the environment by what every function finds there, and `env` over that. A new TZ counts from now on. */
@@ -61,7 +56,7 @@ export function setEnvironment(env: Readonly<Record<string, string>>): void {
   }
 }
 
-/** Makes the function's folder the working directory. Again after a claim, as the folder may be mounted only then. */
+/** Makes the function's folder the working directory. After a claim, as the folder may be mounted only then. */
 export function enterTaskFolder(): void {
   for (const folder of [TASK_FOLDER, FALLBACK_FOLDER]) {
     try {
@@ -70,14 +65,5 @@ export function enterTaskFolder(): void {
     } catch {
       // Not there: a function without assets has no folder of its own.
     }
-  }
-}
-
-function ownPid(): number {
-  try {
-    // The process ids of the proc file system are those of the container, and `self` is never cached.
-    return Number(readlinkSync('/proc/self'));
-  } catch {
-    return process.pid;
   }
 }

@@ -1,22 +1,19 @@
 import { Socket } from 'node:net';
 import { encodeJson, FrameType } from '@hob/contracts/frames';
-import type { ExitPayload } from '@hob/contracts/protocol';
-import { reportError } from './failure.ts';
+import type { ClaimPayload, ExitPayload } from '@hob/contracts/protocol';
 import { restartClocks } from './clocks.ts';
+import { reportError } from './failure.ts';
 import { takeOverEnd } from './process-end.ts';
-import { seedMathRandom } from './random.ts';
-import { addRuntimeEnvironment, emptyModuleCache, enterTaskFolder, setEnvironment } from './refresh.ts';
+import { emptyModuleCache, enterTaskFolder, prepareProcess, setEnvironment } from './refresh.ts';
 import { loadBuiltins, rehearse, rehearseOutbox } from './rehearsal.ts';
 import { Session } from './session.ts';
 import { SocketOutbox } from './socket-outbox.ts';
 import { replaceStdio } from './stdio.ts';
 import { installWebGlobals } from './web-globals.ts';
 
-export { refreshAfterFork } from './refresh.ts';
-
-/** What the shim needs of the process that has become a container. */
+/** What the shim needs of the process that becomes a container. */
 export interface ShimOptions {
-  /** A connected AF_UNIX stream socket to the host, which the shim owns from now on. */
+  /** A connected AF_UNIX stream socket, which the shim owns. By `start` it leads to the host. */
   readonly socketFd: number;
   /** Ends the process at once, running nothing of Node's or the C library's own ends. */
   readonly exit: (code: number) => never;
@@ -26,57 +23,74 @@ export interface ShimOptions {
 const IDLE_BEFORE_REHEARSAL_MS = 25;
 
 /**
- * Makes this process a parked container: it tells the host so and serves what the host sends until the end of the
- * process. Call it once, after `prepareShim` (in this process or the one that it was forked from) and `refreshAfterFork`.
- * The standard streams and every way of ending the process are the shim's from then on.
+ * What a container runs: it serves the host over one socket until the end of the process. The standard streams and every
+ * way of ending the process are the shim's from its construction on.
+ *
+ * Lifecycle: made (in the zygote, after `prepareShim`) ──start()──▶ serving (in the forked process) ──▶ the end of the process.
  */
-export function startShim(options: ShimOptions): void {
-  const { socketFd } = options;
-  const socket = new Socket({ fd: socketFd, readable: true, writable: true });
-  const outbox = new SocketOutbox(socketFd, socket, () => options.exit(1));
-  let isLeaving = false;
+export class Shim {
+  readonly #exit: (code: number) => never;
+  readonly #outbox: SocketOutbox;
+  readonly #session: Session;
+  #rehearsal: NodeJS.Timeout | undefined;
+  #isLeaving = false;
 
-  function leave(exit: ExitPayload): never {
-    // A function can cause a second end on the way out, by a getter of its error for one.
-    if (isLeaving) return options.exit(exit.exitCode);
-    isLeaving = true;
-    session.flushLogs();
-    outbox.send(encodeJson(FrameType.EXIT, 0, exit));
-    outbox.flushSync();
-    return options.exit(exit.exitCode);
+  constructor({ socketFd, exit }: ShimOptions) {
+    const socket = new Socket({ fd: socketFd, readable: true, writable: true });
+    this.#exit = exit;
+    this.#outbox = new SocketOutbox(socketFd, socket, () => exit(1));
+    this.#session = new Session(this.#outbox, {
+      claimed: (claim) => this.#claimed(claim),
+      loadFailed: () => this.#loadFailed(),
+    });
+    replaceStdio(this.#session.log);
+    takeOverEnd((how) => this.#leave(how));
+    socket.on('data', (bytes: Buffer) => this.#receive(bytes));
+    // The host ends a container by killing it; without a host there is nothing to do.
+    socket.on('end', () => exit(0));
+    socket.on('error', () => exit(1));
+    socket.on('close', () => exit(1));
   }
 
-  const session = new Session(outbox, {
-    claimed: (claim) => {
-      clearTimeout(idle);
-      setEnvironment(claim.env);
-      process.argv[1] = claim.filename;
-      enterTaskFolder();
-    },
-    loadFailed: () => {
-      isLeaving = true;
-      session.flushLogs();
-      outbox.flushSync();
-      options.exit(1);
-    },
-  });
+  /** Makes this process a parked container, and tells the host so. Call it once, in the process that it is to serve in. */
+  start(): void {
+    restartClocks();
+    this.#session.park();
+    this.#rehearsal = setTimeout(() => void rehearse(), IDLE_BEFORE_REHEARSAL_MS);
+  }
 
-  replaceStdio(session.log);
-  takeOverEnd(leave);
-  socket.on('data', (bytes: Buffer) => {
+  #receive(bytes: Buffer): void {
     try {
-      session.receive(bytes);
+      this.#session.receive(bytes);
     } catch (error) {
       // After bytes that are no frames there is no way to go on.
-      leave({ reason: 'uncaught-exception', exitCode: 1, error: reportError(error) });
+      this.#leave({ reason: 'uncaught-exception', exitCode: 1, error: reportError(error) });
     }
-  });
-  // The host ends a container by killing it; without a host there is nothing to do.
-  socket.on('end', () => options.exit(0));
-  socket.on('error', () => options.exit(1));
-  socket.on('close', () => options.exit(1));
-  session.park();
-  const idle = setTimeout(() => void rehearse(), IDLE_BEFORE_REHEARSAL_MS);
+  }
+
+  #claimed({ env, filename }: ClaimPayload): void {
+    clearTimeout(this.#rehearsal);
+    setEnvironment(env);
+    process.argv[1] = filename;
+    enterTaskFolder();
+  }
+
+  #loadFailed(): void {
+    this.#isLeaving = true;
+    this.#session.flushLogs();
+    this.#outbox.flushSync();
+    this.#exit(1);
+  }
+
+  #leave(how: ExitPayload): never {
+    // A function can cause a second end on the way out, by a getter of its error for one.
+    if (this.#isLeaving) return this.#exit(how.exitCode);
+    this.#isLeaving = true;
+    this.#session.flushLogs();
+    this.#outbox.send(encodeJson(FrameType.EXIT, 0, how));
+    this.#outbox.flushSync();
+    return this.#exit(how.exitCode);
+  }
 }
 
 /**
@@ -84,15 +98,14 @@ export function startShim(options: ShimOptions): void {
  * every function finds in its environment, loads modules, compiles the shim's own code. It draws no random number that a
  * fork would copy, and leaves no timer, handle or listener behind. Await it before the first fork; nothing may be loaded
  * by `require` afterwards, as functions are to find an empty module cache.
+ *
+ * @param pid what the processes that are forked from this one will be, as they see it.
  */
-export async function prepareShim(): Promise<void> {
+export async function prepareShim(pid: number): Promise<void> {
   installWebGlobals();
-  addRuntimeEnvironment();
   await loadBuiltins();
   await rehearse();
   await rehearseOutbox();
   emptyModuleCache();
-  // Called for the code that they compile; each container calls them again.
-  seedMathRandom();
-  restartClocks();
+  prepareProcess(pid);
 }

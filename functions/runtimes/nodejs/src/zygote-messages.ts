@@ -14,7 +14,7 @@ export interface ZygoteSetup {
 }
 
 /** Fork a container. Its descriptors come over the zygote's channel with the same serial. */
-export interface ForkRequest extends Omit<ContainerSpec, 'cgroup2Dir' | 'insideUid' | 'loopFds'> {
+export interface ForkRequest extends Omit<ContainerSpec, 'cgroup2Dir' | 'insideUid' | 'framesFd' | 'loopFds'> {
   readonly op: 'fork';
   readonly serial: number;
   readonly cgroup2Dir?: string;

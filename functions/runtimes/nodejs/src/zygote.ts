@@ -1,13 +1,14 @@
 /**
  * The zygote: a booted Node that containers are forked from. It runs as root, holds nothing that a function may see, runs
  * no function code, and does one thing at a time: only its main thread may ever work, so it uses no asynchronous file or
- * DNS call. It ends when its control socket closes, that is with the host's process.
+ * DNS call. Once it is set up its event loop stands still: it waits for requests in read(2), and a forked child goes on
+ * with the loop as it was, so that whatever a container needs of it is made once, before any fork. It ends when its control
+ * socket closes, that is with the host's process.
  */
-import { readdirSync, readlinkSync, writeSync } from 'node:fs';
-import { Socket } from 'node:net';
+import { readdirSync, readlinkSync, readSync, writeSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
-import { loadNative, type ChildPipes, type ContainerSpec, type Native, type SeccompFilter } from '@hob/native/library';
-import { prepareShim, refreshAfterFork, startShim } from './shim.ts';
+import { loadNative, type Native, type SeccompFilter } from '@hob/native/library';
+import { prepareShim, Shim } from './shim.ts';
 import {
   ENTER_FAILED_EXIT_CODE,
   type ForkRequest,
@@ -19,115 +20,101 @@ import {
   type ZygoteSetup,
 } from './zygote-messages.ts';
 
-const FRAMES = 0;
-const STDERR = 3;
-const LINE_BYTES_MAX = 64 * 1024;
+const REQUEST_BYTES_MAX = 64 * 1024;
+const LINE_END = 0x0a;
+/** The first process of a pid namespace. */
+const CONTAINER_PID = 1;
 
-class Zygote {
-  readonly #control = new Socket({ fd: ZYGOTE_CONTROL_FD, readable: true, writable: true });
-  #native: Native | undefined;
-  #filter: SeccompFilter | undefined;
-  #loopFds: readonly number[] = [];
-  #partial = '';
-  #isChild = false;
+/** Reads the host's requests, one line each, and answers them. Nothing of it waits in the event loop. */
+class Control {
+  readonly #buffer = Buffer.alloc(REQUEST_BYTES_MAX);
+  #filled = 0;
 
-  start(): void {
-    this.#control.setEncoding('utf8');
-    this.#control.on('data', (text: string) => this.#receive(text));
-    this.#control.on('close', () => process.exit(0));
-    this.#control.on('error', () => process.exit(1));
-  }
-
-  #receive(text: string): void {
-    const lines = (this.#partial + text).split('\n');
-    this.#partial = lines.pop() ?? '';
-    if (this.#partial.length > LINE_BYTES_MAX) process.exit(1);
-    for (const line of lines) {
-      this.#serve(JSON.parse(line) as ZygoteRequest);
-      // The rest of the lines are the zygote's: the child must not answer them too.
-      if (this.#isChild) return;
+  /** Waits for the next request. @returns undefined when the host is gone. */
+  next(): ZygoteRequest | undefined {
+    for (;;) {
+      const end = this.#buffer.subarray(0, this.#filled).indexOf(LINE_END);
+      if (end >= 0) return this.#take(end);
+      const room = this.#buffer.byteLength - this.#filled;
+      const read = room === 0 ? 0 : readSync(ZYGOTE_CONTROL_FD, this.#buffer, this.#filled, room, null);
+      if (read === 0) return undefined;
+      this.#filled += read;
     }
   }
 
-  #serve(request: ZygoteRequest): void {
-    const serial = request.op === 'setup' ? 0 : request.serial;
+  reply(reply: ZygoteReply): void {
+    writeSync(ZYGOTE_CONTROL_FD, `${JSON.stringify(reply)}\n`);
+  }
+
+  #take(end: number): ZygoteRequest {
+    const text = this.#buffer.toString('utf8', 0, end);
+    this.#buffer.copy(this.#buffer, 0, end + 1, this.#filled);
+    this.#filled -= end + 1;
+    return JSON.parse(text) as ZygoteRequest;
+  }
+}
+
+/** What forking needs, made once. */
+interface Forge {
+  readonly native: Native;
+  readonly filter: SeccompFilter;
+  readonly shim: Shim;
+  /** The number that every container's frames socket gets: the shim reads from it. */
+  readonly framesFd: number;
+  /** The other descriptors that the event loop knows by number. */
+  readonly loopFds: readonly number[];
+}
+
+/** The host asks for nothing else until it is told that the zygote is ready. */
+async function setUp({ library, profile, faultStep }: ZygoteSetup): Promise<Forge> {
+  if (faultStep !== '') process.env['HOB_FAULT_STEP'] = faultStep;
+  const native = loadNative(library);
+  const filter = native.loadFilter(profile);
+  const collectGarbage = globalThis.gc;
+  await prepareShim(CONTAINER_PID);
+  // The shim's socket is one of a pair that nobody writes to; in a container the real one takes its number.
+  const [framesFd] = native.channel('stream');
+  const shim = new Shim({ socketFd: framesFd, exit: (code) => native.exit(code) });
+  setFlagsFromString('--lazy'); // for functions' code
+  // Garbage of the start would be copied page by page in every container that collects it, and what is free in every fork.
+  collectGarbage?.({ type: 'major', execution: 'sync', flavor: 'last-resort' });
+  native.trim();
+  const loopFds = openDescriptors().filter((fd) => fd > 2 && !isSocket(fd));
+  return { native, filter, shim, framesFd, loopFds };
+}
+
+/** Answers requests until the host is gone; in a forked child it returns at once. */
+function serve(control: Control, { native, filter, shim, framesFd, loopFds }: Forge): void {
+  /** @returns whether this is the child. */
+  const fork = (request: ForkRequest): boolean => {
+    const spec = { ...request, cgroup2Dir: request.cgroup2Dir, insideUid: INSIDE_UID, framesFd, loopFds };
+    const { serial } = request;
+    const parts = { spec, filter, channel: ZYGOTE_CHANNEL_FD, serial };
+    const pid = native.forkInto(parts, (stderrFd, error) => {
+      report(stderrFd, error.message);
+      return native.exit(ENTER_FAILED_EXIT_CODE);
+    });
+    if (pid === 0) shim.start();
+    else control.reply({ op: 'done', serial, pid });
+    return pid === 0;
+  };
+  for (let request = control.next(); request !== undefined; request = control.next()) {
     try {
-      switch (request.op) {
-        case 'setup':
-          this.#setUp(request).then(
-            () => this.#reply({ op: 'ready', serial: 0, nodeVersion: process.version }),
-            (error: unknown) => this.#fail(0, error),
-          );
-          return;
-        case 'mount':
-          this.#nativeOrThrow().mount(request.pid, request.source, request.target);
-          this.#reply({ op: 'done', serial, pid: request.pid });
-          return;
-        case 'fork':
-          this.#fork(request);
+      if (request.op === 'fork') {
+        if (fork(request)) return;
+      } else if (request.op === 'mount') {
+        native.mount(request.pid, request.source, request.target);
+        control.reply({ op: 'done', serial: request.serial, pid: request.pid });
       }
     } catch (error) {
-      this.#fail(serial, error);
+      refuse(control, request.op === 'setup' ? 0 : request.serial, error);
     }
   }
+  native.exit(0);
+}
 
-  #fail(serial: number, error: unknown): void {
-    this.#reply({ op: 'failed', serial, message: error instanceof Error ? error.message : String(error) });
-  }
-
-  /** The host asks for nothing else until it is told that the zygote is ready. */
-  async #setUp({ library, profile, faultStep }: ZygoteSetup): Promise<void> {
-    if (faultStep !== '') process.env['HOB_FAULT_STEP'] = faultStep;
-    this.#native = loadNative(library);
-    this.#filter = this.#native.loadFilter(profile);
-    await prepareShim();
-    setFlagsFromString('--lazy'); // for functions' code
-    // Garbage of the start would be copied page by page in every container that collects it.
-    globalThis.gc?.();
-    this.#loopFds = openDescriptors().filter((fd) => fd > 2 && fd !== ZYGOTE_CHANNEL_FD);
-  }
-
-  #nativeOrThrow(): Native {
-    if (!this.#native) throw new Error('the zygote was not set up');
-    return this.#native;
-  }
-
-  #fork(request: ForkRequest): void {
-    const native = this.#nativeOrThrow();
-    const spec: ContainerSpec = {
-      ...request,
-      cgroup2Dir: request.cgroup2Dir,
-      insideUid: INSIDE_UID,
-      loopFds: this.#loopFds,
-    };
-    const pipes: ChildPipes = new Int32Array(4);
-    const pid = native.fork(spec, ZYGOTE_CHANNEL_FD, request.serial, pipes);
-    if (pid === 0) this.#becomeContainer(spec, pipes);
-    else this.#reply({ op: 'done', serial: request.serial, pid });
-  }
-
-  /** Runs in the child, from here on to its end. */
-  #becomeContainer(spec: ContainerSpec, pipes: ChildPipes): void {
-    this.#isChild = true;
-    const native = this.#nativeOrThrow();
-    const exit = (code: number): never => native.exit(code);
-    try {
-      native.enter(spec, this.#filter as SeccompFilter, pipes);
-      native.forkLoop();
-      this.#control.removeAllListeners();
-      this.#control.destroy();
-      native.settle(spec);
-      refreshAfterFork();
-      startShim({ socketFd: pipes[FRAMES] as number, exit });
-    } catch (error) {
-      report(pipes[STDERR] as number, error instanceof Error ? error.message : String(error));
-      exit(ENTER_FAILED_EXIT_CODE);
-    }
-  }
-
-  #reply(reply: ZygoteReply): void {
-    this.#control.write(`${JSON.stringify(reply)}\n`);
-  }
+function refuse(control: Control, serial: number, error: unknown): void {
+  control.reply({ op: 'failed', serial, message: error instanceof Error ? error.message : String(error) });
 }
 
 /** The pipe for standard error moves to 2 on the way into the container, and its first descriptor is closed later. */
@@ -147,13 +134,38 @@ function openDescriptors(): number[] {
   return readdirSync('/proc/self/fd')
     .map(Number)
     .filter((fd) => {
-      try {
-        return !readlinkSync(`/proc/self/fd/${fd}`).startsWith('/proc/');
-      } catch {
-        return false;
-      }
+      const link = linkOf(fd);
+      return link !== undefined && !link.startsWith('/proc/');
     });
 }
 
+function isSocket(fd: number): boolean {
+  return linkOf(fd)?.startsWith('socket:') ?? false;
+}
+
+function linkOf(fd: number): string | undefined {
+  try {
+    return readlinkSync(`/proc/self/fd/${fd}`);
+  } catch {
+    return undefined;
+  }
+}
+
+async function main(): Promise<void> {
+  const control = new Control();
+  const first = control.next();
+  if (first?.op !== 'setup') process.exit(1);
+  let forge: Forge;
+  try {
+    forge = await setUp(first);
+  } catch (error) {
+    refuse(control, 0, error);
+    process.exit(1);
+  }
+  control.reply({ op: 'ready', serial: 0, nodeVersion: process.version });
+  // From the event loop, so that a child goes on with it.
+  setImmediate(() => serve(control, forge));
+}
+
 for (const name of Object.keys(process.env)) delete process.env[name];
-new Zygote().start();
+void main();

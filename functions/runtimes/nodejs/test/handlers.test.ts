@@ -13,7 +13,7 @@ async function loadFailure(source: string): Promise<Record<string, unknown>> {
   return decodeJson(frame);
 }
 
-test('startShim serves export default { fetch } as a method, with environment and context', async () => {
+test('Shim serves export default { fetch } as a method, with environment and context', async () => {
   await using host = await ShimHost.load(
     `export default {
       greeting: 'hi',
@@ -34,7 +34,7 @@ test('startShim serves export default { fetch } as a method, with environment an
   assert.deepEqual(call.frames, ['HEAD', 'BODY', 'DONE']);
 });
 
-test('startShim serves export default function and an instance that has fetch', async () => {
+test('Shim serves export default function and an instance that has fetch', async () => {
   const direct = await ShimHost.load('export default (request, ctx) => new Response(request.url + ctx.invocationId);');
   await using _direct = direct;
   assert.equal(await direct.text({ url: 'http://h' }), 'http://h/id-1');
@@ -44,7 +44,7 @@ test('startShim serves export default function and an instance that has fetch', 
   assert.equal(await instance.text(), '3');
 });
 
-test('startShim serves handler(event, context) with JSON in and out', async () => {
+test('Shim serves handler(event, context) with JSON in and out', async () => {
   await using host = await ShimHost.load(
     `export const handler = async (event, context) => ({ event: event ?? 'none', left: context.getRemainingTimeInMillis() > 0,
       id: context.awsRequestId });
@@ -57,7 +57,7 @@ test('startShim serves handler(event, context) with JSON in and out', async () =
   assert.deepEqual(JSON.parse(await host.text()), { event: 'none', left: true, id: 'id-2' });
 });
 
-test('startShim refuses a body that is not JSON for handler(event, context)', async () => {
+test('Shim refuses a body that is not JSON for handler(event, context)', async () => {
   await using host = await ShimHost.load('export const handler = (event) => event;');
   const failure = await host.invoke({ body: '{"a":' }).failed();
   assert.equal(failure.kind, 'bad-event');
@@ -65,7 +65,7 @@ test('startShim refuses a body that is not JSON for handler(event, context)', as
   assert.equal(await host.text(), 'null');
 });
 
-test('startShim passes a Response of handler(event, context) through and refuses what JSON cannot hold', async () => {
+test('Shim passes a Response of handler(event, context) through and refuses what JSON cannot hold', async () => {
   await using host = await ShimHost.load(
     `export const handler = (event) => event === 1 ? new Response('r', { status: 418 }) : 10n;`,
   );
@@ -74,7 +74,7 @@ test('startShim passes a Response of handler(event, context) through and refuses
   assert.equal((await host.invoke({ body: '2' }).failed()).kind, 'bad-response');
 });
 
-test('startShim finds handlers in a CommonJS default export', async () => {
+test('Shim finds handlers in a CommonJS default export', async () => {
   for (const [exported, expected] of [
     ['{ handler: (event) => [event] }', '[1]'],
     ['{ fetch: (request) => new Response(request.method) }', 'POST'],
@@ -86,7 +86,7 @@ test('startShim finds handlers in a CommonJS default export', async () => {
   }
 });
 
-test('startShim names the three forms when there is no handler', async () => {
+test('Shim names the three forms when there is no handler', async () => {
   for (const source of ['', 'export const x = 1;', 'export default class { fetch() {} }', 'export default 3;']) {
     const failure = await loadFailure(source);
     assert.match(
@@ -96,7 +96,7 @@ test('startShim names the three forms when there is no handler', async () => {
   }
 });
 
-test('startShim reports code that does not parse, does not link, or throws while it is loaded', async () => {
+test('Shim reports code that does not parse, does not link, or throws while it is loaded', async () => {
   const syntax = await loadFailure('export default {\n  fetch( { }\n};');
   assert.equal(syntax['name'], 'SyntaxError');
   const link = await loadFailure('import { nothing } from "node:fs"; export default () => nothing;');
@@ -108,7 +108,7 @@ test('startShim reports code that does not parse, does not link, or throws while
   assert.match(String(thrown['stack']), /RangeError: top\n\s+at file:\/\/\/var\/task\/index\.mjs:3:7/);
 });
 
-test('startShim links builtins, static and dynamic, and fills import.meta', async () => {
+test('Shim links builtins, static and dynamic, and fills import.meta', async () => {
   await using host = await ShimHost.load(
     `import fs, { readFileSync } from 'node:fs';
      import { join } from 'path';
@@ -127,7 +127,7 @@ test('startShim links builtins, static and dynamic, and fills import.meta', asyn
   ]);
 });
 
-test('startShim reports what a handler throws, with positions in the bundle and without its own frames', async () => {
+test('Shim reports what a handler throws, with positions in the bundle and without its own frames', async () => {
   await using host = await ShimHost.load(
     `function deep() { throw new TypeError('broken', { cause: new Error('why') }); }
 export default async (request) => {
@@ -152,7 +152,7 @@ export default async (request) => {
   assert.equal((await host.invoke({ url: 'http://h/evil' }).failed()).kind, 'threw');
 });
 
-test('startShim refuses results that are no usable Response', async () => {
+test('Shim refuses results that are no usable Response', async () => {
   await using host = await ShimHost.load(
     `export default async (request) => {
       switch (new URL(request.url).pathname) {
@@ -170,7 +170,7 @@ test('startShim refuses results that are no usable Response', async () => {
   }
 });
 
-test('startShim accepts the code cache that COMPILE made in another process, and reports one that V8 refuses', async () => {
+test('Shim accepts the code cache that COMPILE made in another process, and reports one that V8 refuses', async () => {
   const functions = Array.from({ length: 50 }, (_, at) => `function f${at}() { return ${at}; }`).join('\n');
   const source = `${functions}\nglobalThis.ran = true; export default () => new Response(String(f49()));`;
   await using compiler = await ShimHost.start();

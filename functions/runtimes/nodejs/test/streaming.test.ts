@@ -226,7 +226,7 @@ test('ctx.waitUntil keeps the invocation open after its body, and its failure is
   assert.match(host.logs[0] ?? '', /^1 stderr waitUntil: Error: background/);
 });
 
-test('startShim answers HEAD requests and null bodies without body frames', async () => {
+test('Shim answers HEAD requests and null bodies without body frames', async () => {
   await using host = await ShimHost.load(
     `export default (request) => request.url.endsWith('bytes') ? new Response(new Uint8Array(9))
        : request.url.endsWith('null') ? new Response(null, { status: 204 }) : new Response('12345');`,
@@ -237,7 +237,7 @@ test('startShim answers HEAD requests and null bodies without body frames', asyn
   assert.deepEqual((await host.invoke({ url: 'http://h/null' }).done()).frames, ['HEAD', 'DONE']);
 });
 
-test('startShim keeps each Set-Cookie apart and gives repeated request headers joined', async () => {
+test('Shim keeps each Set-Cookie apart and gives repeated request headers joined', async () => {
   await using host = await ShimHost.load(
     `export default (request) => {
        const headers = new Headers([['set-cookie', 'a=1'], ['set-cookie', 'b=2'], ['x', request.headers.get('y')]]);
@@ -250,7 +250,7 @@ test('startShim keeps each Set-Cookie apart and gives repeated request headers j
   assert.deepEqual([cookies, call.header('x')], [['a=1', 'b=2'], '1, 2']);
 });
 
-test('startShim answers 1000 calls in a row and 64 at once, each with its own answer', async () => {
+test('Shim answers 1000 calls in a row and 64 at once, each with its own answer', async () => {
   await using host = await ShimHost.load(
     `import { setImmediate } from 'node:timers/promises';
      export default async (request) => {
@@ -270,7 +270,7 @@ test('startShim answers 1000 calls in a row and 64 at once, each with its own an
   );
 });
 
-test('startShim ignores frames of streams that it does not know', async () => {
+test('Shim ignores frames of streams that it does not know', async () => {
   await using host = await ShimHost.load(`export default () => new Response('ok');`);
   const call = await host.invoke().done();
   call.write('late', true);

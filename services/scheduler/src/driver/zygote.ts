@@ -66,7 +66,7 @@ export class Zygote {
   private constructor(native: Native, options: DriverOptions, memoryClassMb: number) {
     this.#native = native;
     this.memoryClassMb = memoryClassMb;
-    const [ours, theirs] = native.channel();
+    const [ours, theirs] = native.channel('packets');
     this.#channel = ours;
     try {
       this.#child = spawn(

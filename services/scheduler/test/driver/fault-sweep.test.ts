@@ -7,7 +7,8 @@ import { driverOptions, holdings } from './real-driver.ts';
 const steps = [
   ...['pipes', 'send', 'clone'],
   ...['spec', 'session', 'cgroup', 'namespaces', 'loopback', 'root', 'pivot', 'hostname', 'stdio', 'rlimits', 'ids'],
-  ...['user namespace', 'capabilities', 'identity', 'parent', 'no_new_privs', 'descriptors', 'handlers', 'seccomp'],
+  ...['user namespace', 'capabilities', 'identity', 'parent', 'no_new_privs', 'frames', 'descriptors', 'handlers'],
+  ...['seccomp', 'event loop', 'settle'],
 ];
 
 for (const faultStep of steps) {

@@ -28,7 +28,7 @@ function state(): object {
 
 async function main(): Promise<void> {
   const before = state();
-  await prepareShim();
+  await prepareShim(process.pid);
   const after = state();
   console.log(JSON.stringify({ before, after, drawn }));
 }
