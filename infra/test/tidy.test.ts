@@ -18,7 +18,8 @@ const good: Readonly<Record<string, string>> = {
   'package.json': '{"name":"hob"}',
   'package-lock.json': '{"packages":{"node_modules/a":{"version":"1.0.0","integrity":"sha512-x"}}}',
   'services/contracts/package.json': '{"name":"@hob/contracts"}',
-  'services/contracts/src/errors.ts': 'export const catalogue = {\n  ERR_FN_GONE: {\n    http: 404,\n  },\n};\n',
+  'services/contracts/src/catalogue/caller-errors.ts':
+    'export const callerErrors = {\n  ERR_FN_GONE: {\n    http: 404,\n  },\n};\n',
   'services/gateway/package.json': '{"name":"@hob/gateway"}',
   'services/gateway/src/metrics.ts':
     "import { fail } from '@hob/contracts';\nmake('hob_calls_total');\nfail('ERR_FN_GONE', []);\n",
@@ -53,7 +54,7 @@ test('tidyProblems finds nothing in a repository that keeps the rules', () => {
 });
 
 const word = ['TO', 'DO'].join(''); // not to be found in this file
-const catalogue = good['services/contracts/src/errors.ts'] ?? '';
+const catalogue = good['services/contracts/src/catalogue/caller-errors.ts'] ?? '';
 
 /** What breaks a rule: the rule, the files that break it, and what the complaint says. */
 const broken: readonly (readonly [string, Readonly<Record<string, string>>, RegExp])[] = [
@@ -101,7 +102,7 @@ const broken: readonly (readonly [string, Readonly<Record<string, string>>, RegE
   ],
   [
     'error-codes',
-    { 'services/contracts/src/errors.ts': catalogue.replace('};', '  ERR_NEVER: {\n  },\n};') },
+    { 'services/contracts/src/catalogue/caller-errors.ts': catalogue.replace('};', '  ERR_NEVER: {\n  },\n};') },
     /ERR_NEVER is used nowhere/,
   ],
   [
@@ -112,7 +113,7 @@ const broken: readonly (readonly [string, Readonly<Record<string, string>>, RegE
   ['error-codes', { 'services/gateway/README.md': 'Answers ERR_FN_GOONE.\n' }, /README\.md:1: ERR_FN_GOONE/],
   [
     'error-codes',
-    { 'services/contracts/src/errors.ts': 'export const catalogue = {};\n' },
+    { 'services/contracts/src/catalogue/caller-errors.ts': 'export const callerErrors = {};\n' },
     /no codes that this rule can read/,
   ],
   ['metric-names', { 'infra/grafana/hob.json': '{"expr":"hob_cals_total"}' }, /no metric is called hob_cals_total/],
