@@ -50,4 +50,4 @@ export const phases: readonly Phase[] = [
  * How many checks and tests `npm test` must at least run; fewer is a failure. Raised when tests are added, so that
  * tests which silently stop running are noticed.
  */
-export const testsMin = 715;
+export const testsMin = 722;

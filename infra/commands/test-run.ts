@@ -7,7 +7,7 @@ import type { Check, Phase } from './test-plan.ts';
 
 const reporters = resolve(import.meta.dirname, '../reporters');
 /** A test that hangs must end as a failure. The slowest, the soak, takes about a minute. */
-const TEST_TIMEOUT_MS = 5 * 60_000;
+const TEST_TIMEOUT_MS = 10 * 60_000;
 
 interface Totals {
   readonly passed: number;
