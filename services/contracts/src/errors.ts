@@ -336,12 +336,33 @@ export const catalogue = {
     title: 'This host lacks something hob needs',
     message: (what: string, remedy: string) => `${what}; ${remedy}`,
   },
+  ERR_LAUNCHER_REFUSED: {
+    http: 500,
+    kind: 'platform',
+    retry: 'never',
+    title: 'The launcher refused',
+    message: (why: string) => `the launcher refused: ${why}`,
+  },
+  ERR_LAUNCHER_LOST: {
+    http: 503,
+    kind: 'platform',
+    retry: 'after-backoff',
+    title: 'There is no launcher',
+    message: (why: string) => why,
+  },
   ERR_SERVE_LOCKED: {
     http: 500,
     kind: 'platform',
     retry: 'never',
     title: 'The data folder is in use',
     message: (folder: string, pid: number) => `process ${pid} already serves from ${folder}`,
+  },
+  ERR_SERVE_HAND_OVER: {
+    http: 500,
+    kind: 'platform',
+    retry: 'never',
+    title: 'The data folder cannot be given to its user',
+    message: (path: string, uid: number) => `${path} has a second name, so it is not given to user ${uid}`,
   },
   ERR_INTERNAL: {
     http: 500,

@@ -59,10 +59,6 @@ class Zygote {
             (error: unknown) => this.#fail(0, error),
           );
           return;
-        case 'mount':
-          this.#nativeOrThrow().mount(request.pid, request.source, request.target);
-          this.#reply({ op: 'done', serial, pid: request.pid });
-          return;
         case 'fork':
           this.#fork(request);
       }
