@@ -11,8 +11,8 @@
  *     child:                   hob_enter()                     root in the initial namespaces -> nobody in its own
  *                              uv_loop_fork(3)                 renews the event loop, where the program has one
  *                              hob_settle()                    closes the last placeholders
- *   zygote:                  hob_mount()                       hands a folder to a container that already runs
  *   host (zygote's parent):  hob_receive(), hob_reap()         the container's descriptors, and its end
+ *                            hob_mount()                       hands a folder to a container that already runs
  *
  * Every function returns 0 or a positive result, or -errno. Functions with a @step write the name of the step that
  * failed there, NUL-terminated, at most HOB_STEP_BYTES bytes; they leave it alone on success. No function prints, exits,
@@ -32,10 +32,11 @@
 #define HOB_STEP_BYTES 64
 #define HOB_CGROUPS_MAX 8
 #define HOB_LOOP_FDS_MAX 48
+#define HOB_RIGHTS_MAX 3
 
 /* Indexes into the descriptors that hob_fork() makes for the child. */
 enum hob_pipe { HOB_PIPE_FRAMES, HOB_PIPE_STDIN, HOB_PIPE_STDOUT, HOB_PIPE_STDERR, HOB_PIPES };
-/* Indexes into the descriptors that hob_receive() gives to the host. */
+/* Indexes into the descriptors that hob_fork() sends to the host. */
 enum hob_end { HOB_END_FRAMES, HOB_END_STDOUT, HOB_END_STDERR, HOB_ENDS };
 
 /* What a container is made of. All strings are borrowed for the call. */
@@ -114,12 +115,15 @@ HOB_API int hob_settle(const struct hob_spec *spec, char *step);
 
 /*
  * hob_mount - mount a folder of the host read-only inside a running container, and no program runs from it.
- * @pid: the container's first process, as the caller's pid namespace sees it.
+ * @pid: the container's first process, as the caller's pid namespace sees it, and not yet reaped.
+ * @base: absolute path of a folder, itself no symbolic link.
+ * @path: a folder below @base on the same file system, reached without a symbolic link and without "..": else
+ *        -ELOOP, -EXDEV. Whoever may write below @base cannot make anything else be mounted.
  * @target: an existing folder inside.
  *
- * A helper process visits the container's mount namespace; the caller stays where it is.
+ * A helper process visits the container's mount namespace; the caller stays where it is, and may have threads.
  */
-HOB_API int hob_mount(int pid, const char *source, const char *target, char *step);
+HOB_API int hob_mount(int pid, const char *base, const char *path, const char *target, char *step);
 
 /*
  * hob_channel - a pair of connected unix sockets, close-on-exec. The caller owns both.
@@ -128,12 +132,30 @@ HOB_API int hob_mount(int pid, const char *source, const char *target, char *ste
 HOB_API int hob_channel(int stream, int32_t *ret_fds);
 
 /*
- * hob_receive - take the next container's descriptors from the channel, without waiting.
- * @ret_ends: HOB_ENDS descriptors, close-on-exec, non-blocking; the caller owns them.
- *
- * Errors: -EAGAIN nothing there, -ENODATA the other end is closed, -EBADMSG not what hob_fork() sends.
+ * hob_connect - a stream socket, close-on-exec and non-blocking, connected to a socket file. The caller owns it.
  */
-HOB_API int hob_receive(int channel, uint32_t *ret_serial, int32_t *ret_ends);
+HOB_API int hob_connect(const char *path);
+
+/*
+ * hob_peer - the user who connected the other end of a unix socket, or made the pair.
+ */
+HOB_API int hob_peer(int socket, uint32_t *ret_uid);
+
+/*
+ * hob_send - send copies of 1..HOB_RIGHTS_MAX descriptors with a number, without waiting.
+ * @channel: a unix socket; on a stream, nothing else may be sent before it is received. Borrowed, as @fds are.
+ *
+ * Errors: -EAGAIN too much waits there, -ETOOMANYREFS too many descriptors wait, -EPIPE the other end is closed.
+ */
+HOB_API int hob_send(int channel, uint32_t serial, const int32_t *fds, uint32_t count);
+
+/*
+ * hob_receive - take the next message of hob_send(), without waiting.
+ * @ret_fds: @count descriptors, close-on-exec, non-blocking; the caller owns them.
+ *
+ * Errors: -EAGAIN nothing there, -ENODATA the other end is closed, -EBADMSG not @count descriptors.
+ */
+HOB_API int hob_receive(int channel, uint32_t *ret_serial, int32_t *ret_fds, uint32_t count);
 
 /*
  * hob_reap - wait4(2) for one child without waiting.
@@ -144,7 +166,8 @@ HOB_API int hob_reap(int pid, int32_t *ret_status);
 /*
  * hob_lock - open a file, made if need be with mode 0600, and lock it (flock) without waiting.
  *
- * Returns a descriptor that holds the lock until it is closed or the process ends. -EWOULDBLOCK: another one holds it.
+ * Returns a descriptor that holds the lock until it and every copy of it are closed. -EWOULDBLOCK: another one holds it;
+ * -EMLINK: there is something else than a file with one name.
  */
 HOB_API int hob_lock(const char *path);
 

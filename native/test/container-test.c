@@ -9,6 +9,7 @@
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 
 #include "internal.h"
@@ -178,7 +179,7 @@ static int run_container(const struct hob_spec *spec, const char *profile, char 
         const int before = count_fds();
 
         CHECK(hob_channel(0, channel) == 0);
-        CHECK(hob_receive(channel[0], &serial, ends) == -EAGAIN);
+        CHECK(hob_receive(channel[0], &serial, ends, HOB_ENDS) == -EAGAIN);
         pid_t zygote = fork();
         CHECK(zygote >= 0);
         if (zygote == 0)
@@ -187,7 +188,7 @@ static int run_container(const struct hob_spec *spec, const char *profile, char 
         CHECK(close(channel[1]) == 0);
         said[0] = '\0';
         if (WEXITSTATUS(zygote_status) == 0) {
-                CHECK(hob_receive(channel[0], &serial, ends) == 0 && serial == 7);
+                CHECK(hob_receive(channel[0], &serial, ends, HOB_ENDS) == 0 && serial == 7);
                 CHECK(recv(channel[0], &pid, sizeof pid, 0) == sizeof pid && pid > 0);
                 while (hob_reap(pid, &status) == 0)
                         usleep(1000);
@@ -200,7 +201,7 @@ static int run_container(const struct hob_spec *spec, const char *profile, char 
                 CHECK(hob_reap(pid, &status) == -ECHILD);
         } else
                 CHECK(WEXITSTATUS(zygote_status) == 2);
-        int last = hob_receive(channel[0], &serial, ends);
+        int last = hob_receive(channel[0], &serial, ends, HOB_ENDS);
         if (last == 0)
                 for (int i = 0; i < HOB_ENDS; i++)
                         CHECK(hob_close(ends[i]) == 0);
@@ -270,10 +271,26 @@ static void test_bad_specs(const char *profile) {
 }
 
 static void test_mount(void) {
+        static const struct {
+                const char *path;
+                int error;
+        } refused[] = { { "nonexistent", -ENOENT }, { "..", -EXDEV }, { "root/../..", -EXDEV }, { "/etc", -EXDEV },
+                        { "link", -ELOOP }, { "link/proc", -ELOOP }, { "mounted", -EXDEV }, { "lock", -ENOTDIR } };
+        const int self = getpid();
         const int before = count_fds();
-        CHECK(hob_mount(1 << 30, folder, "var/task", step) == -ENOENT && strcmp(step, "mount namespace") == 0);
-        CHECK(hob_mount(getpid(), "/nonexistent", "var/task", step) == -ENOENT && strcmp(step, "mount source") == 0);
-        CHECK(hob_mount(getpid(), folder, "nonexistent/target", step) == -ENOENT && strcmp(step, "mount attach") == 0);
+        CHECK(symlink("root", in_folder("link")) == 0 && mkdir(in_folder("mounted"), 0755) == 0);
+        CHECK(close(open(in_folder("lock"), O_CREAT | O_WRONLY, 0600)) == 0);
+        CHECK(mount("tmpfs", in_folder("mounted"), "tmpfs", 0, "size=64k") == 0);
+        for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+                CHECK(hob_mount(self, folder, refused[i].path, "var/task", step) == refused[i].error);
+                CHECK(strcmp(step, "mount source") == 0);
+        }
+        CHECK(umount2(in_folder("mounted"), 0) == 0);
+        CHECK(hob_mount(self, "/nonexistent", "root", "var/task", step) == -ENOENT && strcmp(step, "mount source") == 0);
+        CHECK(hob_mount(self, in_folder("link"), "proc", "var/task", step) == -ENOTDIR && strcmp(step, "mount source") == 0);
+        CHECK(hob_mount(1 << 30, folder, "root", "var/task", step) == -ENOENT && strcmp(step, "mount namespace") == 0);
+        CHECK(hob_mount(self, folder, "root", "nonexistent/target", step) == -ENOENT && strcmp(step, "mount attach") == 0);
+        CHECK(unlink(in_folder("link")) == 0 && rmdir(in_folder("mounted")) == 0 && unlink(in_folder("lock")) == 0);
         CHECK(count_fds() == before);
 }
 
@@ -286,6 +303,12 @@ static void test_lock(void) {
         held = hob_lock(in_folder("lock"));
         CHECK(held >= 0 && hob_close(held) == 0);
         CHECK(hob_lock("/nonexistent/lock") == -ENOENT);
+        CHECK(link(in_folder("lock"), in_folder("other")) == 0 && hob_lock(in_folder("lock")) == -EMLINK);
+        CHECK(unlink(in_folder("lock")) == 0 && symlink("other", in_folder("lock")) == 0);
+        CHECK(hob_lock(in_folder("lock")) == -ELOOP);
+        CHECK(unlink(in_folder("lock")) == 0 && mkfifo(in_folder("lock"), 0600) == 0);
+        CHECK(hob_lock(in_folder("lock")) == -EMLINK);
+        CHECK(unlink(in_folder("lock")) == 0 && unlink(in_folder("other")) == 0);
         CHECK(count_fds() == before);
 }
 
@@ -295,8 +318,49 @@ static void test_foreign_message(void) {
         const int before = count_fds();
         CHECK(hob_channel(0, channel) == 0);
         CHECK(send(channel[1], "no descriptors", 4, 0) == 4);
-        CHECK(hob_receive(channel[0], &serial, ends) == -EBADMSG);
+        CHECK(hob_receive(channel[0], &serial, ends, HOB_ENDS) == -EBADMSG);
+        CHECK(hob_send(channel[1], 5, channel, 2) == 0);
+        CHECK(hob_receive(channel[0], &serial, ends, 1) == -EBADMSG);
         CHECK(close(channel[0]) == 0 && close(channel[1]) == 0 && count_fds() == before);
+}
+
+static void test_send(void) {
+        int32_t channel[2], null, got = -1, count = 0, r;
+        uint32_t serial = 0;
+        const int before = count_fds();
+        CHECK(hob_channel(0, channel) == 0);
+        null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+        CHECK(null >= 0);
+        CHECK(hob_send(channel[1], 9, &null, 0) == -EINVAL && hob_send(channel[1], 9, &null, HOB_RIGHTS_MAX + 1) == -EINVAL);
+        CHECK(hob_send(channel[1], 9, &null, 1) == 0);
+        CHECK(hob_receive(channel[0], &serial, &got, 1) == 0 && serial == 9 && got >= 0);
+        CHECK((fcntl(got, F_GETFL) & O_NONBLOCK) && (fcntl(got, F_GETFD) & FD_CLOEXEC) && hob_close(got) == 0);
+        while ((r = hob_send(channel[1], 9, &null, 1)) == 0)
+                CHECK(++count < 1000000);
+        CHECK(r == -EAGAIN || r == -ETOOMANYREFS);
+        CHECK(close(channel[0]) == 0 && hob_send(channel[1], 9, &null, 1) == -ECONNRESET);
+        CHECK(hob_send(channel[1], 9, &null, 1) == -EPIPE);
+        CHECK(close(channel[1]) == 0 && close(null) == 0 && count_fds() == before);
+}
+
+static void test_connect(void) {
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+        uint32_t uid = 1;
+        char longest[256];
+        const int before = count_fds();
+        int server = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        (void) snprintf(address.sun_path, sizeof address.sun_path, "%s", in_folder("socket"));
+        CHECK(server >= 0 && bind(server, (struct sockaddr *) &address, sizeof address) == 0);
+        CHECK(hob_connect(address.sun_path) == -ECONNREFUSED);
+        CHECK(listen(server, 1) == 0);
+        int client = hob_connect(address.sun_path);
+        CHECK(client >= 0 && hob_peer(client, &uid) == 0 && uid == getuid());
+        CHECK(hob_peer(-1, &uid) == -EBADF);
+        CHECK(unlink(address.sun_path) == 0 && hob_connect(address.sun_path) == -ENOENT);
+        memset(longest, 'x', sizeof longest - 1);
+        longest[sizeof longest - 1] = 0;
+        CHECK(hob_connect(longest) == -ENAMETOOLONG);
+        CHECK(close(client) == 0 && close(server) == 0 && count_fds() == before);
 }
 
 int main(int argc, char **argv) {
@@ -310,6 +374,8 @@ int main(int argc, char **argv) {
         test_mount();
         test_lock();
         test_foreign_message();
+        test_send();
+        test_connect();
         remove_root();
         printf("%d checks passed\n", checks);
         return 0;

@@ -36,12 +36,10 @@ export interface ForkParts {
   readonly serial: number;
 }
 
-/** The host's ends of a container's descriptors; the receiver owns them. */
-export interface ContainerEnds {
+/** Descriptors that came with a number; the receiver owns them. */
+export interface ReceivedFds {
   readonly serial: number;
-  readonly framesFd: number;
-  readonly stdoutFd: number;
-  readonly stderrFd: number;
+  readonly fds: readonly number[];
 }
 
 /** A compiled seccomp filter. */
@@ -57,11 +55,18 @@ export interface Native {
    * @returns the child's pid, or 0 in the child, which is inside its container then.
    */
   forkInto(fork: ForkParts, failedInside: (stderrFd: number, error: Error) => never): number;
-  mount(pid: number, source: string, target: string): void;
+  /** @param base absolute path; @param path below it. */
+  mount(pid: number, base: string, path: string, target: string): void;
   /** @returns two connected sockets, of packets or of a stream; the caller owns them. */
   channel(kind: 'packets' | 'stream'): [number, number];
-  /** @returns undefined when nothing waits there, or the zygote is gone. */
-  receive(channel: number): ContainerEnds | undefined;
+  /** @returns a connected, non-blocking stream socket; the caller owns it. */
+  connect(path: string): number;
+  /** @returns the uid of whoever connected the other end. */
+  peerUid(socket: number): number;
+  /** Sends copies of 1 to 3 descriptors. */
+  send(channel: number, serial: number, fds: readonly number[]): void;
+  /** @returns undefined when nothing waits there; null when the other end is closed. */
+  receive(channel: number, count: number): ReceivedFds | undefined | null;
   /** @returns the status as of wait(2), or undefined while the child runs. */
   reap(pid: number): number | undefined;
   /** @returns undefined when another process holds the lock. */
@@ -141,9 +146,12 @@ export function loadNative(path: string): Native {
     koffi.inout(koffi.pointer('void *')),
     'uint8_t *',
   ]);
-  const mount = bind('hob_mount', 'int', ['int', 'const char *', 'const char *', 'uint8_t *']);
+  const mount = bind('hob_mount', 'int', ['int', 'const char *', 'const char *', 'const char *', 'uint8_t *']);
   const channel = bind('hob_channel', 'int', ['int', 'int32_t *']);
-  const receive = bind('hob_receive', 'int', ['int', 'uint32_t *', 'int32_t *']);
+  const connect = bind('hob_connect', 'int', ['const char *']);
+  const peer = bind('hob_peer', 'int', ['int', 'uint32_t *']);
+  const send = bind('hob_send', 'int', ['int', 'uint32_t', 'int32_t *', 'uint32_t']);
+  const receive = bind('hob_receive', 'int', ['int', 'uint32_t *', 'int32_t *', 'uint32_t']);
   const reap = bind('hob_reap', 'int', ['int', 'int32_t *']);
   const lock = bind('hob_lock', 'int', ['const char *']);
   const close = bind('hob_close', 'int', ['int']);
@@ -165,20 +173,27 @@ export function loadNative(path: string): Native {
       return ret[0] as SeccompFilter;
     },
     forkInto: bindForkInto(library, step, withStep),
-    mount: (pid, source, target) => void withStep(mount(pid, source, target, step)),
+    mount: (pid, base, path, target) => void withStep(mount(pid, base, path, target, step)),
     channel(kind) {
       const fds = new Int32Array(2);
       checked('channel', channel(kind === 'stream' ? 1 : 0, fds));
       return [fds[0] as number, fds[1] as number];
     },
-    receive(fd) {
+    connect: (path) => checked('connect', connect(path)),
+    peerUid(fd) {
+      const uid = new Uint32Array(1);
+      checked('peer', peer(fd, uid));
+      return uid[0] as number;
+    },
+    send: (fd, serial, fds) => void checked('send', send(fd, serial, Int32Array.from(fds), fds.length)),
+    receive(fd, count) {
       const serial = new Uint32Array(1);
-      const ends = new Int32Array(3);
-      const result: number = receive(fd, serial, ends);
-      if (result === EAGAIN || result === ENODATA) return undefined;
+      const fds = new Int32Array(count);
+      const result: number = receive(fd, serial, fds, count);
+      if (result === EAGAIN) return undefined;
+      if (result === ENODATA) return null;
       checked('receive', result);
-      const [framesFd = -1, stdoutFd = -1, stderrFd = -1] = ends;
-      return { serial: serial[0] as number, framesFd, stdoutFd, stderrFd };
+      return { serial: serial[0] as number, fds: [...fds] };
     },
     reap(pid) {
       const status = new Int32Array(1);

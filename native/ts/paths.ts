@@ -8,3 +8,5 @@ export const faultsLibraryPath = fileURLToPath(new URL('../dist/libhob-faults.so
 export const preloadPath = fileURLToPath(new URL('../dist/libhobfork.so', import.meta.url));
 /** The system calls that a container may make. */
 export const seccompProfilePath = fileURLToPath(new URL('../profiles/seccomp.profile', import.meta.url));
+/** Runs a program as an unprivileged user; see native/programs/hob-drop.c. */
+export const dropPath = fileURLToPath(new URL('../dist/hob-drop', import.meta.url));

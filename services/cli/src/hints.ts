@@ -20,10 +20,12 @@ const hints: Readonly<Record<string, string>> = {
   ERR_FN_THREW: logs,
   ERR_FN_TIMEOUT: 'raise timeoutMs in hob.json and deploy again',
   ERR_FN_VERSION_NOT_FOUND: '"hob describe <name>" shows the versions',
+  ERR_LAUNCHER_LOST: 'run "hob serve" as root, or start the launcher: infra/systemd',
   ERR_NATIVE_SYSCALL: '"hob doctor" shows what is missing on this host',
   ERR_NATIVE_UNSUPPORTED: '"hob doctor" shows what is missing on this host',
   ERR_SCHED_QUEUE_FULL: room,
   ERR_SCHED_QUEUE_TIMEOUT: room,
+  ERR_SERVE_HAND_OVER: 'remove one of the two names, or move the file out of the data folder',
   ERR_SERVE_LOCKED: 'stop that process, or set HOB_DATA_DIR to another folder',
 };
 

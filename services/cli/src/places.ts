@@ -3,6 +3,9 @@ import { fileURLToPath } from 'node:url';
 /** The repository's top folder, which hob runs from. */
 const top = new URL('../../../', import.meta.url);
 
+/** The same as a path, without a slash at its end. */
+export const topFolder = fileURLToPath(top).slice(0, -1);
+
 /** The root filesystem of containers that the set-up built. */
 export const rootfsPath = fileURLToPath(new URL('.hob/rootfs/current', top));
 

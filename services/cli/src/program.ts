@@ -4,6 +4,7 @@ import { addDescribe } from './commands/describe.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addInit } from './commands/init.ts';
 import { addInvoke } from './commands/invoke.ts';
+import { addLauncher } from './commands/launcher.ts';
 import { addLogs } from './commands/logs.ts';
 import { addLs } from './commands/ls.ts';
 import { addRm } from './commands/rm.ts';
@@ -47,7 +48,7 @@ export function createProgram(tools: Tools, serveHelp: string): Command {
     .helpOption('-h, --help', 'show how to use it')
     .helpCommand('help [command]', 'show how to use a command');
   addServe(program, tools, serveHelp);
-  const add = [addInit, addDeploy, addInvoke, addLs, addDescribe, addLogs, addRm, addStats, addDoctor];
+  const add = [addInit, addDeploy, addInvoke, addLs, addDescribe, addLogs, addRm, addStats, addDoctor, addLauncher];
   for (const addCommand of add) addCommand(program, tools);
   return program.addHelpText('after', environment);
 }

@@ -40,8 +40,8 @@ export interface ContainerProcess {
   send(bytes: Buffer | readonly Buffer[]): boolean;
   /** Sets what a version asks for. @throws ERR_NATIVE_SYSCALL */
   setLimits(limits: { readonly memoryMb: number; readonly cpu: number }): Promise<void>;
-  /** Mounts a folder of the host read-only at /var/task inside. @throws ERR_NATIVE_SYSCALL */
-  mountTask(folder: string): Promise<void>;
+  /** Mounts the files of a bundle read-only at /var/task inside. @throws ERR_NATIVE_SYSCALL */
+  mountTask(digest: string): Promise<void>;
   usage(): Promise<{ readonly cpuSeconds: number; readonly memoryBytes: number }>;
   /** SIGKILL to everything in it. Idempotent. */
   kill(): void;

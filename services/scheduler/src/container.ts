@@ -171,14 +171,13 @@ export class Container implements LeaseHost {
   /**
    * Gives it its version's limits, and its files when it has more than code.
    *
-   * @param folder the bundle's folder on the host.
    * @throws ERR_NATIVE_SYSCALL, ERR_SCHED_START_FAILED when it is dead
    */
-  async prepare({ config, hasAssets }: FunctionVersion, folder: string): Promise<void> {
+  async prepare({ config, digest, hasAssets }: FunctionVersion): Promise<void> {
     const process = this.#process;
     if (process === undefined || this.#state === 'dead') throw fail('ERR_SCHED_START_FAILED', ['it has ended']);
     const { memoryMb, cpu } = config;
-    await Promise.all([process.setLimits({ memoryMb, cpu }), hasAssets ? process.mountTask(folder) : undefined]);
+    await Promise.all([process.setLimits({ memoryMb, cpu }), hasAssets ? process.mountTask(digest) : undefined]);
   }
 
   /** Has it make a code cache of what `frames` hold. */

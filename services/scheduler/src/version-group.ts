@@ -286,7 +286,7 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
       const [bytes, cache] = await Promise.all([
         code.load(digest),
         caches.find(this.version),
-        container.prepare(this.version, code.folder(digest)),
+        container.prepare(this.version),
       ]);
       if (container.state === 'loading') this.#load(container, claimFrames(this.version, bytes, cache));
     } catch (error) {

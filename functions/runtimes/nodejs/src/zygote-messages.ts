@@ -20,18 +20,9 @@ export interface ForkRequest extends Omit<ContainerSpec, 'cgroup2Dir' | 'insideU
   readonly cgroup2Dir?: string;
 }
 
-/** Mount a folder of the host read-only inside a container. */
-export interface MountRequest {
-  readonly op: 'mount';
-  readonly serial: number;
-  readonly pid: number;
-  readonly source: string;
-  readonly target: string;
-}
+export type ZygoteRequest = ZygoteSetup | ForkRequest;
 
-export type ZygoteRequest = ZygoteSetup | ForkRequest | MountRequest;
-
-/** `ready` answers the set-up, with serial 0; `done` a request; `failed` either. */
+/** `ready` answers the set-up, with serial 0; `done` a fork; `failed` either. */
 export type ZygoteReply =
   | { readonly op: 'ready'; readonly serial: 0; readonly nodeVersion: string }
   | { readonly op: 'done'; readonly serial: number; readonly pid: number }

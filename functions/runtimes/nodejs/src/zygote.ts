@@ -100,12 +100,7 @@ function serve(control: Control, { native, filter, shim, framesFd, loopFds }: Fo
   };
   for (let request = control.next(); request !== undefined; request = control.next()) {
     try {
-      if (request.op === 'fork') {
-        if (fork(request)) return;
-      } else if (request.op === 'mount') {
-        native.mount(request.pid, request.source, request.target);
-        control.reply({ op: 'done', serial: request.serial, pid: request.pid });
-      }
+      if (request.op === 'fork' && fork(request)) return;
     } catch (error) {
       refuse(control, request.op === 'setup' ? 0 : request.serial, error);
     }

@@ -10,7 +10,9 @@ import { complete } from './command.ts';
 export function addServe(program: Command, tools: Tools, help: string): void {
   const command = program
     .command('serve')
-    .description('Run hob: gateway, scheduler, registry and a private Redis in one process. Needs root.')
+    .description(
+      'Run hob: gateway, scheduler, registry and a private Redis without privileges. Needs root, or a launcher.',
+    )
     .action(async ({ json }: { json?: true }) => {
       const { serve } = await import('../serve/serve.ts');
       tools.exitCode = await serve(tools, json === true);

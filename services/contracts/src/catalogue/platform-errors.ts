@@ -58,4 +58,25 @@ export const platformErrors = {
     title: 'Internal error',
     message: () => 'hob failed; its log has the cause',
   },
+  ERR_LAUNCHER_REFUSED: {
+    http: 500,
+    kind: 'platform',
+    retry: 'never',
+    title: 'The launcher refused',
+    message: (why: string) => `the launcher refused: ${why}`,
+  },
+  ERR_LAUNCHER_LOST: {
+    http: 503,
+    kind: 'platform',
+    retry: 'after-backoff',
+    title: 'There is no launcher',
+    message: (why: string) => why,
+  },
+  ERR_SERVE_HAND_OVER: {
+    http: 500,
+    kind: 'platform',
+    retry: 'never',
+    title: 'The data folder cannot be given to its user',
+    message: (path: string, uid: number) => `${path} has a second name, so it is not given to user ${uid}`,
+  },
 } as const satisfies Record<`ERR_${string}`, ErrorSpec>;

@@ -4,6 +4,8 @@ export interface DriverOptions {
   readonly root: string;
   /** Names this hob's cgroups: the same for each run on the same data folder. 1 to 64 of a-z, 0-9, -. */
   readonly instance: string;
+  /** Folder of the bundles that containers may get; it need not be there yet. */
+  readonly bundles: string;
   /** libhob.so; another one for the fault sweep. */
   readonly library: string;
   /** The step that the fault sweep's library fails; '' for none. */
@@ -40,3 +42,11 @@ export const driverDefaults = {
   hostUidFirst: 2_000_000,
   hostUids: 60_000,
 } as const satisfies Partial<DriverOptions>;
+
+/** What a driver tells of its zygotes. Methods must not throw. */
+export interface DriverEvents {
+  /** A zygote is booted in place of one that died. */
+  zygoteRestarted?(memoryClassMb: number): void;
+  /** `zygotes()` gives something else from now on. */
+  zygotesChanged?(): void;
+}

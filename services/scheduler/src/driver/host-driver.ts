@@ -4,8 +4,11 @@ import { loadNative, type Native } from '@hob/native';
 import type { ContainerDriver, ContainerProcess } from '../container-driver.ts';
 import { detectCgroups } from './cgroup-host.ts';
 import { type CgroupLimits, CgroupTree } from './cgroup-tree.ts';
-import type { DriverOptions } from './driver-options.ts';
+import type { ContainerControl } from './container-control.ts';
+import type { ContainerEnds } from './descriptor-inbox.ts';
+import type { DriverEvents, DriverOptions } from './driver-options.ts';
 import { HostContainer } from './host-container.ts';
+import { HostControl } from './host-control.ts';
 import { HostUids } from './host-uids.ts';
 import { childrenRunning, removeLeftovers } from './leftovers.ts';
 import { ProcessReaper } from './process-reaper.ts';
@@ -28,6 +31,13 @@ interface Made {
   readonly limits: CgroupLimits;
 }
 
+/** A container that was forked and is not yet parked. */
+export interface Launched {
+  readonly control: ContainerControl;
+  /** The receiver owns them. */
+  readonly ends: ContainerEnds;
+}
+
 /**
  * Containers of this host: forked from zygotes, one for each memory class, which are booted when first needed and again
  * after they died. Containers are children of this process, so they outlive their zygote and die with this process.
@@ -39,43 +49,42 @@ export class HostDriver implements ContainerDriver {
   readonly #reaper: ProcessReaper;
   readonly #uids: HostUids;
   readonly #zygotes = new Map<number, ZygoteSlot>();
-  readonly #alive = new Map<number, HostContainer>();
-  readonly #onZygoteRestart: (memoryClassMb: number) => void;
+  /** By pid. */
+  readonly #alive = new Map<number, ContainerControl>();
+  /** Those whose bytes are read by this process. */
+  readonly #containers = new Set<HostContainer>();
+  readonly #events: DriverEvents;
   /** Two runs on one data folder never give a container the same name. */
   readonly #run = Date.now().toString(36);
   #serial = 0;
   #closing: Promise<void> | undefined;
 
-  private constructor(options: DriverOptions, cgroups: CgroupTree, onZygoteRestart: (memoryClassMb: number) => void) {
+  private constructor(options: DriverOptions, cgroups: CgroupTree, events: DriverEvents) {
     this.#options = options;
     this.#native = loadNative(options.library);
     this.#cgroups = cgroups;
     this.#reaper = new ProcessReaper(this.#native);
     this.#uids = new HostUids(options.hostUidFirst, options.hostUids);
-    this.#onZygoteRestart = onZygoteRestart;
+    this.#events = events;
   }
 
   /**
    * Opens the driver, after having removed what a killed predecessor of the same instance left.
    *
-   * @param onZygoteRestart told each time a zygote is booted in place of one that died; must not throw.
    * @throws ERR_NATIVE_UNSUPPORTED, ERR_NATIVE_SYSCALL
    */
-  static async open(
-    options: DriverOptions,
-    onZygoteRestart: (memoryClassMb: number) => void = () => undefined,
-  ): Promise<HostDriver> {
+  static async open(options: DriverOptions, events: DriverEvents = {}): Promise<HostDriver> {
     const cgroups = new CgroupTree(detectCgroups(), options.instance);
     await removeLeftovers(cgroups);
     await cgroups.open();
-    return new HostDriver({ ...options, root: realpathSync(options.root) }, cgroups, onZygoteRestart);
+    return new HostDriver({ ...options, root: realpathSync(options.root) }, cgroups, events);
   }
 
   async create(runtime: string, memoryClassMb: number): Promise<ContainerProcess> {
-    if (this.#closing) throw fail('ERR_SCHED_CLOSED', []);
-    if (runtime !== RUNTIME) throw fail('ERR_SCHED_START_FAILED', [`no runtime is called ${runtime}`]);
     const startedMs = performance.now();
-    const container = await this.#start(memoryClassMb);
+    const container = new HostContainer({ ...(await this.launch(runtime, memoryClassMb)), cgroups: this.#cgroups });
+    this.#containers.add(container);
+    void container.exited.then(() => this.#containers.delete(container));
     await container.parked(this.#options.startTimeoutMs);
     container.createMs = performance.now() - startedMs;
     if (this.#isClosing()) {
@@ -84,6 +93,17 @@ export class HostDriver implements ContainerDriver {
       throw fail('ERR_SCHED_CLOSED', []);
     }
     return container;
+  }
+
+  /**
+   * Forks a container, which parks by itself; for a caller who reads its bytes elsewhere.
+   *
+   * @throws ERR_SCHED_START_FAILED, after which nothing is left; ERR_SCHED_CLOSED after close.
+   */
+  async launch(runtime: string, memoryClassMb: number): Promise<Launched> {
+    if (this.#closing) throw fail('ERR_SCHED_CLOSED', []);
+    if (runtime !== RUNTIME) throw fail('ERR_SCHED_START_FAILED', [`no runtime is called ${runtime}`]);
+    return this.#start(memoryClassMb);
   }
 
   zygotes(): { runtime: string; memoryMb: number; pid: number; restarts: number }[] {
@@ -101,7 +121,7 @@ export class HostDriver implements ContainerDriver {
     return this.#closing !== undefined;
   }
 
-  async #start(memoryClassMb: number): Promise<HostContainer> {
+  async #start(memoryClassMb: number): Promise<Launched> {
     const { options, id } = { options: this.#options, id: `c-${this.#run}-${this.#serial++}` };
     const zygote = await this.#zygote(memoryClassMb);
     const hostUid = this.#uids.take();
@@ -129,29 +149,22 @@ export class HostDriver implements ContainerDriver {
     }
   }
 
-  #adopt({ id, hostUid, limits }: Made, forked: ForkResult): HostContainer {
-    const container = new HostContainer({
+  #adopt({ id, hostUid, limits }: Made, { pid, ends }: ForkResult): Launched {
+    const control = new HostControl({
       id,
-      forked,
+      pid,
+      native: this.#native,
       cgroups: this.#cgroups,
       reaper: this.#reaper,
+      bundles: this.#options.bundles,
       limits,
-      mount: (pid, source, target) => this.#mount(pid, source, target),
     });
-    this.#alive.set(forked.pid, container);
-    void container.exited.then(() => {
-      this.#alive.delete(forked.pid);
+    this.#alive.set(pid, control);
+    void control.ended.then(() => {
+      this.#alive.delete(pid);
       this.#uids.giveBack(hostUid);
     });
-    return container;
-  }
-
-  /** Any zygote can mount for any container. */
-  async #mount(pid: number, source: string, target: string): Promise<void> {
-    const classMb = this.#zygotes.keys().next().value;
-    if (classMb === undefined) throw fail('ERR_NATIVE_SYSCALL', ['mount', 'no zygote']);
-    const zygote = await this.#zygote(classMb);
-    await zygote.mount({ pid, source, target });
+    return { control, ends };
   }
 
   /** The zygote of a memory class, booting it when there is none that lives. */
@@ -181,14 +194,16 @@ export class HostDriver implements ContainerDriver {
     slot.booting.then(
       (zygote) => {
         slot.live = zygote;
+        this.#events.zygotesChanged?.();
         void zygote.exited.then(() => {
           slot.live = undefined;
           if (this.#closing) return;
+          this.#events.zygotesChanged?.();
           this.#endLostChildren();
           slot.restarts += 1;
           slot.booting = this.#boot(memoryClassMb);
           this.#follow(memoryClassMb, slot);
-          this.#onZygoteRestart(memoryClassMb);
+          this.#events.zygoteRestarted?.(memoryClassMb);
         });
       },
       () => this.#zygotes.delete(memoryClassMb),
@@ -206,16 +221,21 @@ export class HostDriver implements ContainerDriver {
   }
 
   async #close(): Promise<void> {
-    for (const container of this.#alive.values()) container.kill();
-    await Promise.all([...this.#alive.values()].map((container) => container.exited));
+    await this.#endAll();
     for (const slot of [...this.#zygotes.values()]) {
       const zygote = await slot.booting.catch(() => undefined);
       zygote?.kill();
       await zygote?.exited;
     }
     this.#zygotes.clear();
+    await this.#endAll(); // what they forked meanwhile
     await removeLeftovers(this.#cgroups);
     await this.#cgroups.close();
     this.#reaper.close();
+  }
+  async #endAll(): Promise<void> {
+    for (const control of this.#alive.values()) control.kill();
+    await Promise.all([...this.#alive.values()].map((control) => control.ended));
+    await Promise.all([...this.#containers].map((container) => container.exited));
   }
 }

@@ -1,28 +1,117 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import type { Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { encodeChunks, encodeJson, type Frame, FrameType, FLAG_END } from '@hob/contracts';
-import { libraryPath } from '@hob/native';
-import type { ContainerExit, ContainerProcess } from '../../src/container-driver.ts';
-import { type DriverOptions, driverDefaults } from '../../src/driver/driver-options.ts';
+import { hostNative, libraryPath } from '@hob/native';
+import type { ContainerDriver, ContainerExit, ContainerProcess } from '../../src/container-driver.ts';
+import { type DriverEvents, type DriverOptions, driverDefaults } from '../../src/driver/driver-options.ts';
 import { HostDriver } from '../../src/driver/host-driver.ts';
+import type { LauncherConnection } from '../../src/launcher/connection.ts';
+import { RemoteDriver } from '../../src/launcher/remote-driver.ts';
 
 const root = fileURLToPath(new URL('../../../../.hob/rootfs/current', import.meta.url));
 
 /** Options of a driver on this host whose cgroups are this test process's own. */
 export function driverOptions(changes: Partial<DriverOptions> = {}): DriverOptions {
-  return { ...driverDefaults, root, instance: `test-${process.pid}`, library: libraryPath, ...changes };
+  const paths = { root, library: libraryPath, bundles: '/nonexistent' };
+  return { ...driverDefaults, ...paths, instance: `test-${process.pid}`, ...changes };
 }
+
+/** A folder of bundles with one in it, removed on disposal. */
+export function bundlesFolder(): Disposable & { readonly path: string; readonly digest: string } {
+  const path = mkdtempSync(join(tmpdir(), 'hob-bundles-'));
+  const digest = 'ab'.repeat(32);
+  mkdirSync(join(path, digest, 'files'), { recursive: true });
+  writeFileSync(join(path, digest, 'files', 'asset.txt'), 'of the bundle');
+  return { path, digest, [Symbol.dispose]: () => rmSync(path, { recursive: true }) };
+}
+
+/** A launcher as a process of its own, and the client's end of a connection to it. */
+export interface LauncherProcess extends LauncherConnection {
+  readonly child: ChildProcess;
+}
+
+const launcherScript = fileURLToPath(new URL('launcher-process.ts', import.meta.url));
+
+/** Starts one, which ends when the connection does. */
+export function startLauncher(options: DriverOptions, containersMax = 100): LauncherProcess {
+  const [channel, theirs] = hostNative().channel('packets');
+  try {
+    const child = spawn(
+      process.execPath,
+      ['--conditions=@hob/source', launcherScript, JSON.stringify({ options, containersMax })],
+      { stdio: ['ignore', 'inherit', 'inherit', 'pipe', theirs] },
+    );
+    return { child, socket: child.stdio[3] as Socket, channel };
+  } finally {
+    hostNative().close(theirs);
+  }
+}
+
+/** A way to open a driver. */
+export interface DriverKind {
+  readonly name: string;
+  open(options: DriverOptions, events?: Pick<DriverEvents, 'zygoteRestarted'>): Promise<ContainerDriver>;
+}
+
+/** Every driver there is. */
+const driverKinds: readonly DriverKind[] = [
+  { name: 'HostDriver', open: (options, events) => HostDriver.open(options, events) },
+  {
+    name: 'RemoteDriver',
+    async open(options, { zygoteRestarted } = {}) {
+      const { child, ...connection } = startLauncher(options);
+      const exited = once(child, 'exit');
+      const driver = new RemoteDriver(connection, {
+        ...options,
+        ...(zygoteRestarted === undefined ? {} : { onZygoteRestart: zygoteRestarted }),
+      });
+      const close = driver.close.bind(driver);
+      driver.close = async () => {
+        await close();
+        await exited;
+      };
+      return driver;
+    },
+  },
+];
 
 /** Opens a driver, hands it on, and closes it whatever happens. */
 export async function withDriver<T>(
-  use: (driver: HostDriver) => Promise<T>,
+  use: (driver: ContainerDriver) => Promise<T>,
   changes: Partial<DriverOptions> = {},
 ): Promise<T> {
-  const driver = await HostDriver.open(driverOptions(changes));
+  return useDriver((options) => HostDriver.open(options), changes, use);
+}
+
+async function useDriver<T>(
+  open: DriverKind['open'],
+  changes: Partial<DriverOptions>,
+  use: (driver: ContainerDriver) => Promise<T>,
+): Promise<T> {
+  const driver = await open(driverOptions(changes));
   try {
     return await use(driver);
   } finally {
     await driver.close();
+  }
+}
+
+/** A test that every driver must pass. */
+export function testDrivers(
+  promise: string,
+  run: (
+    withDriver: (use: (driver: ContainerDriver) => Promise<void>) => Promise<void>,
+    kind: DriverKind,
+  ) => Promise<void>,
+): void {
+  for (const kind of driverKinds) {
+    test(`${kind.name}${promise}`, () => run((use) => useDriver(kind.open, {}, use), kind));
   }
 }
 

@@ -1,0 +1,75 @@
+import { join } from 'node:path';
+import { BUNDLE_FILES_FOLDER, fail, isBundleDigest } from '@hob/contracts';
+import type { Native } from '@hob/native';
+import type { CgroupLimits, CgroupTree } from './cgroup-tree.ts';
+import type { ContainerControl, ContainerLimits, ControlEnd } from './container-control.ts';
+import type { ProcessReaper } from './process-reaper.ts';
+
+const MiB = 1024 * 1024;
+const TASK_FOLDER = 'var/task';
+
+/** What a container is controlled by. */
+export interface HostControlParts {
+  readonly id: string;
+  readonly pid: number;
+  readonly native: Native;
+  readonly cgroups: CgroupTree;
+  readonly reaper: ProcessReaper;
+  /** Absolute path of the folder of bundles. */
+  readonly bundles: string;
+  /** What the container's cgroups enforce so far. */
+  readonly limits: CgroupLimits;
+}
+
+/** A container's processes, mounts and cgroups, in the hands of root. Lifecycle: alive → dying → ended. */
+export class HostControl implements ContainerControl {
+  readonly id: string;
+  readonly pid: number;
+  readonly ended: Promise<ControlEnd>;
+  readonly #parts: HostControlParts;
+  readonly #end = Promise.withResolvers<ControlEnd>();
+  #limits: CgroupLimits;
+  #isDying = false;
+
+  constructor(parts: HostControlParts) {
+    this.#parts = parts;
+    this.#limits = parts.limits;
+    this.id = parts.id;
+    this.pid = parts.pid;
+    this.ended = this.#end.promise;
+  }
+
+  async setLimits({ memoryMb, cpu }: ContainerLimits): Promise<void> {
+    const limits = { ...this.#limits, memoryBytes: memoryMb * MiB, cpu };
+    this.#parts.cgroups.setLimits(this.id, limits, this.#limits);
+    this.#limits = limits;
+  }
+
+  /** The digest is all that the caller says of the place: see hob_mount() for what may be there. */
+  async mountTask(digest: string): Promise<void> {
+    // Nothing but a digest becomes part of a path; and a pid is only its own as long as it was not reaped.
+    if (!isBundleDigest(digest)) throw fail('ERR_BUNDLE_INVALID', ['not the digest of a bundle']);
+    if (this.#isDying) throw fail('ERR_NATIVE_SYSCALL', ['mount', 'ESRCH']);
+    this.#parts.native.mount(this.pid, this.#parts.bundles, join(digest, BUNDLE_FILES_FOLDER), TASK_FOLDER);
+  }
+
+  kill(): void {
+    if (this.#isDying) return;
+    this.#isDying = true;
+    void this.#bury();
+  }
+
+  async #bury(): Promise<void> {
+    const { reaper, cgroups } = this.#parts;
+    // The first process of a pid namespace takes all others with it, and is reaped only when they are gone.
+    try {
+      process.kill(this.pid, 'SIGKILL');
+    } catch {
+      // It is already gone, and not yet reaped.
+    }
+    const end = await reaper.wait(this.pid);
+    const { oomKills, pidsDenied, cpuSeconds } = await cgroups.usage(this.id);
+    await cgroups.remove(this.id).catch(() => undefined); // busy for ever: the next start removes it
+    this.#end.resolve({ ...end, oomKills, pidsDenied, cpuSeconds });
+  }
+}

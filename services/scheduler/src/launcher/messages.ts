@@ -1,0 +1,77 @@
+/** What the launcher and its client say to each other: one JSON object a line. The launcher believes no line it gets. */
+import { functionConfigSchema, memoryClassesMb } from '@hob/contracts';
+import { type Static, Type } from 'typebox';
+import type { ContainerDriver } from '../container-driver.ts';
+import type { ControlEnd } from '../driver/container-control.ts';
+
+/** The longest line, either way, bytes. */
+export const LINE_BYTES_MAX = 64 * 1024;
+
+const exact = { additionalProperties: false } as const;
+const { memoryMb, cpu, runtime } = functionConfigSchema.properties;
+/** Numbers a request; its answer has the same. */
+const serial = Type.Integer({ minimum: 1, maximum: 0xffff_ffff });
+const container = Type.String({ pattern: '^c-[0-9a-z]{1,16}-[0-9]{1,16}$' });
+
+/**
+ * Everything that a client can ask for. No message names a path, a pid, a uid or a program: a container is named by the id
+ * that the launcher gave it, a bundle by its digest.
+ */
+export const requestSchema = Type.Union([
+  /** Forks a container. Its descriptors come over the channel, with the same serial, before the answer. */
+  Type.Object(
+    {
+      op: Type.Literal('create'),
+      serial,
+      runtime: Type.Union(runtime.enum.map((name) => Type.Literal(name))),
+      memoryMb: Type.Union(memoryClassesMb.map((classMb) => Type.Literal(classMb))),
+    },
+    exact,
+  ),
+  Type.Object(
+    {
+      op: Type.Literal('limits'),
+      serial,
+      container,
+      memoryMb: Type.Integer({ minimum: memoryMb.minimum, maximum: memoryMb.maximum }),
+      cpu: Type.Number({ minimum: cpu.minimum, maximum: cpu.maximum }),
+    },
+    exact,
+  ),
+  Type.Object(
+    { op: Type.Literal('mount'), serial, container, digest: Type.String({ pattern: '^[0-9a-f]{64}$' }) },
+    exact,
+  ),
+  /** Ends a container. Of one that is not there any more, nothing is said. */
+  Type.Object({ op: Type.Literal('kill'), serial, container }, exact),
+  /** The server answers at a URL; its token, when it was made now or is known, is for root's own commands. */
+  Type.Object(
+    {
+      op: Type.Literal('serving'),
+      serial,
+      url: Type.String({ pattern: '^http://[!-~]{1,300}$' }),
+      token: Type.Optional(Type.String({ pattern: '^[!-~]{16,512}$' })),
+    },
+    exact,
+  ),
+  /** Ends everything. */
+  Type.Object({ op: Type.Literal('close'), serial }, exact),
+]);
+
+export type Request = Static<typeof requestSchema>;
+/** What a server says of itself. */
+export type ServingNote = Omit<Extract<Request, { op: 'serving' }>, 'op' | 'serial'>;
+
+type Zygotes = ReturnType<ContainerDriver['zygotes']>;
+
+/** An answer to a request, or with serial 0 to a line that is none; and what happens by itself. */
+export type Reply =
+  | { readonly op: 'created'; readonly serial: number; readonly container: string; readonly pid: number }
+  | { readonly op: 'done'; readonly serial: number; readonly text?: string }
+  | { readonly op: 'failed'; readonly serial: number; readonly code: string; readonly message: string }
+  | { readonly op: 'ended'; readonly container: string; readonly end: ControlEnd }
+  | { readonly op: 'zygotes'; readonly zygotes: Zygotes; readonly restartedMb?: number };
+
+/** Descriptors of a process that inherited its connection: the lines, and the channel for containers' descriptors. */
+export const LINES_FD = 3;
+export const CHANNEL_FD = 4;
