@@ -23,6 +23,14 @@ export interface ContainerSpec {
   readonly loopFds: readonly number[];
 }
 
+/** `struct hob_limits`: limits that a container got at its fork, given anew. 0 leaves one as it is. */
+export interface NewLimits {
+  readonly nofileMax: number;
+  readonly nprocMax: number;
+  readonly tmpBytes: number;
+  readonly tmpInodes: number;
+}
+
 /** The host's ends of a container's descriptors; the receiver owns them. */
 export interface ContainerEnds {
   readonly serial: number;
@@ -45,6 +53,7 @@ export interface Native {
   enter(spec: ContainerSpec, filter: SeccompFilter, pipes: ChildPipes): void;
   settle(spec: ContainerSpec): void;
   mount(pid: number, source: string, target: string): void;
+  limit(pid: number, limits: NewLimits): void;
   /** @returns two connected sockets; the caller owns them. */
   channel(): [number, number];
   /** @returns undefined when nothing waits there, or the zygote is gone. */
@@ -131,6 +140,7 @@ export function loadNative(path: string): Native {
   const enter = bind('hob_enter', 'int', [spec, 'void *', 'int32_t *', 'uint8_t *']);
   const settle = bind('hob_settle', 'int', [spec, 'uint8_t *']);
   const mount = bind('hob_mount', 'int', ['int', 'const char *', 'const char *', 'uint8_t *']);
+  const limit = bind('hob_limit', 'int', ['int', 'uint64_t *', 'uint8_t *']);
   const channel = bind('hob_channel', 'int', ['int32_t *']);
   const receive = bind('hob_receive', 'int', ['int', 'uint32_t *', 'int32_t *']);
   const reap = bind('hob_reap', 'int', ['int', 'int32_t *']);
@@ -156,6 +166,10 @@ export function loadNative(path: string): Native {
     enter: (what, filter, pipes) => void withStep(enter(toStruct(what), filter, pipes, step)),
     settle: (what) => void withStep(settle(toStruct(what), step)),
     mount: (pid, source, target) => void withStep(mount(pid, source, target, step)),
+    limit(pid, { nofileMax, nprocMax, tmpBytes, tmpInodes }) {
+      const numbers = BigUint64Array.of(BigInt(nofileMax), BigInt(nprocMax), BigInt(tmpBytes), BigInt(tmpInodes));
+      withStep(limit(pid, numbers, step));
+    },
     channel() {
       const fds = new Int32Array(2);
       checked('channel', channel(fds));

@@ -26,6 +26,9 @@ const defaults = {
   env: {},
   auth: 'open',
   assets: [],
+  nofile: 1024,
+  tmpMb: 64,
+  responseBytesMax: 1_073_741_824,
 };
 
 function refused(action: () => unknown): HobError {
@@ -68,6 +71,15 @@ test('parseFunctionConfig keeps what is set', () => {
     env: { GREETING: 'hej', _x1: '' },
     auth: 'token',
     assets: ['public', 'data/*.csv'],
+    cpuMs: 500,
+    pids: 64,
+    nofile: 512,
+    tmpMb: 16,
+    tmpFiles: 100,
+    io: { readBytesPerSecond: 1_000_000, writesPerSecond: 10 },
+    responseBytesMax: 1000,
+    logBytesPerSecond: 1000,
+    abortGraceMs: 500,
   };
   assert.deepEqual(parseFunctionConfig(JSON.stringify(set), 'hob.json'), set);
 });
@@ -100,7 +112,8 @@ test('parseFunctionConfig reports every problem, one a line', () => {
     'hob.json:3:3 memoryMB: is no setting; did you mean "memoryMb"?',
     'hob.json:4:3 cpu: must be a number from 0.05 to 64, not a string',
     'hob.json:5:3 colour: is no setting; there are name, runtime, entry, memoryMb, cpu, timeoutMs, concurrency, ' +
-      'maxContainers, env, auth, assets',
+      'maxContainers, env, auth, assets, cpuMs, pids, nofile, tmpMb, tmpFiles, io, responseBytesMax, ' +
+      'logBytesPerSecond, abortGraceMs',
     'hob.json:6:12 env.1A: is not accepted as a name; it must match ^[A-Za-z_][A-Za-z0-9_]{0,127}$',
     'hob.json:6:23 env.B: must be a string of 0 to 32768 characters, not 2',
     'hob.json:7:20 assets[1]: must be a string of 1 to 1024 characters, not 5',

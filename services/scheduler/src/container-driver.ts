@@ -1,4 +1,34 @@
-import type { Frame, HobError } from '@hob/contracts';
+import type { Frame, FunctionConfig, HobError } from '@hob/contracts';
+
+/** Reads and writes on each block device in a second. */
+export type IoLimits = NonNullable<FunctionConfig['io']>;
+
+/** All that the kernel bounds of a container. It is plain data. */
+export interface ContainerLimits {
+  readonly memoryMb: number;
+  /** CPU bandwidth in cores. */
+  readonly cpu: number;
+  /** Processes and threads. */
+  readonly pids: number;
+  /** Descriptors of each process. */
+  readonly nofile: number;
+  /** Size of /tmp, and how many files fit. */
+  readonly tmpMb: number;
+  readonly tmpFiles: number;
+  /** Undefined: no limit. */
+  readonly io: IoLimits | undefined;
+}
+
+/** What the kernel has counted for a container since it was forked. */
+export interface ContainerAccount {
+  /** CPU time of all its processes, ms with fractions. */
+  readonly cpuMs: number;
+  /** The most memory that was charged to it since `restartPeak`, or since the fork where that does nothing, bytes. */
+  readonly memoryPeakBytes: number;
+}
+
+/** A limit that a container has run into, though its first process may go on. */
+export type Breach = 'oom' | 'pids';
 
 /** How a container's first process ended, read after everything of the container is gone. */
 export interface ContainerExit {
@@ -38,10 +68,19 @@ export interface ContainerProcess {
   events: ContainerEvents;
   /** Queues frames. @returns false when more than 1 MiB waits: hold back until `drain`. Does nothing after death. */
   send(bytes: Buffer | readonly Buffer[]): boolean;
-  /** Sets what a version asks for. @throws ERR_NATIVE_SYSCALL */
-  setLimits(limits: { readonly memoryMb: number; readonly cpu: number }): Promise<void>;
+  /** Sets what a version asks for, before it is sent any code. @throws ERR_NATIVE_SYSCALL */
+  setLimits(limits: ContainerLimits): Promise<void>;
   /** Mounts a folder of the host read-only at /var/task inside. @throws ERR_NATIVE_SYSCALL */
   mountTask(folder: string): Promise<void>;
+  /**
+   * The kernel's account, at once and for a few microseconds; readings while the bytes at hand are worked on are one. Never
+   * throws; of a dead container it is the last one.
+   */
+  account(): ContainerAccount;
+  /** Starts to look for the most memory anew, where the kernel can. A few microseconds; never throws. */
+  restartPeak(): void;
+  /** Whether the kernel has refused it processes, or killed some for memory. A few microseconds; never throws. */
+  breach(): Breach | undefined;
   usage(): Promise<{ readonly cpuSeconds: number; readonly memoryBytes: number }>;
   /** SIGKILL to everything in it. Idempotent. */
   kill(): void;

@@ -1,8 +1,18 @@
 import { Socket } from 'node:net';
 import { asHobError, fail, type Frame, FrameDecoder, FrameType, type HobError } from '@hob/contracts';
+import type { Native } from '@hob/native';
 import { ENTER_FAILED_EXIT_CODE } from '@hob/runtime-nodejs';
-import type { ContainerEvents, ContainerExit, ContainerProcess } from '../container-driver.ts';
+import type {
+  Breach,
+  ContainerAccount,
+  ContainerEvents,
+  ContainerExit,
+  ContainerLimits,
+  ContainerProcess,
+} from '../container-driver.ts';
+import type { AccountReader } from './cgroup-account.ts';
 import type { CgroupLimits, CgroupTree } from './cgroup-tree.ts';
+import { fixedLimits } from './fixed-limits.ts';
 import { readLines } from './output-lines.ts';
 import type { ProcessReaper } from './process-reaper.ts';
 import type { ForkResult } from './zygote.ts';
@@ -30,8 +40,11 @@ export interface HostContainerParts {
   readonly forked: ForkResult;
   readonly cgroups: CgroupTree;
   readonly reaper: ProcessReaper;
-  /** What the container's cgroups enforce so far. */
-  readonly limits: CgroupLimits;
+  readonly native: Native;
+  /** Of its cgroups; the container closes it. */
+  readonly account: AccountReader;
+  /** What is enforced so far. */
+  readonly limits: ContainerLimits;
 }
 
 /**
@@ -50,7 +63,10 @@ export class HostContainer implements ContainerProcess {
   readonly #parked = Promise.withResolvers<void>();
   readonly #exit = Promise.withResolvers<ContainerExit>();
   readonly #decoder = new FrameDecoder((frame) => this.#take(frame));
-  #limits: CgroupLimits;
+  #limits: ContainerLimits;
+  /** Frames of one piece are being worked on, and the account was read meanwhile. */
+  #isAccountFresh = false;
+  #isReceiving = false;
   #isParked = false;
   #saidOutOfMemory = false;
   #lastWords = '';
@@ -112,10 +128,29 @@ export class HostContainer implements ContainerProcess {
     return !this.#full;
   }
 
-  async setLimits({ memoryMb, cpu }: { readonly memoryMb: number; readonly cpu: number }): Promise<void> {
-    const limits = { ...this.#limits, memoryBytes: memoryMb * MiB, cpu };
-    this.#parts.cgroups.setLimits(this.id, limits, this.#limits);
+  /** What equals the limits of a parked container costs nothing. */
+  async setLimits(limits: ContainerLimits): Promise<void> {
+    const { cgroups, native } = this.#parts;
+    const before = this.#limits;
     this.#limits = limits;
+    cgroups.setLimits(this.id, cgroupLimits(limits), cgroupLimits(before));
+    const fixed = fixedLimits(limits, before);
+    if (fixed !== undefined) native.limit(this.pid, fixed);
+  }
+
+  account(): ContainerAccount {
+    const { account } = this.#parts;
+    if (this.#isAccountFresh) return account.last;
+    this.#isAccountFresh = this.#isReceiving;
+    return account.read();
+  }
+
+  restartPeak(): void {
+    this.#parts.account.restartPeak();
+  }
+
+  breach(): Breach | undefined {
+    return this.#parts.account.breach();
   }
 
   mountTask(folder: string): Promise<void> {
@@ -132,11 +167,14 @@ export class HostContainer implements ContainerProcess {
 
   #receive(chunk: Buffer): void {
     if (this.#dying) return;
+    this.#isReceiving = true;
     try {
       this.#decoder.push(chunk);
     } catch (error) {
       this.#broken(asHobError(error));
     }
+    this.#isReceiving = false;
+    this.#isAccountFresh = false;
   }
 
   #take(frame: Frame): void {
@@ -185,7 +223,7 @@ export class HostContainer implements ContainerProcess {
   }
 
   async #bury(): Promise<void> {
-    const { reaper, cgroups } = this.#parts;
+    const { reaper, cgroups, account } = this.#parts;
     // The first process of a pid namespace takes all others with it, and is reaped only when they are gone.
     try {
       process.kill(this.pid, 'SIGKILL');
@@ -196,6 +234,7 @@ export class HostContainer implements ContainerProcess {
     await Promise.all(this.#pipes.map(drained));
     this.#socket.destroy();
     const usage = await cgroups.usage(this.id);
+    account.close();
     await cgroups.remove(this.id).catch(() => undefined); // busy for ever: the next start removes it
     if (!this.#isParked) {
       const why = end.code === ENTER_FAILED_EXIT_CODE ? 'could not enter' : 'ended before it was parked';
@@ -209,6 +248,11 @@ export class HostContainer implements ContainerProcess {
       cpuSeconds: usage.cpuSeconds,
     });
   }
+}
+
+/** The part that cgroups enforce. */
+export function cgroupLimits({ memoryMb, cpu, pids, io }: ContainerLimits): CgroupLimits {
+  return { memoryBytes: memoryMb * MiB, cpu, pidsMax: pids, io };
 }
 
 /** Waits until what is left in a pipe was read: its writers are dead, so its end is there. */

@@ -1,11 +1,13 @@
 import { realpathSync } from 'node:fs';
 import { fail, isHobError } from '@hob/contracts';
 import { loadNative, type Native } from '@hob/native';
-import type { ContainerDriver, ContainerProcess } from '../container-driver.ts';
+import type { ContainerDriver, ContainerLimits, ContainerProcess } from '../container-driver.ts';
+import type { AccountReader } from './cgroup-account.ts';
 import { detectCgroups } from './cgroup-host.ts';
-import { type CgroupLimits, CgroupTree } from './cgroup-tree.ts';
+import { CgroupTree } from './cgroup-tree.ts';
 import type { DriverOptions } from './driver-options.ts';
-import { HostContainer } from './host-container.ts';
+import { NPROC_FACTOR } from './fixed-limits.ts';
+import { cgroupLimits, HostContainer } from './host-container.ts';
 import { HostUids } from './host-uids.ts';
 import { childrenRunning, removeLeftovers } from './leftovers.ts';
 import { ProcessReaper } from './process-reaper.ts';
@@ -25,7 +27,8 @@ interface ZygoteSlot {
 interface Made {
   readonly id: string;
   readonly hostUid: number;
-  readonly limits: CgroupLimits;
+  readonly limits: ContainerLimits;
+  readonly account: AccountReader;
 }
 
 /**
@@ -105,9 +108,11 @@ export class HostDriver implements ContainerDriver {
     const { options, id } = { options: this.#options, id: `c-${this.#run}-${this.#serial++}` };
     const zygote = await this.#zygote(memoryClassMb);
     const hostUid = this.#uids.take();
+    let account: AccountReader | undefined;
     try {
-      const limits = { memoryBytes: memoryClassMb * MiB, cpu: 1, pidsMax: options.pidsMax };
-      this.#cgroups.create(id, limits);
+      const limits = this.#parkedLimits(memoryClassMb);
+      this.#cgroups.create(id, cgroupLimits(limits));
+      account = this.#cgroups.account(id);
       const forked = await zygote.fork({
         root: options.root,
         hostname: HOSTNAME,
@@ -117,24 +122,31 @@ export class HostDriver implements ContainerDriver {
         tmpInodes: options.tmpInodes,
         shmBytes: options.shmBytes,
         nofileMax: options.nofileMax,
-        // Above the cgroup's limit, which counts its refusals: this one stands behind it, for every process of the uid.
-        nprocMax: 2 * options.pidsMax,
+        nprocMax: NPROC_FACTOR * options.pidsMax,
         fileBytesMax: options.fileBytesMax,
       });
-      return this.#adopt({ id, hostUid, limits }, forked);
+      return this.#adopt({ id, hostUid, limits, account }, forked);
     } catch (cause) {
+      account?.close();
       this.#uids.giveBack(hostUid);
       await this.#cgroups.remove(id).catch(() => undefined); // a lost child is in it: see #endLostChildren
       throw isHobError(cause) ? cause : fail('ERR_SCHED_START_FAILED', [String(cause)], { cause });
     }
   }
 
-  #adopt({ id, hostUid, limits }: Made, forked: ForkResult): HostContainer {
+  #parkedLimits(memoryMb: number): ContainerLimits {
+    const { pidsMax: pids, nofileMax: nofile, tmpBytes, tmpInodes: tmpFiles } = this.#options;
+    return { memoryMb, cpu: 1, pids, nofile, tmpMb: tmpBytes / MiB, tmpFiles, io: undefined };
+  }
+
+  #adopt({ id, hostUid, limits, account }: Made, forked: ForkResult): HostContainer {
     const container = new HostContainer({
       id,
       forked,
       cgroups: this.#cgroups,
       reaper: this.#reaper,
+      native: this.#native,
+      account,
       limits,
       mount: (pid, source, target) => this.#mount(pid, source, target),
     });

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { HostDriver } from '../../src/driver/host-driver.ts';
-import { driverOptions, evaluate, holdings, runToTheEnd, withDriver } from './real-driver.ts';
+import { driverOptions, evaluate, holdings, limitsOf, runToTheEnd, withDriver } from './real-driver.ts';
 
 const runtime = 'nodejs24.x';
 
@@ -108,10 +108,10 @@ test('HostDriver.setLimits bounds memory from then on', async () => {
   await withDriver(async (driver) => {
     const body = 'const a = []; for (let i = 0; i < 18; i++) a.push(Buffer.alloc(1e7, 1)); process.exit(9)';
     const roomy = await driver.create(runtime, 128);
-    await roomy.setLimits({ memoryMb: 512, cpu: 1 });
+    await roomy.setLimits(limitsOf({ memoryMb: 512 }));
     assert.equal((await runToTheEnd(roomy, body)).code, 9);
     const tight = await driver.create(runtime, 128);
-    await tight.setLimits({ memoryMb: 128, cpu: 1 });
+    await tight.setLimits(limitsOf());
     assert.equal((await runToTheEnd(tight, body)).oomKilled, true);
   });
 });

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { encodeChunks, encodeJson, type Frame, FrameType, FLAG_END } from '@hob/contracts';
 import { libraryPath } from '@hob/native';
-import type { ContainerExit, ContainerProcess } from '../../src/container-driver.ts';
+import type { ContainerExit, ContainerLimits, ContainerProcess } from '../../src/container-driver.ts';
 import { type DriverOptions, driverDefaults } from '../../src/driver/driver-options.ts';
 import { HostDriver } from '../../src/driver/host-driver.ts';
 
@@ -11,6 +11,12 @@ const root = fileURLToPath(new URL('../../../../.hob/rootfs/current', import.met
 /** Options of a driver on this host whose cgroups are this test process's own. */
 export function driverOptions(changes: Partial<DriverOptions> = {}): DriverOptions {
   return { ...driverDefaults, root, instance: `test-${process.pid}`, library: libraryPath, ...changes };
+}
+
+/** The limits of a parked container of the smallest class, with changes. */
+export function limitsOf(changes: Partial<ContainerLimits> = {}): ContainerLimits {
+  const { pidsMax: pids, nofileMax: nofile, tmpBytes, tmpInodes: tmpFiles } = driverDefaults;
+  return { memoryMb: 128, cpu: 1, pids, nofile, tmpMb: tmpBytes / 2 ** 20, tmpFiles, io: undefined, ...changes };
 }
 
 /** Opens a driver, hands it on, and closes it whatever happens. */
