@@ -129,9 +129,9 @@ HOB_API int hob_reap(int pid, int32_t *ret_status);
 /* Limits that a container got at its fork, given anew. 0 leaves one as it is. */
 struct hob_limits {
         uint64_t nofile_max; /* RLIMIT_NOFILE of the first process, and of all that it will fork */
-        uint64_t nproc_max;  /* RLIMIT_NPROC, likewise */
         uint64_t tmp_bytes;  /* size of /tmp; a multiple of the page size */
         uint64_t tmp_inodes; /* files in /tmp */
+        uint32_t host_uid;   /* its uid and gid on the host */
 };
 
 /*
@@ -139,7 +139,8 @@ struct hob_limits {
  * @pid: its first process, not yet reaped: a child of the caller.
  *
  * Not for a container that runs function code: what lies at /tmp is found by its path inside. Errors: -ESRCH and kin when it
- * has ended; -EINVAL when /tmp already holds more. What was changed before an error stays changed.
+ * has ended; -EPERM when @nofile_max is above the one in force and the caller lacks CAP_SYS_RESOURCE; -EINVAL when /tmp already
+ * holds more. What was changed before an error stays changed.
  */
 HOB_API int hob_limit(int pid, const struct hob_limits *limits, char *step);
 

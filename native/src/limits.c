@@ -5,12 +5,47 @@
 #include <sys/syscall.h>
 
 #include "internal.h"
+#include "mount-classic.h"
 
-static int limit_resource(int pid, __rlimit_resource_t resource, uint64_t value) {
-        const struct rlimit limit = { .rlim_cur = value, .rlim_max = value };
+/* What a helper with the container's own ids is told, and what it answers. */
+struct lowering {
+        int pid;
+        uint32_t host_uid;
+        struct rlimit limit;
+        int result;
+};
+
+static int set_nofile(int pid, const struct rlimit *limit) {
+        return prlimit(pid, RLIMIT_NOFILE, limit, NULL) < 0 ? -errno : 0;
+}
+
+static int lower_nofile(void *argument) {
+        struct lowering *lowering = argument;
+        const uint32_t id = lowering->host_uid;
+        /* Not by libc, whose functions would tell every thread to do the same. */
+        if (syscall(SYS_setresgid, id, id, id) < 0 || syscall(SYS_setresuid, id, id, id) < 0)
+                lowering->result = -errno;
+        else
+                lowering->result = set_nofile(lowering->pid, &lowering->limit);
+        return 0;
+}
+
+/* The limits of another one's process are for CAP_SYS_RESOURCE; without it, a process of the same ids may lower them. */
+static int limit_nofile(int pid, const struct hob_limits *limits) {
+        const uint64_t value = limits->nofile_max;
+        struct lowering lowering = {
+                .pid = pid,
+                .host_uid = limits->host_uid,
+                .limit = { .rlim_cur = value, .rlim_max = value },
+                .result = -ECHILD,
+        };
         if (value == 0)
                 return 0;
-        return prlimit(pid, resource, &limit, NULL) < 0 ? -errno : 0;
+        int r = set_nofile(pid, &lowering.limit);
+        if (r != -EPERM || limits->host_uid == 0)
+                return r;
+        r = run_helper(lower_nofile, &lowering);
+        return r < 0 ? r : lowering.result;
 }
 
 static int set_number(int context_fd, const char *key, uint64_t value) {
@@ -43,8 +78,7 @@ static int limit_tmp(int pid, uint64_t bytes, uint64_t inodes) {
 }
 
 int hob_limit(int pid, const struct hob_limits *limits, char *step) {
-        STEP("limit nofile", limit_resource(pid, RLIMIT_NOFILE, limits->nofile_max));
-        STEP("limit nproc", limit_resource(pid, RLIMIT_NPROC, limits->nproc_max));
+        STEP("limit nofile", limit_nofile(pid, limits));
         STEP("limit tmp", limit_tmp(pid, limits->tmp_bytes, limits->tmp_inodes));
         return 0;
 }

@@ -26,9 +26,9 @@ export interface ContainerSpec {
 /** `struct hob_limits`: limits that a container got at its fork, given anew. 0 leaves one as it is. */
 export interface NewLimits {
   readonly nofileMax: number;
-  readonly nprocMax: number;
   readonly tmpBytes: number;
   readonly tmpInodes: number;
+  readonly hostUid: number;
 }
 
 /** The host's ends of a container's descriptors; the receiver owns them. */
@@ -82,6 +82,13 @@ const specType = koffi.struct('hob_spec', {
   nproc_max: 'uint64_t',
   file_bytes_max: 'uint64_t',
   loop_fds: koffi.array('int32_t', LOOP_FDS_MAX),
+});
+
+const limitsType = koffi.struct('hob_limits', {
+  nofile_max: 'uint64_t',
+  tmp_bytes: 'uint64_t',
+  tmp_inodes: 'uint64_t',
+  host_uid: 'uint32_t',
 });
 
 function toStruct(spec: ContainerSpec): Record<string, unknown> {
@@ -140,7 +147,7 @@ export function loadNative(path: string): Native {
   const enter = bind('hob_enter', 'int', [spec, 'void *', 'int32_t *', 'uint8_t *']);
   const settle = bind('hob_settle', 'int', [spec, 'uint8_t *']);
   const mount = bind('hob_mount', 'int', ['int', 'const char *', 'const char *', 'uint8_t *']);
-  const limit = bind('hob_limit', 'int', ['int', 'uint64_t *', 'uint8_t *']);
+  const limit = bind('hob_limit', 'int', ['int', koffi.pointer(limitsType), 'uint8_t *']);
   const channel = bind('hob_channel', 'int', ['int32_t *']);
   const receive = bind('hob_receive', 'int', ['int', 'uint32_t *', 'int32_t *']);
   const reap = bind('hob_reap', 'int', ['int', 'int32_t *']);
@@ -166,9 +173,9 @@ export function loadNative(path: string): Native {
     enter: (what, filter, pipes) => void withStep(enter(toStruct(what), filter, pipes, step)),
     settle: (what) => void withStep(settle(toStruct(what), step)),
     mount: (pid, source, target) => void withStep(mount(pid, source, target, step)),
-    limit(pid, { nofileMax, nprocMax, tmpBytes, tmpInodes }) {
-      const numbers = BigUint64Array.of(BigInt(nofileMax), BigInt(nprocMax), BigInt(tmpBytes), BigInt(tmpInodes));
-      withStep(limit(pid, numbers, step));
+    limit(pid, { nofileMax, tmpBytes, tmpInodes, hostUid }) {
+      const limits = { nofile_max: nofileMax, tmp_bytes: tmpBytes, tmp_inodes: tmpInodes, host_uid: hostUid };
+      withStep(limit(pid, limits, step));
     },
     channel() {
       const fds = new Int32Array(2);

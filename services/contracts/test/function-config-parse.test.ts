@@ -265,10 +265,34 @@ test('functionConfigJsonSchema is plain JSON Schema that asks for nothing but a 
   assert.equal(validate({ name: 'hello', memory: 1 }), false);
 });
 
-test('functionConfigSchema requires each setting but $schema, and describes each', () => {
+/** Settings that are off, or the server's, when they are not given. */
+const withoutDefault = ['cpuMs', 'pids', 'tmpFiles', 'io', 'logBytesPerSecond', 'abortGraceMs'];
+
+test('functionConfigSchema requires each setting that has a default or needs none, and describes each', () => {
   const { required, properties } = functionConfigSchema;
-  assert.deepEqual(Object.keys(properties), ['$schema', ...required]);
+  assert.deepEqual(Object.keys(properties).toSorted(), ['$schema', ...required, ...withoutDefault].toSorted());
+  for (const key of withoutDefault) {
+    const words = properties[key as keyof typeof properties];
+    assert.ok(!('default' in words));
+    assert.match(words.description, /when it is not given\.$/, 'it says what holds then');
+  }
   for (const words of Object.values(properties)) assert.match(words.description, /\.$/);
+});
+
+test('parseFunctionConfig refuses limits out of range, and rates that there are not', () => {
+  assert.equal(problemOf({ cpuMs: 9 }), 'cpuMs: must be an integer from 10 to 57600000');
+  assert.equal(problemOf({ pids: 1 }), 'pids: must be an integer from 16 to 4096');
+  assert.equal(problemOf({ nofile: 1e9 }), 'nofile: must be an integer from 64 to 65536');
+  assert.equal(problemOf({ tmpMb: 0 }), 'tmpMb: must be an integer from 1 to 8192');
+  assert.equal(problemOf({ io: 7 }), 'io: must be an object, not 7');
+  assert.equal(
+    problemOf({ io: { readBytesPerSecond: 1 } }),
+    'io.readBytesPerSecond: must be an integer from 4096 to 1000000000000',
+  );
+  assert.equal(
+    problemOf({ io: { reads: 1 } }),
+    'io.reads: is no setting; there are readBytesPerSecond, writeBytesPerSecond, readsPerSecond, writesPerSecond',
+  );
 });
 
 test('memoryClassMb is the largest class that is not above the memory', () => {

@@ -35,6 +35,7 @@ const silent: ContainerEvents = {
 /** What a container is made with. */
 export interface HostContainerParts {
   readonly id: string;
+  readonly hostUid: number;
   /** Mounts a folder of the host in the container, by whichever zygote lives. */
   readonly mount: (pid: number, source: string, target: string) => Promise<void>;
   readonly forked: ForkResult;
@@ -130,12 +131,12 @@ export class HostContainer implements ContainerProcess {
 
   /** What equals the limits of a parked container costs nothing. */
   async setLimits(limits: ContainerLimits): Promise<void> {
-    const { cgroups, native } = this.#parts;
+    const { cgroups, native, hostUid } = this.#parts;
     const before = this.#limits;
     this.#limits = limits;
     cgroups.setLimits(this.id, cgroupLimits(limits), cgroupLimits(before));
     const fixed = fixedLimits(limits, before);
-    if (fixed !== undefined) native.limit(this.pid, fixed);
+    if (fixed !== undefined) native.limit(this.pid, { ...fixed, hostUid });
   }
 
   account(): ContainerAccount {

@@ -1,12 +1,11 @@
 import { realpathSync } from 'node:fs';
-import { fail, isHobError } from '@hob/contracts';
+import { fail, functionConfigSchema, isHobError } from '@hob/contracts';
 import { loadNative, type Native } from '@hob/native';
 import type { ContainerDriver, ContainerLimits, ContainerProcess } from '../container-driver.ts';
 import type { AccountReader } from './cgroup-account.ts';
 import { detectCgroups } from './cgroup-host.ts';
 import { CgroupTree } from './cgroup-tree.ts';
 import type { DriverOptions } from './driver-options.ts';
-import { NPROC_FACTOR } from './fixed-limits.ts';
 import { cgroupLimits, HostContainer } from './host-container.ts';
 import { HostUids } from './host-uids.ts';
 import { childrenRunning, removeLeftovers } from './leftovers.ts';
@@ -16,6 +15,8 @@ import { type ForkResult, Zygote } from './zygote.ts';
 const MiB = 1024 * 1024;
 const RUNTIME = 'nodejs24.x';
 const HOSTNAME = 'hob';
+/** Twice what any function may have: the limit is the cgroup's, which counts its refusals; this one stands behind it. */
+const NPROC_MAX = 2 * functionConfigSchema.properties.pids.maximum;
 
 interface ZygoteSlot {
   booting: Promise<Zygote>;
@@ -122,7 +123,7 @@ export class HostDriver implements ContainerDriver {
         tmpInodes: options.tmpInodes,
         shmBytes: options.shmBytes,
         nofileMax: options.nofileMax,
-        nprocMax: NPROC_FACTOR * options.pidsMax,
+        nprocMax: NPROC_MAX,
         fileBytesMax: options.fileBytesMax,
       });
       return this.#adopt({ id, hostUid, limits, account }, forked);
@@ -142,6 +143,7 @@ export class HostDriver implements ContainerDriver {
   #adopt({ id, hostUid, limits, account }: Made, forked: ForkResult): HostContainer {
     const container = new HostContainer({
       id,
+      hostUid,
       forked,
       cgroups: this.#cgroups,
       reaper: this.#reaper,
