@@ -1,6 +1,6 @@
 import { constants } from 'node:os';
 import { fail } from '@hob/contracts';
-import koffi from 'koffi';
+import koffi, { type LibraryHandle } from 'koffi';
 
 const STEP_BYTES = 64;
 const CGROUPS_MAX = 8;
@@ -147,8 +147,7 @@ export function loadNative(path: string): Native {
   const enter = bind('hob_enter', 'int', [spec, 'void *', 'int32_t *', 'uint8_t *']);
   const settle = bind('hob_settle', 'int', [spec, 'uint8_t *']);
   const mount = bind('hob_mount', 'int', ['int', 'const char *', 'const char *', 'uint8_t *']);
-  const limit = bind('hob_limit', 'int', ['int', koffi.pointer(limitsType), 'uint8_t *']);
-  const channel = bind('hob_channel', 'int', ['int32_t *']);
+  const limit = bindLimit(library);
   const receive = bind('hob_receive', 'int', ['int', 'uint32_t *', 'int32_t *']);
   const reap = bind('hob_reap', 'int', ['int', 'int32_t *']);
   const lock = bind('hob_lock', 'int', ['const char *']);
@@ -173,15 +172,8 @@ export function loadNative(path: string): Native {
     enter: (what, filter, pipes) => void withStep(enter(toStruct(what), filter, pipes, step)),
     settle: (what) => void withStep(settle(toStruct(what), step)),
     mount: (pid, source, target) => void withStep(mount(pid, source, target, step)),
-    limit(pid, { nofileMax, tmpBytes, tmpInodes, hostUid }) {
-      const limits = { nofile_max: nofileMax, tmp_bytes: tmpBytes, tmp_inodes: tmpInodes, host_uid: hostUid };
-      withStep(limit(pid, limits, step));
-    },
-    channel() {
-      const fds = new Int32Array(2);
-      checked('channel', channel(fds));
-      return [fds[0] as number, fds[1] as number];
-    },
+    limit: (pid, limits) => void withStep(limit(pid, limits, step)),
+    channel: bindChannel(library),
     receive(fd) {
       const serial = new Uint32Array(1);
       const ends = new Int32Array(3);
@@ -206,6 +198,25 @@ export function loadNative(path: string): Native {
     },
     forkLoop: bindForkLoop(),
   };
+}
+
+function bindChannel(library: LibraryHandle): () => [number, number] {
+  const channel = library.func('hob_channel', 'int', ['int32_t *']);
+  return () => {
+    const fds = new Int32Array(2);
+    checked('channel', channel(fds));
+    return [fds[0] as number, fds[1] as number];
+  };
+}
+
+function bindLimit(library: LibraryHandle): (pid: number, limits: NewLimits, step: Buffer) => number {
+  const limit: (...args: unknown[]) => number = library.func('hob_limit', 'int', [
+    'int',
+    koffi.pointer(limitsType),
+    'uint8_t *',
+  ]);
+  return (pid, { nofileMax, tmpBytes, tmpInodes, hostUid }, step) =>
+    limit(pid, { nofile_max: nofileMax, tmp_bytes: tmpBytes, tmp_inodes: tmpInodes, host_uid: hostUid }, step);
 }
 
 /** libuv is part of the node binary, which exports its functions. */

@@ -1,4 +1,4 @@
-import type { HobError } from './errors.ts';
+import type { HobError } from './hob-error.ts';
 import type { DeathCause, Receipt, StartKind } from './receipt.ts';
 import type { FunctionVersion } from './version.ts';
 

@@ -77,7 +77,9 @@ test('Metrics has the CPU time and the most memory of calls that reached a conta
   const metrics = new Metrics({ version: '1.2.3' });
   metrics.invocationEnded(receipt({ cpuMs: 30, memoryPeakBytes: 100 * 2 ** 20 }));
   metrics.invocationEnded(receipt({ cpuMs: 2000, memoryPeakBytes: 200 * 2 ** 20 }));
-  metrics.invocationEnded(receipt({ cpuMs: 0, memoryPeakBytes: 0, containerAgeMs: 0, outcome: 'ERR_SCHED_QUEUE_FULL' }));
+  metrics.invocationEnded(
+    receipt({ cpuMs: 0, memoryPeakBytes: 0, containerAgeMs: 0, outcome: 'ERR_SCHED_QUEUE_FULL' }),
+  );
   const samples = samplesOf(await metrics.render());
   const get = (name: string) => samples.get(`hob_invocation_${name}`);
   assert.equal(get('cpu_seconds_bucket{function="hello",le="0.05"}'), 1);

@@ -19,7 +19,10 @@ export class ContainerOutput {
   serve(version: FunctionVersion): void {
     this.#version = version;
     const { logLinesPerSecond: linesPerSecond, logBytesPerSecond } = this.#env.config;
-    this.#limit = new LogLimit({ linesPerSecond, bytesPerSecond: version.config.logBytesPerSecond ?? logBytesPerSecond });
+    this.#limit = new LogLimit({
+      linesPerSecond,
+      bytesPerSecond: version.config.logBytesPerSecond ?? logBytesPerSecond,
+    });
   }
 
   /** A stream is over. Lines that follow it closely are still the call's. */

@@ -8,15 +8,7 @@ import {
   type FunctionVersion,
 } from '@hob/contracts';
 import type { ContainerExit, ContainerProcess } from './container-driver.ts';
-import {
-  checkFrame,
-  readCredit,
-  readExit,
-  readFailure,
-  readHead,
-  readLoaded,
-  violation,
-} from './container-frames.ts';
+import { checkFrame, readCredit, readExit, readFailure, readHead, readLoaded, violation } from './container-frames.ts';
 import { ContainerMeter, type MeterReading } from './container-meter.ts';
 import { ContainerOutput } from './container-output.ts';
 import type { CompileOwner, ContainerCall, ContainerOwner, FunctionOwner } from './container-roles.ts';

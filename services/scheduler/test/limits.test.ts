@@ -167,7 +167,12 @@ test('head, receipt and failure tell what the call used, and not what the call b
 test('the grace before the deadline is the function’s own when it says so', async () => {
   await using bench = await Bench.open(quiet, { abortGraceMs: 1000 });
   const graces: number[] = [];
-  const configs = [{ timeoutMs: 20_000 }, { timeoutMs: 500 }, { timeoutMs: 500, abortGraceMs: 400 }, { abortGraceMs: 1e5 }];
+  const configs = [
+    { timeoutMs: 20_000 },
+    { timeoutMs: 500 },
+    { timeoutMs: 500, abortGraceMs: 400 },
+    { abortGraceMs: 1e5 },
+  ];
   for (const [at, config] of configs.entries()) {
     bench.call(versionOf(config, at + 1));
     await bench.until(() => bench.driver.claimed.length === at + 1, 'it is claimed');

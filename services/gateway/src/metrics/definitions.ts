@@ -98,7 +98,10 @@ export function defineMetrics(register: Registry): Definitions {
 
 function defineCallMetrics(
   registers: Registry[],
-): Pick<Definitions, 'invocations' | 'duration' | 'cpuTime' | 'memoryPeak' | 'queueTime' | 'starts' | 'createTime' | 'loadTime'> {
+): Pick<
+  Definitions,
+  'invocations' | 'duration' | 'cpuTime' | 'memoryPeak' | 'queueTime' | 'starts' | 'createTime' | 'loadTime'
+> {
   return {
     invocations: new Counter({
       name: 'hob_invocations_total',

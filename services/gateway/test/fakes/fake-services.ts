@@ -18,7 +18,17 @@ import {
 export function configOf(name: string, more: Partial<FunctionConfig> = {}): FunctionConfig {
   const limits = { memoryMb: 256, cpu: 1, timeoutMs: 30_000, concurrency: 1, maxContainers: 16, nofile: 1024 };
   const sizes = { tmpMb: 64, responseBytesMax: 2 ** 30 };
-  return { name, runtime: 'nodejs24.x', entry: 'index.ts', ...limits, ...sizes, env: {}, auth: 'open', assets: [], ...more };
+  return {
+    name,
+    runtime: 'nodejs24.x',
+    entry: 'index.ts',
+    ...limits,
+    ...sizes,
+    env: {},
+    auth: 'open',
+    assets: [],
+    ...more,
+  };
 }
 
 /** Functions in memory. */

@@ -24,7 +24,7 @@ function setIo(dir: string, io: IoLimits): void {
   for (const device of blockDevices()) writeFileSync(join(dir, 'io.max'), `${device} ${rates.join(' ')}`);
 }
 
-const hasPeak = (dir: string): boolean => existsSync(join(dir, "memory.peak"));
+const hasPeak = (dir: string): boolean => existsSync(join(dir, 'memory.peak'));
 
 /** cgroup v2: one tree. */
 export function knobsV2({ mount, hasIo }: CgroupHost & { version: 2 }, instance: string): CgroupKnobs {

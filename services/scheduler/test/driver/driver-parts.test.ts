@@ -37,7 +37,10 @@ test('parseCgroupHost takes v1 on a hybrid host, whose v2 tree has no controller
 test('parseCgroupHost takes v2 where it has the controllers', () => {
   const host = parseCgroupHost(v2, () => 'cpuset cpu io memory pids\n');
   assert.deepEqual(host, { version: 2, mount: '/sys/fs/cgroup', hasIo: true });
-  assert.deepEqual(parseCgroupHost(v2, () => 'cpu memory pids'), { version: 2, mount: '/sys/fs/cgroup', hasIo: false });
+  assert.deepEqual(
+    parseCgroupHost(v2, () => 'cpu memory pids'),
+    { version: 2, mount: '/sys/fs/cgroup', hasIo: false },
+  );
 });
 
 test('parseCgroupHost refuses a host on which a controller is missing', () => {

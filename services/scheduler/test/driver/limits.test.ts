@@ -17,7 +17,9 @@ function cgroupFile(container: ContainerProcess, controller: 'pids' | 'blkio', f
 
 /** What /proc/<pid>/limits says of one resource: soft and hard. */
 function rlimit(container: ContainerProcess, name: string): string {
-  const line = readFileSync(`/proc/${container.pid}/limits`, 'utf8').split('\n').find((each) => each.startsWith(name));
+  const line = readFileSync(`/proc/${container.pid}/limits`, 'utf8')
+    .split('\n')
+    .find((each) => each.startsWith(name));
   return (line ?? '').slice(name.length).trim().split(/\s+/).slice(0, 2).join(' ');
 }
 
@@ -69,7 +71,8 @@ test('setLimits gives more descriptors than a parked container has where hob may
       return;
     }
     await raised;
-    const body = 'const open = []; for (let at = 0; at < 3000; at++) open.push(fs.openSync("/dev/null")); return open.length';
+    const body =
+      'const open = []; for (let at = 0; at < 3000; at++) open.push(fs.openSync("/dev/null")); return open.length';
     assert.equal(await evaluate(container, body), '3000');
   });
 });
@@ -171,7 +174,7 @@ test('breach() tells of refused processes, and the container goes on', async () 
 test('breach() tells of a child that was killed for memory, or the whole container is', async () => {
   await withDriver(async (driver) => {
     const container = await driver.create(runtime, 128);
-    const hoard = "const a = []; for (;;) a.push(Buffer.alloc(1e7, 1))";
+    const hoard = 'const a = []; for (;;) a.push(Buffer.alloc(1e7, 1))';
     const body = `const { spawn } = await import('node:child_process');
       const child = spawn(process.execPath, ['-e', ${JSON.stringify(hoard)}], { stdio: 'ignore' });
       await new Promise((done) => child.on('exit', done)); process.exit(7)`;
