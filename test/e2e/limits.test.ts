@@ -121,7 +121,7 @@ test('ctx.signal is aborted as long before the deadline as abortGraceMs says', a
 
 test('the receipt tells what a call used by the kernel’s account', async () => {
   await hob.fn('plain/');
-  const spun = receiptOf(await hob.fn('plain/spin?amount=100'));
+  const spun = receiptOf(await hob.fn('plain/spin?amount=400'));
   const waited = receiptOf(await hob.fn('plain/wait?amount=200'));
   assert.ok(Number(spun['cpu-ms']) > 10 && Number(waited['run-ms']) >= 200);
   assert.ok(Number(waited['cpu-ms']) < Number(waited['run-ms']), 'waiting takes no CPU time');

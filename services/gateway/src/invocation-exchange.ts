@@ -15,7 +15,7 @@ import {
 import type { Logger } from 'pino';
 import type { GatewayLimits } from './gateway-limits.ts';
 import { problemOf, sendProblem } from './problem.ts';
-import { receiptHeader } from './receipt-header.ts';
+import { hundredths, receiptHeader } from './receipt-header.ts';
 import { cleanResponseHeaders } from './response-headers.ts';
 import type { Deferred, TurnEnd } from './turn-end.ts';
 
@@ -47,16 +47,14 @@ function asLatin1(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
 }
 
-/** Hundredths of a millisecond are the finest that a client can make use of. */
-const round = (ms: number): number => Math.round(ms * 100) / 100;
-
-/** Where a call's container came from, what took how long and how much, as a flat list of headers. */
-function accountHeaders(account: CallAccount, outcome: Outcome | undefined): string[] {
+/** Where a call's container came from, what took how long and how much, added to a flat list of headers. */
+function addAccount(headers: string[], account: CallAccount, bytesOut: number, outcome: Outcome | undefined): void {
   const { start, queueMs, createMs, loadMs, runMs } = account;
   const timing =
-    `queue;dur=${round(queueMs)}, create;dur=${round(createMs)}, ` +
-    `load;dur=${round(loadMs)}, run;dur=${round(runMs)}`;
-  return ['hob-start', start, 'server-timing', timing, 'hob-receipt', receiptHeader(account, outcome)];
+    `queue;dur=${hundredths(queueMs)}, create;dur=${hundredths(createMs)}, ` +
+    `load;dur=${hundredths(loadMs)}, run;dur=${hundredths(runMs)}`;
+  headers.push('hob-start', start, 'server-timing', timing);
+  headers.push('hob-receipt', receiptHeader(account, bytesOut, outcome));
 }
 
 /** The answer of these has no body, whatever the function sent. */
@@ -215,10 +213,9 @@ export class InvocationExchange implements InvocationSink, Deferred {
     const headers = this.#headers;
     headers.push('hob-invocation-id', this.#invocation.id);
     headers.push('hob-version', String(this.#invocation.version.version));
-    if (this.#account !== undefined) {
-      const account = { ...this.#account, bytesOut: bytesOut ?? this.#first?.byteLength ?? 0 };
-      headers.push(...accountHeaders(account, bytesOut === undefined ? undefined : 'ok'));
-    }
+    const known = bytesOut ?? this.#first?.byteLength ?? 0;
+    if (this.#account !== undefined)
+      addAccount(headers, this.#account, known, bytesOut === undefined ? undefined : 'ok');
     if (this.#context.draining()) headers.push('connection', 'close');
     this.#response.writeHead(this.#status, headers);
   }
@@ -306,11 +303,10 @@ export class InvocationExchange implements InvocationSink, Deferred {
       failure: this.#trusted ? failure : undefined,
       stranger: !this.#trusted,
     });
+    const headers = ['hob-invocation-id', id, 'hob-version', String(version.version)];
+    if (account !== undefined) addAccount(headers, account, account.bytesOut, error.code);
     sendProblem(this.#request, this.#response, problem, {
-      headers: [
-        ...['hob-invocation-id', id, 'hob-version', String(version.version)],
-        ...(account === undefined ? [] : accountHeaders(account, error.code)),
-      ],
+      headers,
       lingerMs: this.#context.limits.lingerMs,
       close: this.#context.draining(),
     });

@@ -19,14 +19,6 @@ export interface ContainerLimits {
   readonly io: IoLimits | undefined;
 }
 
-/** What the kernel has counted for a container since it was forked. */
-export interface ContainerAccount {
-  /** CPU time of all its processes, ms with fractions. */
-  readonly cpuMs: number;
-  /** The most memory that was charged to it since `restartPeak`, or since the fork where that does nothing, bytes. */
-  readonly memoryPeakBytes: number;
-}
-
 /** A limit that a container has run into, though its first process may go on. */
 export type Breach = 'oom' | 'pids';
 
@@ -42,6 +34,21 @@ export interface ContainerExit {
   readonly pidsDenied: boolean;
   /** CPU time of all its processes, seconds. */
   readonly cpuSeconds: number;
+}
+
+/**
+ * The kernel's account of a container, from files that are open: each number costs one system call, at once. Methods never
+ * throw; of a container that is gone they give what was read last.
+ */
+export interface ContainerAccount {
+  /** CPU time of all its processes since it was forked, ms with fractions. */
+  cpuMs(): number;
+  /** The most memory that was charged to it since `restartPeak`, or since the fork where that does nothing, bytes. */
+  memoryPeakBytes(): number;
+  /** Starts to look for the most memory anew, where the kernel can. */
+  restartPeak(): void;
+  /** Whether the kernel has refused it processes, or killed some for memory. */
+  breach(): Breach | undefined;
 }
 
 /** What a container tells its owner. Implementations must not throw. */
@@ -72,15 +79,7 @@ export interface ContainerProcess {
   setLimits(limits: ContainerLimits): Promise<void>;
   /** Mounts a folder of the host read-only at /var/task inside. @throws ERR_NATIVE_SYSCALL */
   mountTask(folder: string): Promise<void>;
-  /**
-   * The kernel's account, at once and for a few microseconds; readings while the bytes at hand are worked on are one. Never
-   * throws; of a dead container it is the last one.
-   */
-  account(): ContainerAccount;
-  /** Starts to look for the most memory anew, where the kernel can. A few microseconds; never throws. */
-  restartPeak(): void;
-  /** Whether the kernel has refused it processes, or killed some for memory. A few microseconds; never throws. */
-  breach(): Breach | undefined;
+  readonly account: ContainerAccount;
   usage(): Promise<{ readonly cpuSeconds: number; readonly memoryBytes: number }>;
   /** SIGKILL to everything in it. Idempotent. */
   kill(): void;

@@ -1,35 +1,42 @@
-import type { ContainerProcess } from './container-driver.ts';
+import type { Breach, ContainerAccount, ContainerProcess } from './container-driver.ts';
 
 /** What a container has used since it was forked, by the kernel's account. */
 export interface MeterReading {
   readonly cpuMs: number;
-  /** See `ContainerAccount`. */
+  /** See `Receipt`. */
   readonly memoryPeakBytes: number;
   /** When it was forked, monotonic ms. */
   readonly bornAtMs: number;
 }
 
-/** A peak that differs by less than this from the one before is not looked at anew, bytes. */
+/** A reading of at most this age is good enough for the end of a call whose response has just been read for, ms. */
+export const READING_AGE_MS = 0.25;
+/** A container that used less CPU time than this since it was looked at has not done much else, either, ms. */
+const LOOK_CPU_MS = 1;
+/** A peak that differs by less than this from the one before is not looked for anew, bytes. */
 const PEAK_STEP_BYTES = 1024 * 1024;
 /** But one that is older than this is, ms. */
 const PEAK_AGE_MS = 100;
-/** Running into a limit takes more CPU time than this, ms: whoever used less is not asked. */
-const BREACH_CPU_MS = 1;
 
-/** The meter of one container: it reads the kernel's account as seldom as the receipts allow. */
+/**
+ * The meter of one container. Each number that it asks the kernel for costs a system call, so it asks as seldom as the receipts
+ * allow: for the CPU time at each call, for the rest once the container has used enough of it.
+ */
 export class ContainerMeter {
-  #process: ContainerProcess | undefined;
+  #account: ContainerAccount | undefined;
   #bornAtMs = 0;
   #cpuMs = 0;
-  #checkedCpuMs = 0;
+  #readAtMs = -Infinity;
+  #lookedCpuMs = 0;
   #peakBytes = 0;
   #peakBeforeBytes = 0;
   #restartedAtMs = 0;
+  #breach: Breach | undefined;
 
   /** The container is there. */
-  attach(process: ContainerProcess, nowMs: number): void {
-    this.#process = process;
-    this.#bornAtMs = nowMs - process.createMs;
+  attach({ account, createMs }: ContainerProcess, nowMs: number): void {
+    this.#account = account;
+    this.#bornAtMs = nowMs - createMs;
   }
 
   /** CPU time when it was read last, ms. */
@@ -37,20 +44,38 @@ export class ContainerMeter {
     return this.#cpuMs;
   }
 
-  read(): MeterReading {
-    if (this.#process !== undefined) {
-      const { cpuMs, memoryPeakBytes } = this.#process.account();
-      this.#cpuMs = cpuMs;
-      this.#peakBytes = memoryPeakBytes;
+  /** The limit of processes or memory that the container had run into when it was looked at last. */
+  get breach(): Breach | undefined {
+    return this.#breach;
+  }
+
+  /** CPU time until now, ms. */
+  readCpu(): number {
+    this.#cpuMs = this.#account?.cpuMs() ?? 0;
+    return this.#cpuMs;
+  }
+
+  /** @param ageMsMax how old the reading may be. */
+  read(nowMs: number, ageMsMax: number): MeterReading {
+    if (nowMs - this.#readAtMs >= ageMsMax) {
+      this.#readAtMs = nowMs;
+      if (this.readCpu() - this.#lookedCpuMs >= LOOK_CPU_MS) this.look();
     }
     return { cpuMs: this.#cpuMs, memoryPeakBytes: this.#peakBytes, bornAtMs: this.#bornAtMs };
   }
 
+  /** Asks for the most memory, and for limits that the container has run into. */
+  look(): void {
+    this.#lookedCpuMs = this.#cpuMs;
+    this.#peakBytes = this.#account?.memoryPeakBytes() ?? 0;
+    this.#breach ??= this.#account?.breach();
+  }
+
   /** A function has it from now on: what was used before is not the function's. */
-  claimed(): void {
-    this.#process?.restartPeak();
-    this.read();
-    this.#checkedCpuMs = this.#cpuMs;
+  claimed(nowMs: number): void {
+    this.#restartPeak(nowMs);
+    this.readCpu();
+    this.look();
   }
 
   /**
@@ -59,21 +84,12 @@ export class ContainerMeter {
    */
   idle(nowMs: number): void {
     const isAlike = Math.abs(this.#peakBytes - this.#peakBeforeBytes) < PEAK_STEP_BYTES;
-    if (isAlike && nowMs - this.#restartedAtMs < PEAK_AGE_MS) return;
-    this.#peakBeforeBytes = this.#peakBytes;
-    this.#restartedAtMs = nowMs;
-    this.#process?.restartPeak();
+    if (!isAlike || nowMs - this.#restartedAtMs >= PEAK_AGE_MS) this.#restartPeak(nowMs);
   }
 
-  /**
-   * Whether the container has run into a limit of processes or memory.
-   *
-   * @param isSuspect false: it is asked only when it has used enough CPU time since it was asked last.
-   */
-  isBreached(isSuspect: boolean): boolean {
-    const { cpuMs } = this.read();
-    if (!isSuspect && cpuMs - this.#checkedCpuMs < BREACH_CPU_MS) return false;
-    this.#checkedCpuMs = cpuMs;
-    return this.#process?.breach() !== undefined;
+  #restartPeak(nowMs: number): void {
+    this.#restartedAtMs = nowMs;
+    this.#peakBeforeBytes = this.#peakBytes;
+    this.#account?.restartPeak();
   }
 }

@@ -9,7 +9,7 @@ import {
 } from '@hob/contracts';
 import type { ContainerExit, ContainerProcess } from './container-driver.ts';
 import { checkFrame, readCredit, readExit, readFailure, readHead, readLoaded, violation } from './container-frames.ts';
-import { ContainerMeter, type MeterReading } from './container-meter.ts';
+import { ContainerMeter, READING_AGE_MS } from './container-meter.ts';
 import { ContainerOutput } from './container-output.ts';
 import type { CompileOwner, ContainerCall, ContainerOwner, FunctionOwner } from './container-roles.ts';
 import { checkTransition, type ContainerState } from './container-state.ts';
@@ -43,6 +43,7 @@ export class Container implements LeaseHost {
   readonly memoryClassMb: number;
   /** Resolved when nothing of it is left. Never rejects. */
   readonly gone: Promise<void>;
+  readonly meter = new ContainerMeter();
   /** When it last became idle, monotonic ms. */
   idleSinceMs = 0;
   readonly #env: Environment;
@@ -58,7 +59,6 @@ export class Container implements LeaseHost {
   #version: FunctionVersion | undefined;
   #start: 'pool' | 'cold' = 'pool';
   #claimedAtMs = 0;
-  readonly #meter = new ContainerMeter();
   #nextStream = 1;
   #wasLoaded = false;
   #isCongested = false;
@@ -148,7 +148,7 @@ export class Container implements LeaseHost {
     this.#functionOwner = owner;
     this.#start = start;
     this.#claimedAtMs = this.#env.clock.nowMs();
-    this.#meter.claimed();
+    this.meter.claimed(this.#claimedAtMs);
     this.#output.serve(version);
   }
 
@@ -182,13 +182,15 @@ export class Container implements LeaseHost {
     return new Lease(this, stream, this.#leaseStart());
   }
 
-  account(): MeterReading {
-    return this.#meter.read();
-  }
-
-  /** Ends it when it has run into a limit of processes or memory and goes on all the same. */
-  endIfBreached(isSuspect = true): boolean {
-    if (this.#state === 'dead' || !this.#meter.isBreached(isSuspect)) return false;
+  /**
+   * Ends it when it has run into a limit of processes or memory and goes on all the same.
+   *
+   * @param look false: what is known already is enough.
+   */
+  endIfBreached(look = true): boolean {
+    if (this.#state === 'dead') return false;
+    if (look) this.meter.look();
+    if (this.meter.breach === undefined) return false;
     // Its exit tells the limit.
     this.#die(undefined);
     return true;
@@ -226,7 +228,7 @@ export class Container implements LeaseHost {
 
   #attach(process: ContainerProcess): void {
     this.#process = process;
-    this.#meter.attach(process, this.#env.clock.nowMs());
+    this.meter.attach(process, this.#env.clock.nowMs());
     void process.exited.then((exit) => this.#exited(exit));
     process.events = {
       frame: (frame) => this.#receive(frame),
@@ -289,13 +291,20 @@ export class Container implements LeaseHost {
     const isLast = (frame.flags & FLAG_END) !== 0;
     if (frame.type === FrameType.BODY) call.body(frame.payload, isLast);
     else if (frame.type === FrameType.CREDIT) call.credit(readCredit(frame));
-    else if (this.endIfBreached(frame.type === FrameType.ERROR)) return;
+    else if (this.#isBreached(frame.type)) return;
     else if (frame.type === FrameType.HEAD) call.head(readHead(frame), isLast);
     else {
       if (frame.type === FrameType.DONE) call.done();
       else call.error(readFailure(frame));
       this.#release(frame.stream, call.id);
     }
+  }
+
+  /** Reads the account as a response begins or a call ends. The calls of a shared container need not be told apart. */
+  #isBreached(type: FrameType): boolean {
+    const isExact = type !== FrameType.DONE && this.#version?.config.concurrency === 1;
+    this.meter.read(this.#env.clock.nowMs(), isExact ? 0 : READING_AGE_MS);
+    return this.endIfBreached(type === FrameType.ERROR);
   }
 
   /** Credit for a request body may cross the end of its call, and an abandoned call may do what it likes. */
@@ -318,7 +327,7 @@ export class Container implements LeaseHost {
   }
 
   #leaseStart(): LeaseStart {
-    const { cpuMs } = this.#meter;
+    const { cpuMs } = this.meter;
     if (this.#state !== 'loading') return { kind: 'warm', createMs: 0, claimedAtMs: undefined, cpuMs };
     const createMs = this.#start === 'cold' ? this.createMs : 0;
     return { kind: this.#start, createMs, claimedAtMs: this.#claimedAtMs, cpuMs };
@@ -338,7 +347,7 @@ export class Container implements LeaseHost {
     this.#output.ended(stream, id);
     if (this.#calls.size === 0) {
       this.idleSinceMs = this.#env.clock.nowMs();
-      this.#meter.idle(this.idleSinceMs);
+      this.meter.idle(this.idleSinceMs);
       this.#become('idle');
     }
     if (this.#retiring !== undefined) this.retire(this.#retiring);

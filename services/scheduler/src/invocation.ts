@@ -20,7 +20,7 @@ import {
 import type { Clock } from './clock.ts';
 import { violation } from './container-frames.ts';
 import type { ContainerCall } from './container-roles.ts';
-import type { MeterReading } from './container-meter.ts';
+import { type MeterReading, READING_AGE_MS } from './container-meter.ts';
 import { CpuBudget } from './cpu-budget.ts';
 import type { DeadlineList, Expiring } from './deadline-list.ts';
 import type { Death } from './death.ts';
@@ -199,7 +199,8 @@ export class Invocation implements InvocationHandle, ContainerCall, Expiring {
       return;
     }
     const nowMs = this.#host.clock.nowMs();
-    this.#sink.head({ status: head.status, headers: head.headers, bodyless: isLast, ...this.#account(nowMs) });
+    const { status, headers } = head;
+    this.#sink.head({ status, headers, bodyless: isLast, ...this.#account(nowMs) });
     if (isLast) this.#complete(nowMs);
   }
 
@@ -257,7 +258,7 @@ export class Invocation implements InvocationHandle, ContainerCall, Expiring {
     const { cpuMs, cpu } = this.version.config;
     if (cpuMs === undefined) return;
     const { clock, hostCores } = this.#host;
-    const read = (): number => lease.account().cpuMs;
+    const read = (): number => lease.meter.readCpu();
     const spent = (): void => this.#end(fail('ERR_FN_CPU_BUDGET', [cpuMs]), 'cpu-budget');
     this.#cpuBudget = new CpuBudget(cpuMs, { clock, cpu, hostCores, read, spent });
   }
@@ -275,7 +276,7 @@ export class Invocation implements InvocationHandle, ContainerCall, Expiring {
 
   #account(nowMs: number, cause?: DeathCause): CallAccount {
     const { start, queueMs, createMs, loadMs, runMs } = this.times.account(nowMs);
-    const used = this.#used ?? this.#lease?.account();
+    const used = this.#used ?? this.#lease?.meter.read(nowMs, READING_AGE_MS);
     return {
       start,
       queueMs,
@@ -299,7 +300,7 @@ export class Invocation implements InvocationHandle, ContainerCall, Expiring {
   }
 
   #failExplained(coded: HobError, failure: FunctionFailure, cause?: DeathCause): void {
-    this.#leave('failing');
+    this.#leave('failing', this.#host.clock.nowMs());
     void this.#host.explain(failure).then((explained) => {
       this.#host.log({ invocationId: this.id, channel: 'stderr', line: explained.stack });
       this.#fail(coded, explained, cause);
@@ -315,32 +316,34 @@ export class Invocation implements InvocationHandle, ContainerCall, Expiring {
       this.#finish('ok', cause);
       return;
     }
-    this.#leave('failing');
-    const account = this.times.wasSent ? this.#account(this.#host.clock.nowMs(), cause) : undefined;
+    const nowMs = this.#host.clock.nowMs();
+    this.#leave('failing', nowMs);
+    const account = this.times.wasSent ? this.#account(nowMs, cause) : undefined;
     this.#sink.fail(error, failure, account);
     this.#finish(error.code, cause);
   }
 
   #finish(outcome: 'ok' | ErrorCode, cause?: DeathCause): void {
-    this.#leave('over');
+    const nowMs = this.#host.clock.nowMs();
+    this.#leave('over', nowMs);
     const { id, version } = this;
     this.#host.ended(this, {
       invocationId: id,
       function: version.name,
       version: version.version,
-      ...this.#account(this.#host.clock.nowMs(), cause),
+      ...this.#account(nowMs, cause),
       outcome,
     });
   }
 
   /** Its stream is over, or never was. */
-  #leave(phase: 'failing' | 'over'): void {
+  #leave(phase: 'failing' | 'over', nowMs: number): void {
     const { deadlines, cancelGraces } = this.#host;
     if (this.#phase === 'running') deadlines.delete(this);
     if (this.#phase === 'cancelling') cancelGraces.delete(this);
     this.#cpuBudget?.close();
     // What the container does from now on is another call's.
-    this.#used ??= this.#lease?.account();
+    this.#used ??= this.#lease?.meter.read(nowMs, READING_AGE_MS);
     this.#body.discard();
     this.#phase = phase;
   }

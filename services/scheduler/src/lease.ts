@@ -1,12 +1,12 @@
 import type { DeathCause, StartKind } from '@hob/contracts';
-import type { MeterReading } from './container-meter.ts';
+import type { ContainerMeter } from './container-meter.ts';
 
 /** The container's side of its leases. */
 export interface LeaseHost {
   /** More than enough waits for the container. */
   readonly isCongested: boolean;
   send(frame: Buffer): void;
-  account(): MeterReading;
+  readonly meter: ContainerMeter;
   abandon(stream: number, cause: DeathCause): void;
 }
 
@@ -42,9 +42,9 @@ export class Lease {
     this.#host.send(frame);
   }
 
-  /** What the container has used until now, by the kernel's account: a few microseconds. */
-  account(): MeterReading {
-    return this.#host.account();
+  /** What the container has used, by the kernel's account. */
+  get meter(): ContainerMeter {
+    return this.#host.meter;
   }
 
   /**

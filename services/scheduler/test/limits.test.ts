@@ -152,6 +152,7 @@ test('head, receipt and failure tell what the call used, and not what the call b
   const head: CallAccount | undefined = call.response;
   assert.deepEqual([head?.cpuMs, head?.memoryPeakBytes, head?.bytesOut], [12, 50 * MiB, 0]);
   container.used = { cpuMs: 20, memoryPeakBytes: 60 * MiB };
+  await bench.clock.advance(1);
   container.emit(encodeFrame(FrameType.BODY, 1, 'done', FLAG_END), encodeFrame(FrameType.DONE, 1));
   const first = bench.receipt(call);
   assert.deepEqual([first.cpuMs, first.memoryPeakBytes, first.bytesOut], [20, 60 * MiB, 4]);

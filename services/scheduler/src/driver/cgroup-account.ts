@@ -22,18 +22,16 @@ export interface AccountFiles {
 
 const ZERO = 0x30;
 
-/**
- * The open files of one container's account. A reading costs one system call for each number and opens nothing, so it can be
- * made at the end of a call. Owns the descriptors until `close`; what was read last can be asked for ever.
- */
-export class AccountReader {
+/** Reads the account of one container. Owns the descriptors of its files until `close`. */
+export class AccountReader implements ContainerAccount {
   readonly #files: AccountFiles;
   readonly #cpuFd: number;
   readonly #peakFd: number;
   readonly #pidsFd: number;
   readonly #oomFd: number;
   readonly #buffer = Buffer.allocUnsafe(512);
-  #last: ContainerAccount = { cpuMs: 0, memoryPeakBytes: 0 };
+  #cpuMs = 0;
+  #peakBytes = 0;
   #canRestart = true;
   #isClosed = false;
 
@@ -58,24 +56,17 @@ export class AccountReader {
     }
   }
 
-  /** What was read last. */
-  get last(): ContainerAccount {
-    return this.#last;
+  cpuMs(): number {
+    const { cpu, cpuUnitsPerMs } = this.#files;
+    const units = this.#number(this.#cpuFd, cpu.key);
+    if (units !== undefined) this.#cpuMs = units / cpuUnitsPerMs;
+    return this.#cpuMs;
   }
 
-  /** Reads CPU time and memory. Never throws: a file that cannot be read leaves its number as it was. */
-  read(): ContainerAccount {
-    if (this.#isClosed) return this.#last;
-    const { cpu, cpuUnitsPerMs, memoryPeak } = this.#files;
-    const cpuUnits = this.#number(this.#cpuFd, cpu.key);
-    this.#last = {
-      cpuMs: cpuUnits === undefined ? this.#last.cpuMs : cpuUnits / cpuUnitsPerMs,
-      memoryPeakBytes: this.#number(this.#peakFd, memoryPeak.key) ?? this.#last.memoryPeakBytes,
-    };
-    return this.#last;
+  memoryPeakBytes(): number {
+    return (this.#peakBytes = this.#number(this.#peakFd, this.#files.memoryPeak.key) ?? this.#peakBytes);
   }
 
-  /** Starts the count of the most memory anew, from what is charged now, where the kernel can. */
   restartPeak(): void {
     if (this.#isClosed || !this.#canRestart) return;
     try {
@@ -85,9 +76,7 @@ export class AccountReader {
     }
   }
 
-  /** Whether the kernel has refused it processes or killed some of them for memory. Never throws. */
   breach(): Breach | undefined {
-    if (this.#isClosed) return undefined;
     const { pidsDenied, oomKills } = this.#files;
     if ((this.#number(this.#oomFd, oomKills.key) ?? 0) > 0) return 'oom';
     return (this.#number(this.#pidsFd, pidsDenied.key) ?? 0) > 0 ? 'pids' : undefined;
@@ -96,12 +85,14 @@ export class AccountReader {
   /** Reads for the last time. Idempotent. */
   close(): void {
     if (this.#isClosed) return;
-    this.read();
+    this.cpuMs();
+    this.memoryPeakBytes();
     this.#isClosed = true;
     for (const fd of [this.#cpuFd, this.#peakFd, this.#pidsFd, this.#oomFd]) closeSync(fd);
   }
 
   #number(fd: number, key: string): number | undefined {
+    if (this.#isClosed) return undefined;
     const buffer = this.#buffer;
     let end: number;
     try {

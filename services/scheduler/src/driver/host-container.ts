@@ -3,7 +3,6 @@ import { asHobError, fail, type Frame, FrameDecoder, FrameType, type HobError } 
 import type { Native } from '@hob/native';
 import { ENTER_FAILED_EXIT_CODE } from '@hob/runtime-nodejs';
 import type {
-  Breach,
   ContainerAccount,
   ContainerEvents,
   ContainerExit,
@@ -65,9 +64,6 @@ export class HostContainer implements ContainerProcess {
   readonly #exit = Promise.withResolvers<ContainerExit>();
   readonly #decoder = new FrameDecoder((frame) => this.#take(frame));
   #limits: ContainerLimits;
-  /** Frames of one piece are being worked on, and the account was read meanwhile. */
-  #isAccountFresh = false;
-  #isReceiving = false;
   #isParked = false;
   #saidOutOfMemory = false;
   #lastWords = '';
@@ -139,19 +135,8 @@ export class HostContainer implements ContainerProcess {
     if (fixed !== undefined) native.limit(this.pid, { ...fixed, hostUid });
   }
 
-  account(): ContainerAccount {
-    const { account } = this.#parts;
-    if (this.#isAccountFresh) return account.last;
-    this.#isAccountFresh = this.#isReceiving;
-    return account.read();
-  }
-
-  restartPeak(): void {
-    this.#parts.account.restartPeak();
-  }
-
-  breach(): Breach | undefined {
-    return this.#parts.account.breach();
+  get account(): ContainerAccount {
+    return this.#parts.account;
   }
 
   mountTask(folder: string): Promise<void> {
@@ -168,14 +153,11 @@ export class HostContainer implements ContainerProcess {
 
   #receive(chunk: Buffer): void {
     if (this.#dying) return;
-    this.#isReceiving = true;
     try {
       this.#decoder.push(chunk);
     } catch (error) {
       this.#broken(asHobError(error));
     }
-    this.#isReceiving = false;
-    this.#isAccountFresh = false;
   }
 
   #take(frame: Frame): void {

@@ -34,9 +34,17 @@ export class FakeContainer implements ContainerProcess {
   takesMore = true;
   limits: ContainerLimits | undefined;
   /** What the kernel would say. */
-  used: ContainerAccount = { cpuMs: 0, memoryPeakBytes: 0 };
+  used = { cpuMs: 0, memoryPeakBytes: 0 };
   ranInto: Breach | undefined;
   restarts = 0;
+  readonly account: ContainerAccount = {
+    cpuMs: () => this.used.cpuMs,
+    memoryPeakBytes: () => this.used.memoryPeakBytes,
+    restartPeak: () => {
+      this.restarts += 1;
+    },
+    breach: () => this.ranInto,
+  };
   task: string | undefined;
   /** `name@version` of each CLAIM. */
   readonly claims: string[] = [];
@@ -70,18 +78,6 @@ export class FakeContainer implements ContainerProcess {
     this.sends += 1;
     for (const piece of Buffer.isBuffer(bytes) ? [bytes] : bytes) this.#toContainer.push(piece);
     return this.takesMore;
-  }
-
-  account(): ContainerAccount {
-    return this.used;
-  }
-
-  restartPeak(): void {
-    this.restarts += 1;
-  }
-
-  breach(): Breach | undefined {
-    return this.ranInto;
   }
 
   setLimits(limits: ContainerLimits): Promise<void> {
