@@ -13,6 +13,7 @@
  *                              hob_settle()                    closes the last placeholders
  *   host (zygote's parent):  hob_receive(), hob_reap()         the container's descriptors, and its end
  *                            hob_mount()                       hands a folder to a container that already runs
+ *                            hob_limit()                       other limits than those of the fork
  *
  * Every function returns 0 or a positive result, or -errno. Functions with a @step write the name of the step that
  * failed there, NUL-terminated, at most HOB_STEP_BYTES bytes; they leave it alone on success. No function prints, exits,
@@ -162,6 +163,24 @@ HOB_API int hob_receive(int channel, uint32_t *ret_serial, int32_t *ret_fds, uin
  * @ret_status: as from wait4(2). Returns @pid when it was reaped, 0 when it still runs. -ECHILD: not a child.
  */
 HOB_API int hob_reap(int pid, int32_t *ret_status);
+
+/* Limits that a container got at its fork, given anew. 0 leaves one as it is. */
+struct hob_limits {
+        uint64_t nofile_max; /* RLIMIT_NOFILE of the first process, and of all that it will fork */
+        uint64_t tmp_bytes;  /* size of /tmp; a multiple of the page size */
+        uint64_t tmp_inodes; /* files in /tmp */
+        uint32_t host_uid;   /* its uid and gid on the host */
+};
+
+/*
+ * hob_limit - change what was fixed at the fork, for a container that runs no function code yet.
+ * @pid: its first process, not yet reaped: a child of the caller.
+ *
+ * Not for a container that runs function code: what lies at /tmp is found by its path inside. Errors: -ESRCH and kin when it
+ * has ended; -EPERM when @nofile_max is above the one in force and the caller lacks CAP_SYS_RESOURCE; -EINVAL when /tmp already
+ * holds more. What was changed before an error stays changed.
+ */
+HOB_API int hob_limit(int pid, const struct hob_limits *limits, char *step);
 
 /*
  * hob_lock - open a file, made if need be with mode 0600, and lock it (flock) without waiting.

@@ -4,12 +4,15 @@
  */
 #include <dirent.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 
 #include "internal.h"
@@ -294,6 +297,55 @@ static void test_mount(void) {
         CHECK(count_fds() == before);
 }
 
+/* A process with a tmpfs of its own at /tmp, whose size and limits it tells by its exit code when it is woken. */
+static int be_limited(int wake_fd) {
+        struct statfs fs;
+        struct rlimit files;
+        char byte;
+        if (read(wake_fd, &byte, 1) != 1 || statfs("/tmp", &fs) < 0)
+                return 1;
+        if (getrlimit(RLIMIT_NOFILE, &files) < 0)
+                return 2;
+        if ((uint64_t) fs.f_blocks * (uint64_t) fs.f_bsize != 2 << 20 || fs.f_files != 99)
+                return 3;
+        return files.rlim_cur == 77 && files.rlim_max == 77 ? 0 : 4;
+}
+
+static void test_limit(void) {
+        static const char *const steps[] = { "limit nofile", "limit tmp" };
+        const struct hob_limits all = { .nofile_max = 77, .tmp_bytes = 2 << 20, .tmp_inodes = 99, .host_uid = 2100000 };
+        const struct hob_limits nothing = { 0 }, tmp = { .tmp_bytes = 4096 };
+        const int before = count_fds();
+        int ready[2], wake[2], status;
+        char byte;
+
+        CHECK(pipe2(ready, O_CLOEXEC) == 0 && pipe2(wake, O_CLOEXEC) == 0);
+        pid_t child = fork();
+        CHECK(child >= 0);
+        if (child == 0) {
+                if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+                    mount("tmpfs", "/tmp", "tmpfs", 0, "size=1m") < 0 || setresgid(2100000, 2100000, 2100000) < 0 || setresuid(2100000, 2100000, 2100000) < 0 ||
+                    write(ready[1], "", 1) != 1)
+                        _exit(100);
+                _exit(be_limited(wake[0]));
+        }
+        CHECK(close(ready[1]) == 0 && read(ready[0], &byte, 1) == 1);
+        for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+                setenv("HOB_FAULT_STEP", steps[i], 1);
+                CHECK(hob_limit(child, &all, step) == -EIO && strcmp(step, steps[i]) == 0);
+        }
+        unsetenv("HOB_FAULT_STEP");
+        CHECK(hob_limit(child, &all, step) == 0);
+        CHECK(hob_limit(child, &nothing, step) == 0);
+        CHECK(write(wake[1], "", 1) == 1 && waitpid(child, &status, 0) == child);
+        if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+                fprintf(stderr, "the limited process ended with status %d\n", status);
+        CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+        CHECK(hob_limit(child, &all, step) == -ESRCH && strcmp(step, "limit nofile") == 0);
+        CHECK(hob_limit(child, &tmp, step) == -ENOENT && strcmp(step, "limit tmp") == 0);
+        CHECK(close(ready[0]) == 0 && close(wake[0]) == 0 && close(wake[1]) == 0 && count_fds() == before);
+}
+
 static void test_lock(void) {
         const int before = count_fds();
         int held = hob_lock(in_folder("lock"));
@@ -372,6 +424,7 @@ int main(int argc, char **argv) {
         test_bad_specs(argv[1]);
         test_fault_sweep(argv[1]);
         test_mount();
+        test_limit();
         test_lock();
         test_foreign_message();
         test_send();

@@ -1,6 +1,6 @@
 import { constants } from 'node:os';
 import { fail } from '@hob/contracts';
-import koffi from 'koffi';
+import koffi, { type LibraryHandle } from 'koffi';
 
 const STEP_BYTES = 64;
 const CGROUPS_MAX = 8;
@@ -25,6 +25,14 @@ export interface ContainerSpec {
   readonly fileBytesMax: number;
   readonly framesFd: number;
   readonly loopFds: readonly number[];
+}
+
+/** `struct hob_limits`: limits that a container got at its fork, given anew. 0 leaves one as it is. */
+export interface NewLimits {
+  readonly nofileMax: number;
+  readonly tmpBytes: number;
+  readonly tmpInodes: number;
+  readonly hostUid: number;
 }
 
 /** What a container is forked with. */
@@ -57,6 +65,7 @@ export interface Native {
   forkInto(fork: ForkParts, failedInside: (stderrFd: number, error: Error) => never): number;
   /** @param base absolute path; @param path below it. */
   mount(pid: number, base: string, path: string, target: string): void;
+  limit(pid: number, limits: NewLimits): void;
   /** @returns two connected sockets, of packets or of a stream; the caller owns them. */
   channel(kind: 'packets' | 'stream'): [number, number];
   /** @returns a connected, non-blocking stream socket; the caller owns it. */
@@ -92,6 +101,13 @@ const specType = koffi.struct('hob_spec', {
   file_bytes_max: 'uint64_t',
   frames_fd: 'int32_t',
   loop_fds: koffi.array('int32_t', LOOP_FDS_MAX),
+});
+
+const limitsType = koffi.struct('hob_limits', {
+  nofile_max: 'uint64_t',
+  tmp_bytes: 'uint64_t',
+  tmp_inodes: 'uint64_t',
+  host_uid: 'uint32_t',
 });
 
 function toStruct(spec: ContainerSpec): Record<string, unknown> {
@@ -147,7 +163,7 @@ export function loadNative(path: string): Native {
     'uint8_t *',
   ]);
   const mount = bind('hob_mount', 'int', ['int', 'const char *', 'const char *', 'const char *', 'uint8_t *']);
-  const channel = bind('hob_channel', 'int', ['int', 'int32_t *']);
+  const limit = bindLimit(library);
   const connect = bind('hob_connect', 'int', ['const char *']);
   const peer = bind('hob_peer', 'int', ['int', 'uint32_t *']);
   const send = bind('hob_send', 'int', ['int', 'uint32_t', 'int32_t *', 'uint32_t']);
@@ -174,11 +190,8 @@ export function loadNative(path: string): Native {
     },
     forkInto: bindForkInto(library, step, withStep),
     mount: (pid, base, path, target) => void withStep(mount(pid, base, path, target, step)),
-    channel(kind) {
-      const fds = new Int32Array(2);
-      checked('channel', channel(kind === 'stream' ? 1 : 0, fds));
-      return [fds[0] as number, fds[1] as number];
-    },
+    limit: (pid, limits) => void withStep(limit(pid, limits, step)),
+    channel: bindChannel(library),
     connect: (path) => checked('connect', connect(path)),
     peerUid(fd) {
       const uid = new Uint32Array(1);
@@ -212,11 +225,26 @@ export function loadNative(path: string): Native {
   };
 }
 
-function bindForkInto(
-  library: ReturnType<typeof koffi.load>,
-  step: Buffer,
-  withStep: (result: number) => number,
-): Native['forkInto'] {
+function bindChannel(library: LibraryHandle): Native['channel'] {
+  const channel = library.func('hob_channel', 'int', ['int', 'int32_t *']);
+  return (kind) => {
+    const fds = new Int32Array(2);
+    checked('channel', channel(kind === 'stream' ? 1 : 0, fds));
+    return [fds[0] as number, fds[1] as number];
+  };
+}
+
+function bindLimit(library: LibraryHandle): (pid: number, limits: NewLimits, step: Buffer) => number {
+  const limit: (...args: unknown[]) => number = library.func('hob_limit', 'int', [
+    'int',
+    koffi.pointer(limitsType),
+    'uint8_t *',
+  ]);
+  return (pid, { nofileMax, tmpBytes, tmpInodes, hostUid }, step) =>
+    limit(pid, { nofile_max: nofileMax, tmp_bytes: tmpBytes, tmp_inodes: tmpInodes, host_uid: hostUid }, step);
+}
+
+function bindForkInto(library: LibraryHandle, step: Buffer, withStep: (result: number) => number): Native['forkInto'] {
   const call = library.func('hob_fork_into', 'int', [
     koffi.pointer(specType),
     ...['void *', 'int', 'uint32_t', 'int32_t *', 'uint8_t *'],

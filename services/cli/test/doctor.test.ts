@@ -97,6 +97,18 @@ const faults: readonly (readonly [what: string, machine: Machine, id: string, st
     'cgroup-memory',
     'missing',
   ],
+  [
+    'no controller for block devices',
+    { files: { '/sys/fs/cgroup/cgroup.controllers': 'cpu memory pids\n' } },
+    'cgroup-io',
+    'warning',
+  ],
+  [
+    'root without CAP_SYS_RESOURCE',
+    { files: { '/proc/self/status': 'Uid:\t0\t0\t0\t0\nCapEff:\t000001fffeffffff\n' } },
+    'resources',
+    'warning',
+  ],
   ['no seccomp', { files: { '/proc/sys/kernel/seccomp/actions_avail': undefined } }, 'seccomp', 'missing'],
   ['no LSM', { files: { '/sys/kernel/security/lsm': 'capability\n' } }, 'lsm', 'warning'],
   ['no securityfs', { files: { '/sys/kernel/security/lsm': undefined } }, 'lsm', 'warning'],

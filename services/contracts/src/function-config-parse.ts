@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import type * as ajv from 'ajv';
-import { fail } from './errors.ts';
+import { fail } from './hob-error.ts';
 import { type FunctionConfig, functionConfigSchema } from './function-config.ts';
 import { describeProblems } from './function-config-problems.ts';
 import { type Problem, parseLocatedJson } from './located-json.ts';

@@ -13,6 +13,7 @@ interface SchemaWords {
   readonly pattern?: string;
   readonly description?: string;
   readonly enum?: readonly unknown[];
+  readonly properties?: Readonly<Record<string, unknown>>;
   readonly patternProperties?: Readonly<Record<string, unknown>>;
 }
 
@@ -67,6 +68,7 @@ function unknownSetting(key: string): string {
 }
 
 function unknownName(schema: SchemaWords): string {
+  if (schema.properties !== undefined) return `is no setting; there are ${Object.keys(schema.properties).join(', ')}`;
   return `is not accepted as a name; it must match ${Object.keys(schema.patternProperties ?? {}).join(' or ')}`;
 }
 

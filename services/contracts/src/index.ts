@@ -3,6 +3,7 @@ export * from './errors.ts';
 export * from './frames.ts';
 export * from './function-config.ts';
 export * from './function-config-parse.ts';
+export * from './hob-error.ts';
 export * from './invoker.ts';
 export * from './protocol.ts';
 export * from './receipt.ts';

@@ -1,4 +1,26 @@
-import type { Frame, HobError } from '@hob/contracts';
+import type { Frame, FunctionConfig, HobError } from '@hob/contracts';
+
+/** Reads and writes on each block device in a second. */
+export type IoLimits = NonNullable<FunctionConfig['io']>;
+
+/** All that the kernel bounds of a container. It is plain data. */
+export interface ContainerLimits {
+  readonly memoryMb: number;
+  /** CPU bandwidth in cores. */
+  readonly cpu: number;
+  /** Processes and threads. */
+  readonly pids: number;
+  /** Descriptors of each process. */
+  readonly nofile: number;
+  /** Size of /tmp, and how many files fit. */
+  readonly tmpMb: number;
+  readonly tmpFiles: number;
+  /** Undefined: no limit. */
+  readonly io: IoLimits | undefined;
+}
+
+/** A limit that a container has run into, though its first process may go on. */
+export type Breach = 'oom' | 'pids';
 
 /** How a container's first process ended, read after everything of the container is gone. */
 export interface ContainerExit {
@@ -12,6 +34,21 @@ export interface ContainerExit {
   readonly pidsDenied: boolean;
   /** CPU time of all its processes, seconds. */
   readonly cpuSeconds: number;
+}
+
+/**
+ * The kernel's account of a container, from files that are open: each number costs one system call, at once. Methods never
+ * throw; of a container that is gone they give what was read last.
+ */
+export interface ContainerAccount {
+  /** CPU time of all its processes since it was forked, ms with fractions. */
+  cpuMs(): number;
+  /** The most memory that was charged to it since `restartPeak`, or since the fork where that does nothing, bytes. */
+  memoryPeakBytes(): number;
+  /** Starts to look for the most memory anew, where the kernel can. */
+  restartPeak(): void;
+  /** Whether the kernel has refused it processes, or killed some for memory. */
+  breach(): Breach | undefined;
 }
 
 /** What a container tells its owner. Implementations must not throw. */
@@ -38,10 +75,11 @@ export interface ContainerProcess {
   events: ContainerEvents;
   /** Queues frames. @returns false when more than 1 MiB waits: hold back until `drain`. Does nothing after death. */
   send(bytes: Buffer | readonly Buffer[]): boolean;
-  /** Sets what a version asks for. @throws ERR_NATIVE_SYSCALL */
-  setLimits(limits: { readonly memoryMb: number; readonly cpu: number }): Promise<void>;
+  /** Sets what a version asks for, before it is sent any code. @throws ERR_NATIVE_SYSCALL */
+  setLimits(limits: ContainerLimits): Promise<void>;
   /** Mounts the files of a bundle read-only at /var/task inside. @throws ERR_NATIVE_SYSCALL */
   mountTask(digest: string): Promise<void>;
+  readonly account: ContainerAccount;
   usage(): Promise<{ readonly cpuSeconds: number; readonly memoryBytes: number }>;
   /** SIGKILL to everything in it. Idempotent. */
   kill(): void;

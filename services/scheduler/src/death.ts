@@ -28,7 +28,7 @@ export function deathByExit({ reason, exitCode, error }: ExitPayload): Death {
 /**
  * Reads the cause of an unexpected death from how the first process ended.
  *
- * A refused fork alone is no death: it counts only when the process then ended abnormally.
+ * A refused fork counts only when the process then ended abnormally, as it does when hob ends it for that.
  */
 export function deathOf(exit: ContainerExit, limits: { readonly memoryMb: number; readonly pidsMax: number }): Death {
   if (exit.oomKilled) return deathBy('oom', fail('ERR_FN_OUT_OF_MEMORY', [limits.memoryMb]));

@@ -23,6 +23,7 @@ import type { Environment } from './environment.ts';
 import { Fleet } from './fleet.ts';
 import type { GroupServices } from './group-services.ts';
 import { Invocation } from './invocation.ts';
+import { LimitSweep } from './limit-sweep.ts';
 import { Pools } from './pool.ts';
 import { SourceMaps } from './source-maps.ts';
 import { VersionGroup } from './version-group.ts';
@@ -71,6 +72,7 @@ export class Scheduler implements Invoker, SchedulerControl, AsyncDisposable {
     this.#services = {
       env: this.#env,
       fleet,
+      sweep: new LimitSweep(this.#env.clock, fleet),
       pools: new Pools(this.#env, fleet),
       code,
       caches,
@@ -162,6 +164,7 @@ export class Scheduler implements Invoker, SchedulerControl, AsyncDisposable {
     await Promise.all([...this.#allGroups()].map((group) => group.end(error, deathBy('shutdown', error))));
     await Promise.all([this.#services.fleet.gone(), madeCaches, ...this.#removing]);
     this.#services.cancelGraces.clear();
+    this.#services.sweep.close();
   }
 
   #group(version: FunctionVersion): VersionGroup {

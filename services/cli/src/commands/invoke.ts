@@ -6,7 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import { fail, type HobError } from '@hob/contracts';
 import { type Command, InvalidArgumentError } from 'commander';
 import { type ApiClient, type ApiResponse, problemOf } from '../api-client.ts';
-import { invocationAccount, receiptLine } from '../invocation-account.ts';
+import { invocationAccount, receiptLines } from '../invocation-account.ts';
 import { controlFilter } from '../terminal.ts';
 import type { Tools } from '../tools.ts';
 import { complete } from './command.ts';
@@ -39,7 +39,7 @@ export function addInvoke(program: Command, tools: Tools): void {
     .option('-p, --path <path>', 'path and query behind the name', parsePath, '/')
     .option('-X, --method <method>', 'HTTP method (default: GET, or POST with --data)', parseMethod)
     .option('-H, --header <k: v>', 'header to send; may be repeated', parseHeader)
-    .option('-r, --receipt', 'print the receipt too: version, kind of start, times')
+    .option('-r, --receipt', 'print the receipt too: version, kind of start, times, CPU, memory, outcome')
     .action((target: string, options: InvokeOptions) => invoke(tools, functionTarget(target), options));
   complete(command, [
     ['hob invoke hello', 'GET /'],
@@ -81,7 +81,7 @@ async function invoke(tools: Tools, target: string, options: InvokeOptions): Pro
     }),
   );
   const problem = await printAnswer(tools, client, response, options);
-  if (options.receipt && !options.json) tools.terminal.note(receiptLine(invocationAccount(response.headers)));
+  if (options.receipt && !options.json) tools.terminal.note(receiptLines(invocationAccount(response.headers)));
   if (problem !== undefined) throw problem;
   if (response.statusCode >= 400) throw fail('ERR_CLI_STATUS', [target, response.statusCode]);
 }

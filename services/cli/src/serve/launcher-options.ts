@@ -5,6 +5,7 @@ import { fail } from '@hob/contracts';
 import { libraryPath } from '@hob/native';
 import { type DriverOptions, driverDefaults } from '@hob/scheduler/launcher';
 import type { ServeConfig } from './serve-config.ts';
+import { serviceUser } from './service-user.ts';
 
 /** Where a data folder has its bundles. */
 export function bundlesFolder(dataDir: string): string {
@@ -34,5 +35,6 @@ export function driverOptions(config: ServeConfig, dataDir: string): DriverOptio
     bundles: bundlesFolder(dataDir),
     library: libraryPath,
     pidsMax: config.scheduler.pidsMax,
+    accountUid: serviceUser(config.server.user).uid,
   };
 }

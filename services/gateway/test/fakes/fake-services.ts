@@ -16,8 +16,19 @@ import {
 
 /** A configuration with all its defaults. */
 export function configOf(name: string, more: Partial<FunctionConfig> = {}): FunctionConfig {
-  const limits = { memoryMb: 256, cpu: 1, timeoutMs: 30_000, concurrency: 1, maxContainers: 16 };
-  return { name, runtime: 'nodejs24.x', entry: 'index.ts', ...limits, env: {}, auth: 'open', assets: [], ...more };
+  const limits = { memoryMb: 256, cpu: 1, timeoutMs: 30_000, concurrency: 1, maxContainers: 16, nofile: 1024 };
+  const sizes = { tmpMb: 64, responseBytesMax: 2 ** 30 };
+  return {
+    name,
+    runtime: 'nodejs24.x',
+    entry: 'index.ts',
+    ...limits,
+    ...sizes,
+    env: {},
+    auth: 'open',
+    assets: [],
+    ...more,
+  };
 }
 
 /** Functions in memory. */

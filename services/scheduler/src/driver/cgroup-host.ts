@@ -4,10 +4,13 @@ import { fail } from '@hob/contracts';
 /** Where this host's controllers are mounted. v1 has one tree for each controller (or few), v2 one for all. */
 export type CgroupHost =
   | { readonly version: 1; readonly mounts: ReadonlyMap<CgroupController, string> }
-  | { readonly version: 2; readonly mount: string };
+  | { readonly version: 2; readonly mount: string; readonly hasIo: boolean };
 
-/** The controllers that hob uses. `cpuacct` and `devices` exist in v1 only. */
-export const cgroupControllers = ['cpu', 'cpuacct', 'memory', 'pids', 'devices'] as const;
+/** The controllers that hob needs. `cpuacct` and `devices` exist in v1 only. */
+const neededControllers = ['cpu', 'cpuacct', 'memory', 'pids', 'devices'] as const;
+/** Those that it uses, too, where the host has them: without `blkio` (v2: `io`) there is no limit on block devices. */
+const optionalControllers = ['blkio'] as const;
+export const cgroupControllers = [...neededControllers, ...optionalControllers] as const;
 export type CgroupController = (typeof cgroupControllers)[number];
 
 const remedy = 'mount cgroup v2, or the v1 controllers cpu, cpuacct, memory, pids and devices';
@@ -34,11 +37,11 @@ export function parseCgroupHost(mountinfo: string, readControllers: (mount: stri
       if (controller !== undefined && !mounts.has(controller)) mounts.set(controller, point);
     }
   }
-  if (cgroupControllers.every((controller) => mounts.has(controller))) return { version: 1, mounts };
+  if (neededControllers.every((controller) => mounts.has(controller))) return { version: 1, mounts };
   if (unified !== undefined) {
     const offered = readControllers(unified).trim().split(/\s+/);
     if (['cpu', 'memory', 'pids'].every((controller) => offered.includes(controller))) {
-      return { version: 2, mount: unified };
+      return { version: 2, mount: unified, hasIo: offered.includes('io') };
     }
   }
   throw fail('ERR_NATIVE_UNSUPPORTED', ['the cgroup controllers are missing', remedy]);

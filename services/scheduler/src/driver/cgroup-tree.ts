@@ -1,7 +1,9 @@
-import { mkdirSync } from 'node:fs';
+import { chownSync, mkdirSync } from 'node:fs';
 import { mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fail } from '@hob/contracts';
+import type { IoLimits } from '../container-driver.ts';
+import { AccountReader } from './cgroup-account.ts';
 import { type CgroupHost, cgroupControllers } from './cgroup-host.ts';
 import type { CgroupKnobs, CgroupUsage } from './cgroup-knobs.ts';
 import { knobsV1 } from './cgroup-v1.ts';
@@ -13,6 +15,8 @@ export interface CgroupLimits {
   /** CPU bandwidth in cores. */
   readonly cpu: number;
   readonly pidsMax: number;
+  /** For each block device; without effect where the host has no controller for it. */
+  readonly io: IoLimits | undefined;
 }
 
 /** How long the kernel may take to let go of a cgroup whose processes are gone: a second on a host with too much to do. */
@@ -38,9 +42,9 @@ export class CgroupTree {
     const mounts =
       host.version === 2
         ? [host.mount]
-        : [...new Set(cgroupControllers.map((controller) => host.mounts.get(controller) as string))];
+        : [...new Set(cgroupControllers.flatMap((controller) => host.mounts.get(controller) ?? []))];
     this.#roots = mounts.map((mount) => join(mount, PARENT, instance));
-    this.#knobs = host.version === 2 ? knobsV2(host.mount, instance) : knobsV1(host.mounts, instance);
+    this.#knobs = host.version === 2 ? knobsV2(host, instance) : knobsV1(host.mounts, instance);
   }
 
   /** Makes the instance's folders. @throws ERR_NATIVE_SYSCALL */
@@ -61,18 +65,25 @@ export class CgroupTree {
    * Makes a container's cgroups with their limits. Synchronous, about a third of a millisecond: handing a dozen small calls to
    * threads takes this thread as long, and the container four times as long.
    *
+   * @param accountUid who may start to look for the most memory anew.
    * @throws ERR_NATIVE_SYSCALL; what was made by then is left for `remove`.
    */
-  create(name: string, limits: CgroupLimits): void {
+  create(name: string, limits: CgroupLimits, accountUid: number): void {
     syscallSync('cgroup create', () => {
       for (const root of this.#roots) mkdirSync(join(root, name));
       this.#knobs.setLimits(name, limits, undefined);
+      if (accountUid !== 0) chownSync(this.#knobs.accountFiles(name).memoryPeak.path, accountUid, 0);
     });
   }
 
   /** Changes the limits of a container that lives, where they differ from those in force. @throws ERR_NATIVE_SYSCALL */
   setLimits(name: string, limits: CgroupLimits, before: CgroupLimits): void {
     syscallSync('cgroup limits', () => this.#knobs.setLimits(name, limits, before));
+  }
+
+  /** Opens the account of a container that was created. The caller closes it. @throws ERR_NATIVE_SYSCALL */
+  account(name: string): AccountReader {
+    return syscallSync('cgroup account', () => new AccountReader(this.#knobs.accountFiles(name)));
   }
 
   /** What a container has used; zeroes when it is already gone. */
@@ -160,9 +171,9 @@ async function syscall<T>(step: string, run: () => Promise<T>): Promise<T> {
   }
 }
 
-function syscallSync(step: string, run: () => void): void {
+function syscallSync<T>(step: string, run: () => T): T {
   try {
-    run();
+    return run();
   } catch (error) {
     throw wrap(step, error);
   }

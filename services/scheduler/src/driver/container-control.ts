@@ -1,3 +1,4 @@
+import type { ContainerLimits } from '../container-driver.ts';
 import type { ProcessEnd } from './process-reaper.ts';
 
 /** How a container ended, as the kernel tells it: read when its processes were gone, before its cgroups were. */
@@ -8,13 +9,6 @@ export interface ControlEnd extends ProcessEnd {
   readonly pidsDenied: number;
   /** CPU time of all its processes, seconds. */
   readonly cpuSeconds: number;
-}
-
-/** What a version asks for. */
-export interface ContainerLimits {
-  readonly memoryMb: number;
-  /** CPU bandwidth in cores. */
-  readonly cpu: number;
 }
 
 /**

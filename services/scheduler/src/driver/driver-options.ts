@@ -26,6 +26,8 @@ export interface DriverOptions {
   /** First of the range of host uids for containers, and how many there are. */
   readonly hostUidFirst: number;
   readonly hostUids: number;
+  /** Who reads containers' accounts, and may start to look for the most memory anew. */
+  readonly accountUid: number;
 }
 
 const MiB = 1024 * 1024;
@@ -41,6 +43,7 @@ export const driverDefaults = {
   fileBytesMax: 1024 * MiB,
   hostUidFirst: 2_000_000,
   hostUids: 60_000,
+  accountUid: 0,
 } as const satisfies Partial<DriverOptions>;
 
 /** What a driver tells of its zygotes. Methods must not throw. */

@@ -1,10 +1,18 @@
 import { Socket } from 'node:net';
 import { asHobError, fail, type Frame, FrameDecoder, FrameType, type HobError } from '@hob/contracts';
+import type { Native } from '@hob/native';
 import { ENTER_FAILED_EXIT_CODE } from '@hob/runtime-nodejs';
-import type { ContainerEvents, ContainerExit, ContainerProcess } from '../container-driver.ts';
+import type {
+  ContainerAccount,
+  ContainerEvents,
+  ContainerExit,
+  ContainerLimits,
+  ContainerProcess,
+} from '../container-driver.ts';
+import type { AccountReader } from './cgroup-account.ts';
 import type { CgroupTree } from './cgroup-tree.ts';
-import type { ContainerControl, ContainerLimits } from './container-control.ts';
-import type { ContainerEnds } from './descriptor-inbox.ts';
+import type { ContainerControl } from './container-control.ts';
+import { closeEnds, type ContainerEnds } from './descriptor-inbox.ts';
 import { readLines } from './output-lines.ts';
 
 /** `send` asks its caller to hold back when more than this waits, bytes. */
@@ -40,6 +48,7 @@ export class HostContainer implements ContainerProcess {
   events: ContainerEvents = silent;
   readonly exited: Promise<ContainerExit>;
   readonly #parts: HostContainerParts;
+  readonly #account: AccountReader;
   readonly #socket: Socket;
   readonly #pipes: readonly Socket[];
   readonly #parked = Promise.withResolvers<void>();
@@ -62,8 +71,9 @@ export class HostContainer implements ContainerProcess {
     else this.#write(Buffer.concat(pieces));
   };
 
-  constructor(parts: HostContainerParts) {
+  private constructor(parts: HostContainerParts) {
     this.#parts = parts;
+    this.#account = parts.cgroups.account(parts.control.id);
     this.id = parts.control.id;
     this.pid = parts.control.pid;
     this.exited = this.#exit.promise;
@@ -82,6 +92,17 @@ export class HostContainer implements ContainerProcess {
     this.#socket.on('drain', () => this.#drained());
     for (const end of ['error', 'end', 'close']) this.#socket.on(end, () => this.#lost());
     void control.ended.then(() => this.#die());
+  }
+
+  /** Takes over a container that was just forked. @throws ERR_NATIVE_SYSCALL, after which it is being ended. */
+  static hold(parts: HostContainerParts, native: Native): HostContainer {
+    try {
+      return new HostContainer(parts);
+    } catch (error) {
+      closeEnds(native, parts.ends);
+      parts.control.kill();
+      throw error;
+    }
   }
 
   /** Resolves at the PARKED frame. @throws ERR_SCHED_START_FAILED when the container ended instead; it is gone by then. */
@@ -108,6 +129,10 @@ export class HostContainer implements ContainerProcess {
 
   setLimits(limits: ContainerLimits): Promise<void> {
     return this.#parts.control.setLimits(limits);
+  }
+
+  get account(): ContainerAccount {
+    return this.#account;
   }
 
   mountTask(digest: string): Promise<void> {
@@ -182,6 +207,7 @@ export class HostContainer implements ContainerProcess {
     const { oomKills, pidsDenied, ...end } = await control.ended;
     await Promise.all(this.#pipes.map(drained));
     this.#socket.destroy();
+    this.#account.close();
     if (!this.#isParked) {
       const why = end.code === ENTER_FAILED_EXIT_CODE ? 'could not enter' : 'ended before it was parked';
       this.#parked.reject(fail('ERR_SCHED_START_FAILED', [`the container ${why}: ${this.#lastWords}`]));

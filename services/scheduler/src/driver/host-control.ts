@@ -1,8 +1,10 @@
 import { join } from 'node:path';
 import { BUNDLE_FILES_FOLDER, fail, isBundleDigest } from '@hob/contracts';
 import type { Native } from '@hob/native';
+import type { ContainerLimits } from '../container-driver.ts';
 import type { CgroupLimits, CgroupTree } from './cgroup-tree.ts';
-import type { ContainerControl, ContainerLimits, ControlEnd } from './container-control.ts';
+import type { ContainerControl, ControlEnd } from './container-control.ts';
+import { fixedLimits } from './fixed-limits.ts';
 import type { ProcessReaper } from './process-reaper.ts';
 
 const MiB = 1024 * 1024;
@@ -12,13 +14,20 @@ const TASK_FOLDER = 'var/task';
 export interface HostControlParts {
   readonly id: string;
   readonly pid: number;
+  /** Its uid and gid on the host. */
+  readonly hostUid: number;
   readonly native: Native;
   readonly cgroups: CgroupTree;
   readonly reaper: ProcessReaper;
   /** Absolute path of the folder of bundles. */
   readonly bundles: string;
-  /** What the container's cgroups enforce so far. */
-  readonly limits: CgroupLimits;
+  /** What is enforced so far. */
+  readonly limits: ContainerLimits;
+}
+
+/** The part that cgroups enforce. */
+export function cgroupLimits({ memoryMb, cpu, pids, io }: ContainerLimits): CgroupLimits {
+  return { memoryBytes: memoryMb * MiB, cpu, pidsMax: pids, io };
 }
 
 /** A container's processes, mounts and cgroups, in the hands of root. Lifecycle: alive → dying → ended. */
@@ -28,7 +37,7 @@ export class HostControl implements ContainerControl {
   readonly ended: Promise<ControlEnd>;
   readonly #parts: HostControlParts;
   readonly #end = Promise.withResolvers<ControlEnd>();
-  #limits: CgroupLimits;
+  #limits: ContainerLimits;
   #isDying = false;
 
   constructor(parts: HostControlParts) {
@@ -39,10 +48,16 @@ export class HostControl implements ContainerControl {
     this.ended = this.#end.promise;
   }
 
-  async setLimits({ memoryMb, cpu }: ContainerLimits): Promise<void> {
-    const limits = { ...this.#limits, memoryBytes: memoryMb * MiB, cpu };
-    this.#parts.cgroups.setLimits(this.id, limits, this.#limits);
+  /** What equals the limits of a parked container costs nothing. */
+  async setLimits(limits: ContainerLimits): Promise<void> {
+    // A pid is only its own as long as it was not reaped.
+    if (this.#isDying) throw fail('ERR_NATIVE_SYSCALL', ['limits', 'ESRCH']);
+    const { cgroups, native, hostUid } = this.#parts;
+    const before = this.#limits;
     this.#limits = limits;
+    cgroups.setLimits(this.id, cgroupLimits(limits), cgroupLimits(before));
+    const fixed = fixedLimits(limits, before);
+    if (fixed !== undefined) native.limit(this.pid, { ...fixed, hostUid });
   }
 
   /** The digest is all that the caller says of the place: see hob_mount() for what may be there. */

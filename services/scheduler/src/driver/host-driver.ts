@@ -1,14 +1,14 @@
 import { realpathSync } from 'node:fs';
-import { fail, isHobError } from '@hob/contracts';
+import { fail, functionConfigSchema, isHobError } from '@hob/contracts';
 import { loadNative, type Native } from '@hob/native';
-import type { ContainerDriver, ContainerProcess } from '../container-driver.ts';
+import type { ContainerDriver, ContainerLimits, ContainerProcess } from '../container-driver.ts';
 import { detectCgroups } from './cgroup-host.ts';
-import { type CgroupLimits, CgroupTree } from './cgroup-tree.ts';
+import { CgroupTree } from './cgroup-tree.ts';
 import type { ContainerControl } from './container-control.ts';
 import type { ContainerEnds } from './descriptor-inbox.ts';
 import type { DriverEvents, DriverOptions } from './driver-options.ts';
 import { HostContainer } from './host-container.ts';
-import { HostControl } from './host-control.ts';
+import { cgroupLimits, HostControl } from './host-control.ts';
 import { HostUids } from './host-uids.ts';
 import { childrenRunning, removeLeftovers } from './leftovers.ts';
 import { ProcessReaper } from './process-reaper.ts';
@@ -17,6 +17,8 @@ import { type ForkResult, Zygote } from './zygote.ts';
 const MiB = 1024 * 1024;
 const RUNTIME = 'nodejs24.x';
 const HOSTNAME = 'hob';
+/** Twice what any function may have: the limit is the cgroup's, which counts its refusals; this one stands behind it. */
+const NPROC_MAX = 2 * functionConfigSchema.properties.pids.maximum;
 
 interface ZygoteSlot {
   booting: Promise<Zygote>;
@@ -28,7 +30,7 @@ interface ZygoteSlot {
 interface Made {
   readonly id: string;
   readonly hostUid: number;
-  readonly limits: CgroupLimits;
+  readonly limits: ContainerLimits;
 }
 
 /** A container that was forked and is not yet parked. */
@@ -82,7 +84,8 @@ export class HostDriver implements ContainerDriver {
 
   async create(runtime: string, memoryClassMb: number): Promise<ContainerProcess> {
     const startedMs = performance.now();
-    const container = new HostContainer({ ...(await this.launch(runtime, memoryClassMb)), cgroups: this.#cgroups });
+    const launched = await this.launch(runtime, memoryClassMb);
+    const container = HostContainer.hold({ ...launched, cgroups: this.#cgroups }, this.#native);
     this.#containers.add(container);
     void container.exited.then(() => this.#containers.delete(container));
     await container.parked(this.#options.startTimeoutMs);
@@ -126,8 +129,8 @@ export class HostDriver implements ContainerDriver {
     const zygote = await this.#zygote(memoryClassMb);
     const hostUid = this.#uids.take();
     try {
-      const limits = { memoryBytes: memoryClassMb * MiB, cpu: 1, pidsMax: options.pidsMax };
-      this.#cgroups.create(id, limits);
+      const limits = this.#parkedLimits(memoryClassMb);
+      this.#cgroups.create(id, cgroupLimits(limits), options.accountUid);
       const forked = await zygote.fork({
         root: options.root,
         hostname: HOSTNAME,
@@ -137,8 +140,7 @@ export class HostDriver implements ContainerDriver {
         tmpInodes: options.tmpInodes,
         shmBytes: options.shmBytes,
         nofileMax: options.nofileMax,
-        // Above the cgroup's limit, which counts its refusals: this one stands behind it, for every process of the uid.
-        nprocMax: 2 * options.pidsMax,
+        nprocMax: NPROC_MAX,
         fileBytesMax: options.fileBytesMax,
       });
       return this.#adopt({ id, hostUid, limits }, forked);
@@ -149,10 +151,16 @@ export class HostDriver implements ContainerDriver {
     }
   }
 
+  #parkedLimits(memoryMb: number): ContainerLimits {
+    const { pidsMax: pids, nofileMax: nofile, tmpBytes, tmpInodes: tmpFiles } = this.#options;
+    return { memoryMb, cpu: 1, pids, nofile, tmpMb: tmpBytes / MiB, tmpFiles, io: undefined };
+  }
+
   #adopt({ id, hostUid, limits }: Made, { pid, ends }: ForkResult): Launched {
     const control = new HostControl({
       id,
       pid,
+      hostUid,
       native: this.#native,
       cgroups: this.#cgroups,
       reaper: this.#reaper,

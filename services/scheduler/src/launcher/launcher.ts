@@ -117,9 +117,11 @@ export class Launcher implements AsyncDisposable {
     switch (request.op) {
       case 'create':
         return this.#create(request);
-      case 'limits':
-        await this.#named(request.container).setLimits({ memoryMb: request.memoryMb, cpu: request.cpu });
+      case 'limits': {
+        const { op: _, serial: __, container, io, ...limits } = request;
+        await this.#named(container).setLimits({ ...limits, io });
         break;
+      }
       case 'mount':
         await this.#named(request.container).mountTask(request.digest);
         break;

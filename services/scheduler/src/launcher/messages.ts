@@ -8,7 +8,12 @@ import type { ControlEnd } from '../driver/container-control.ts';
 export const LINE_BYTES_MAX = 64 * 1024;
 
 const exact = { additionalProperties: false } as const;
-const { memoryMb, cpu, runtime } = functionConfigSchema.properties;
+const { memoryMb, cpu, pids, nofile, tmpMb, tmpFiles, io, runtime } = functionConfigSchema.properties;
+/** A whole number in the range of a setting of hob.json. */
+function within({ minimum, maximum }: { readonly minimum: number; readonly maximum: number }) {
+  return Type.Integer({ minimum, maximum });
+}
+
 /** Numbers a request; its answer has the same. */
 const serial = Type.Integer({ minimum: 1, maximum: 0xffff_ffff });
 const container = Type.String({ pattern: '^c-[0-9a-z]{1,16}-[0-9]{1,16}$' });
@@ -33,8 +38,24 @@ export const requestSchema = Type.Union([
       op: Type.Literal('limits'),
       serial,
       container,
-      memoryMb: Type.Integer({ minimum: memoryMb.minimum, maximum: memoryMb.maximum }),
+      memoryMb: within(memoryMb),
       cpu: Type.Number({ minimum: cpu.minimum, maximum: cpu.maximum }),
+      // The server's own settings and what the schema makes of the others may go lower than hob.json may.
+      pids: Type.Integer({ minimum: 1, maximum: pids.maximum }),
+      nofile: within(nofile),
+      tmpMb: within(tmpMb),
+      tmpFiles: within(tmpFiles),
+      io: Type.Optional(
+        Type.Object(
+          {
+            readBytesPerSecond: Type.Optional(within(io.properties.readBytesPerSecond)),
+            writeBytesPerSecond: Type.Optional(within(io.properties.writeBytesPerSecond)),
+            readsPerSecond: Type.Optional(within(io.properties.readsPerSecond)),
+            writesPerSecond: Type.Optional(within(io.properties.writesPerSecond)),
+          },
+          exact,
+        ),
+      ),
     },
     exact,
   ),

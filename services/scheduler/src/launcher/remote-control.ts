@@ -1,4 +1,5 @@
-import type { ContainerControl, ContainerLimits, ControlEnd } from '../driver/container-control.ts';
+import type { ContainerLimits } from '../container-driver.ts';
+import type { ContainerControl, ControlEnd } from '../driver/container-control.ts';
 import type { Reply, Request } from './messages.ts';
 
 export type WithoutSerial<T> = T extends { serial: number } ? Omit<T, 'serial'> : never;
@@ -22,8 +23,8 @@ export class RemoteControl implements ContainerControl {
     this.#ask = ask;
   }
 
-  async setLimits({ memoryMb, cpu }: ContainerLimits): Promise<void> {
-    await this.#ask({ op: 'limits', container: this.id, memoryMb, cpu });
+  async setLimits({ io, ...limits }: ContainerLimits): Promise<void> {
+    await this.#ask({ op: 'limits', container: this.id, ...limits, ...(io && { io }) });
   }
 
   async mountTask(digest: string): Promise<void> {

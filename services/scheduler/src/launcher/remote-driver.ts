@@ -106,7 +106,7 @@ export class RemoteDriver implements ContainerDriver {
       control.kill();
       throw fail('ERR_SCHED_START_FAILED', ['its descriptors did not come']);
     }
-    const container = new HostContainer({ control, ends, cgroups: this.#cgroups });
+    const container = HostContainer.hold({ control, ends, cgroups: this.#cgroups }, hostNative());
     this.#containers.add(container);
     void container.exited.then(() => this.#containers.delete(container));
     return container;

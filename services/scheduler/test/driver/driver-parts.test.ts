@@ -22,13 +22,25 @@ test('parseCgroupHost finds v1 controllers, also two in one tree', () => {
   assert.equal(host.version === 1 && host.mounts.get('cpuacct'), '/sys/fs/cgroup/cpu,cpuacct');
 });
 
+test('parseCgroupHost takes the v1 controller for block devices where there is one', () => {
+  const without = parseCgroupHost(v1.join('\n'), none);
+  assert.equal(without.version === 1 && without.mounts.has('blkio'), false);
+  const blkio = '40 25 0:40 / /sys/fs/cgroup/blkio rw,relatime - cgroup cgroup rw,blkio';
+  const host = parseCgroupHost([...v1, blkio].join('\n'), none);
+  assert.equal(host.version === 1 && host.mounts.get('blkio'), '/sys/fs/cgroup/blkio');
+});
+
 test('parseCgroupHost takes v1 on a hybrid host, whose v2 tree has no controllers', () => {
   assert.equal(parseCgroupHost([...v1, v2].join('\n'), () => 'hugetlb\n').version, 1);
 });
 
 test('parseCgroupHost takes v2 where it has the controllers', () => {
   const host = parseCgroupHost(v2, () => 'cpuset cpu io memory pids\n');
-  assert.deepEqual(host, { version: 2, mount: '/sys/fs/cgroup' });
+  assert.deepEqual(host, { version: 2, mount: '/sys/fs/cgroup', hasIo: true });
+  assert.deepEqual(
+    parseCgroupHost(v2, () => 'cpu memory pids'),
+    { version: 2, mount: '/sys/fs/cgroup', hasIo: false },
+  );
 });
 
 test('parseCgroupHost refuses a host on which a controller is missing', () => {

@@ -11,6 +11,7 @@ import {
   driverOptions,
   evaluate,
   holdings,
+  limitsOf,
   runToTheEnd,
   testDrivers,
   withDriver,
@@ -118,10 +119,10 @@ testDrivers('.setLimits bounds memory from then on', async (withDriver) => {
   await withDriver(async (driver) => {
     const body = 'const a = []; for (let i = 0; i < 18; i++) a.push(Buffer.alloc(1e7, 1)); process.exit(9)';
     const roomy = await driver.create(runtime, 128);
-    await roomy.setLimits({ memoryMb: 512, cpu: 1 });
+    await roomy.setLimits(limitsOf({ memoryMb: 512 }));
     assert.equal((await runToTheEnd(roomy, body)).code, 9);
     const tight = await driver.create(runtime, 128);
-    await tight.setLimits({ memoryMb: 128, cpu: 1 });
+    await tight.setLimits(limitsOf());
     assert.equal((await runToTheEnd(tight, body)).oomKilled, true);
   });
 });

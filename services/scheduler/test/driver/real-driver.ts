@@ -8,7 +8,7 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { encodeChunks, encodeJson, type Frame, FrameType, FLAG_END } from '@hob/contracts';
 import { hostNative, libraryPath } from '@hob/native';
-import type { ContainerDriver, ContainerExit, ContainerProcess } from '../../src/container-driver.ts';
+import type { ContainerDriver, ContainerExit, ContainerLimits, ContainerProcess } from '../../src/container-driver.ts';
 import { type DriverEvents, type DriverOptions, driverDefaults } from '../../src/driver/driver-options.ts';
 import { HostDriver } from '../../src/driver/host-driver.ts';
 import type { LauncherConnection } from '../../src/launcher/connection.ts';
@@ -20,6 +20,12 @@ const root = fileURLToPath(new URL('../../../../.hob/rootfs/current', import.met
 export function driverOptions(changes: Partial<DriverOptions> = {}): DriverOptions {
   const paths = { root, library: libraryPath, bundles: '/nonexistent' };
   return { ...driverDefaults, ...paths, instance: `test-${process.pid}`, ...changes };
+}
+
+/** The limits of a parked container of the smallest class, with changes. */
+export function limitsOf(changes: Partial<ContainerLimits> = {}): ContainerLimits {
+  const { pidsMax: pids, nofileMax: nofile, tmpBytes, tmpInodes: tmpFiles } = driverDefaults;
+  return { memoryMb: 128, cpu: 1, pids, nofile, tmpMb: tmpBytes / 2 ** 20, tmpFiles, io: undefined, ...changes };
 }
 
 /** A folder of bundles with one in it, removed on disposal. */

@@ -1,5 +1,12 @@
 import { type Frame, FrameDecoder, FrameType, type HobError, asHobError, decodeJson } from '@hob/contracts';
-import type { ContainerEvents, ContainerExit, ContainerProcess } from '../../src/container-driver.ts';
+import type {
+  Breach,
+  ContainerAccount,
+  ContainerEvents,
+  ContainerExit,
+  ContainerLimits,
+  ContainerProcess,
+} from '../../src/container-driver.ts';
 
 /** What runs in a fake container: it is given each frame that arrives, and answers through the container. */
 export type Program = (frame: Frame, container: FakeContainer) => void;
@@ -25,7 +32,19 @@ export class FakeContainer implements ContainerProcess {
   sends = 0;
   /** What `send` returns. */
   takesMore = true;
-  limits: { readonly memoryMb: number; readonly cpu: number } | undefined;
+  limits: ContainerLimits | undefined;
+  /** What the kernel would say. */
+  used = { cpuMs: 0, memoryPeakBytes: 0 };
+  ranInto: Breach | undefined;
+  restarts = 0;
+  readonly account: ContainerAccount = {
+    cpuMs: () => this.used.cpuMs,
+    memoryPeakBytes: () => this.used.memoryPeakBytes,
+    restartPeak: () => {
+      this.restarts += 1;
+    },
+    breach: () => this.ranInto,
+  };
   task: string | undefined;
   /** `name@version` of each CLAIM. */
   readonly claims: string[] = [];
@@ -61,7 +80,7 @@ export class FakeContainer implements ContainerProcess {
     return this.takesMore;
   }
 
-  setLimits(limits: { readonly memoryMb: number; readonly cpu: number }): Promise<void> {
+  setLimits(limits: ContainerLimits): Promise<void> {
     this.limits = limits;
     return this.prepareError ? Promise.reject(this.prepareError) : Promise.resolve();
   }
@@ -76,7 +95,7 @@ export class FakeContainer implements ContainerProcess {
   }
 
   kill(): void {
-    this.exit({ signal: 'SIGKILL' });
+    this.exit({ signal: 'SIGKILL', oomKilled: this.ranInto === 'oom', pidsDenied: this.ranInto === 'pids' });
   }
 
   /** The other end: bytes to the host, as the real driver gives them on. */
