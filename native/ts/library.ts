@@ -157,11 +157,6 @@ export function loadNative(path: string): Native {
   const library = koffi.load(path);
   const bind = (name: string, result: string, parameters: ParameterType[]): ((...args: unknown[]) => number) =>
     library.func(name, result, parameters);
-  const filterLoad = bind('hob_filter_load', 'int', [
-    'const char *',
-    koffi.inout(koffi.pointer('void *')),
-    'uint8_t *',
-  ]);
   const mount = bind('hob_mount', 'int', ['int', 'const char *', 'const char *', 'const char *', 'uint8_t *']);
   const limit = bindLimit(library);
   const connect = bind('hob_connect', 'int', ['const char *']);
@@ -183,11 +178,7 @@ export function loadNative(path: string): Native {
   };
 
   return {
-    loadFilter(profile) {
-      const ret: [SeccompFilter | null] = [null];
-      withStep(filterLoad(profile, ret, step));
-      return ret[0] as SeccompFilter;
-    },
+    loadFilter: bindLoadFilter(library, step, withStep),
     forkInto: bindForkInto(library, step, withStep),
     mount: (pid, base, path, target) => void withStep(mount(pid, base, path, target, step)),
     limit: (pid, limits) => void withStep(limit(pid, limits, step)),
@@ -222,6 +213,20 @@ export function loadNative(path: string): Native {
       exit(code);
       throw fail('ERR_INTERNAL', []);
     },
+  };
+}
+
+function bindLoadFilter(
+  library: LibraryHandle,
+  step: Buffer,
+  withStep: (result: number) => number,
+): Native['loadFilter'] {
+  const parameters = ['const char *', koffi.inout(koffi.pointer('void *')), 'uint8_t *'];
+  const load = library.func('hob_filter_load', 'int', parameters);
+  return (profile) => {
+    const ret: [SeccompFilter | null] = [null];
+    withStep(load(profile, ret, step));
+    return ret[0] as SeccompFilter;
   };
 }
 

@@ -61,8 +61,9 @@ test('Scheduler sends CLAIM, CODE and INVOKE in one write, after the limits', as
 
 test('Scheduler mounts the bundle of a version with assets before it sends the code', async () => {
   await using bench = await Bench.open(hello);
-  await bench.called(versionOf({}, 1, { hasAssets: true }));
-  assert.equal(bench.driver.made[0]?.task, `${bench.folder}/bundle`);
+  const version = versionOf({}, 1, { hasAssets: true });
+  await bench.called(version);
+  assert.equal(bench.driver.made[0]?.task, version.digest);
 });
 
 test('Scheduler gives a receipt whose times add up', async () => {

@@ -35,9 +35,9 @@ export async function supervise(serving: Serving): Promise<number> {
   const { config, log, tools } = serving;
   const user = serviceUser(config.server.user);
   refuseClosedCode(topFolder, process.argv[1] ?? topFolder, user);
-  let server: ChildProcess | undefined;
+  const server: { child?: ChildProcess } = {};
   using stop = new StopSignal(process, (reason) => {
-    server?.kill('SIGKILL');
+    server.child?.kill('SIGKILL');
     process.exit(tellCut(reason, log));
   });
   using folder = await takeDataFolder(config.server.dataDir);
@@ -50,7 +50,7 @@ export async function supervise(serving: Serving): Promise<number> {
     serving: (note) => keepToken(tools.env, { ...note, dataDir: folder.path }, log),
   });
   const { child, channel } = startServer(serving, folder, user);
-  server = child;
+  server.child = child;
   const ended = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>;
   const served = launcher.serve(child.stdio[3] as Socket, channel);
   void stop.asked.then((reason) => child.kill('signal' in reason ? reason.signal : 'SIGKILL'));

@@ -152,7 +152,7 @@ export class RemoteDriver implements ContainerDriver {
   /** Nothing comes from the launcher any more, and with it or without, its containers are dead. */
   #end(): void {
     this.#isGone = true;
-    for (const { reject } of this.#pending.values()) reject(launcherLost());
+    for (const pending of this.#pending.values()) pending.reject(launcherLost());
     this.#pending.clear();
     for (const control of this.#controls.values()) control.lost();
     this.#controls.clear();

@@ -94,7 +94,7 @@ test('setLimits fails with a code, and says the step, when the container is gone
     await container.exited;
     await assert.rejects(container.setLimits(limitsOf({ nofile: 100 })), {
       code: 'ERR_NATIVE_SYSCALL',
-      message: 'limit nofile: ESRCH',
+      message: 'limits: ESRCH',
     });
   });
 });

@@ -117,7 +117,7 @@ export function testDrivers(
   ) => Promise<void>,
 ): void {
   for (const kind of driverKinds) {
-    test(`${kind.name}${promise}`, () => run((use) => useDriver(kind.open, {}, use), kind));
+    test(`${kind.name}${promise}`, () => run((use) => useDriver((...how) => kind.open(...how), {}, use), kind));
   }
 }
 
