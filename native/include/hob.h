@@ -113,7 +113,7 @@ HOB_API int hob_enter(const struct hob_spec *spec, const struct hob_filter *filt
 HOB_API int hob_settle(const struct hob_spec *spec, char *step);
 
 /*
- * hob_mount - mount a folder of the host read-only inside a running container.
+ * hob_mount - mount a folder of the host read-only inside a running container, and no program runs from it.
  * @pid: the container's first process, as the caller's pid namespace sees it.
  * @target: an existing folder inside.
  *

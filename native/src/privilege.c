@@ -54,6 +54,9 @@ int enter_user_namespace(const struct hob_spec *spec) {
                 r = write_file(-1, "/proc/self/uid_map", map);
         if (r == 0)
                 r = write_file(-1, "/proc/self/gid_map", map);
+        /* It is written once: else the function would map what it likes. */
+        if (r == 0)
+                r = write_file(-1, "/proc/self/projid_map", map);
         return r;
 }
 

@@ -130,13 +130,13 @@ static int mount_proc(int root_fd) {
         return fd < 0 ? fd : attach(fd, root_fd, "proc");
 }
 
-/* A read-only view of a folder, detached. Returns its descriptor. */
-static int clone_tree(const char *path) {
+/* A read-only view of a folder, detached, with further attributes. Returns its descriptor. */
+static int clone_tree(const char *path, uint64_t attributes) {
         _cleanup_close_ int fd =
                 (int) syscall(SYS_open_tree, AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW);
         if (fd < 0)
                 return -errno;
-        int r = set_attributes(fd, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
+        int r = set_attributes(fd, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | attributes);
         return r < 0 ? r : take_fd(&fd);
 }
 
@@ -144,7 +144,7 @@ int build_root(const struct hob_spec *spec) {
         int r = make_mounts_private();
         if (r < 0)
                 return r;
-        _cleanup_close_ int root_fd = clone_tree(spec->root);
+        _cleanup_close_ int root_fd = clone_tree(spec->root, 0);
         if (root_fd < 0)
                 return root_fd;
         /* A detached tree takes no mounts below it, so it is attached over its own folder first. */
@@ -225,7 +225,7 @@ static int container_namespace(int pid) {
 
 int hob_mount(int pid, const char *source, const char *target, char *step) {
         struct visit visit = { .namespace_fd = -EBADF, .tree_fd = -EBADF, .target = target, .result = -ECHILD };
-        _cleanup_close_ int tree = clone_tree(source);
+        _cleanup_close_ int tree = clone_tree(source, MOUNT_ATTR_NOEXEC);
         STEP("mount source", tree < 0 ? tree : 0);
         _cleanup_close_ int there = container_namespace(pid);
         STEP("mount namespace", there < 0 ? there : 0);
