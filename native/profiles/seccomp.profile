@@ -22,7 +22,7 @@ allow copy_file_range, sendfile                                                 
 allow mknod when 1 & 0170000 == 0010000     # named pipes only, no device
 allow mknodat when 2 & 0170000 == 0010000   # named pipes only, no device
 allow pipe, pipe2                                                                          # pipes
-errno EPERM memfd_create                                                                   # a file to run, on no noexec mount
+errno EPERM memfd_create                                                                   # programs to run, on no noexec mount
 allow inotify_init, inotify_init1, inotify_add_watch, inotify_rm_watch                     # fs.watch; counted per user
 
 # Waiting.
