@@ -6,13 +6,17 @@
  *    would be done by the zygote, as root: the kernel is said to have none, and libuv does without.
  * 3. fork(3) runs the handlers of pthread_atfork(3), which clone3(2) does not: they are kept here for hob_fork() and
  *    hob_enter() to run. libuv has one, that gives the child a signal lock of its own.
+ * 4. The environment, in which nothing but this library's own path should be, is wiped: /proc/self/environ shows the memory
+ *    that it was given in, whatever the program made of it.
  */
 #include <dlfcn.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #define EXPORT __attribute__((visibility("default")))
 #define HANDLERS_MAX 32
@@ -25,6 +29,12 @@ static struct {
         handler prepare, parent, child;
 } handlers[HANDLERS_MAX];
 static size_t n_handlers;
+
+__attribute__((constructor)) static void wipe_environment(void) {
+        for (char **variable = environ; *variable; variable++)
+                explicit_bzero(*variable, strlen(*variable));
+        environ[0] = NULL;
+}
 
 /* What libc itself would do. ISO C has no conversion from an object pointer to a function pointer; POSIX has. */
 static void *next(const char *name) {
