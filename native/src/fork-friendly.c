@@ -7,10 +7,11 @@
  * 3. fork(3) runs the handlers of pthread_atfork(3), which clone3(2) does not: they are kept here for hob_fork() and
  *    hob_enter() to run. libuv has one, that gives the child a signal lock of its own.
  * 4. The environment, in which nothing but this library's own path should be, is wiped: /proc/self/environ shows the memory
- *    that it was given in, whatever the program made of it.
+ *    that it was given in, whatever the program made of it. And what descriptors it was given are for no other program.
  */
 #include <dlfcn.h>
 #include <errno.h>
+#include <linux/close_range.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <string.h>
@@ -30,7 +31,8 @@ static struct {
 } handlers[HANDLERS_MAX];
 static size_t n_handlers;
 
-__attribute__((constructor)) static void wipe_environment(void) {
+__attribute__((constructor)) static void keep_to_oneself(void) {
+        (void) syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC);
         for (char **variable = environ; *variable; variable++)
                 explicit_bzero(*variable, strlen(*variable));
         environ[0] = NULL;

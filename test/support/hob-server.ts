@@ -153,6 +153,18 @@ export class HobServer implements AsyncDisposable {
     return { exitCode: result.exitCode, stdout: result.stdout, stderr: result.stderr } satisfies CommandResult;
   }
 
+  /** Runs the `hob` command in a terminal of its own. @returns what the terminal was sent. */
+  async hobInTerminal(args: readonly string[]): Promise<string> {
+    const command = [process.execPath, hobProgram, ...args].map((word) => `'${word}'`).join(' ');
+    const { stdout } = await execa('script', ['--quiet', '--return', '--command', command, '/dev/null'], {
+      env: { ...this.commandEnv, NO_COLOR: '1' },
+      extendEnv: false,
+      input: '',
+      timeout: 120_000,
+    });
+    return stdout;
+  }
+
   /** Environment of a shell whose user may talk to this server. */
   get commandEnv(): Record<string, string> {
     return { PATH: this.#env['PATH'] ?? '', HOME: this.#env['HOME'] ?? '', HOB_URL: this.url, HOB_TOKEN: this.token };
