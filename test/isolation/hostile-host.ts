@@ -9,7 +9,7 @@ import { descendants } from '../support/processes.ts';
 import { TemporaryFolder } from '../support/temporary-folder.ts';
 import { buildHostileProgram } from './build.ts';
 import { containerOf, firstProcesses, statusField } from './container-sight.ts';
-import type { HostFacts } from './function/attempts.ts';
+import type { HostFacts } from './functions/attacks/attempts.ts';
 import type { Sight } from './outside-probes.ts';
 import { until } from '../support/until.ts';
 import { readFileSync } from 'node:fs';
@@ -32,7 +32,7 @@ export class HostileHost implements AsyncDisposable {
     await using owned = new AsyncDisposableStack();
     const folder = owned.use(await TemporaryFolder.create('attacks'));
     const scratch = owned.use(await TemporaryFolder.create('attacks-objects'));
-    await cp(join(import.meta.dirname, 'function'), folder.path, { recursive: true });
+    await cp(join(import.meta.dirname, 'functions/attacks'), folder.path, { recursive: true });
     await buildHostileProgram(folder.path, scratch.path);
     const hob = owned.use(await HobServer.create());
     await hob.deploy(folder.path);

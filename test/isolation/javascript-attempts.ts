@@ -1,6 +1,6 @@
 import { attemptsBy } from './attempt.ts';
 
-/** Made by JavaScript of the hostile function: `function/*-attempts.ts` has the code. */
+/** Made by JavaScript of the hostile function: `functions/attacks/*-attempts.ts` has the code. */
 export const javascriptAttempts = attemptsBy('javascript', {
   'write-usr': ['write to /usr', [8], 'EROFS'],
   'write-assets': ["write beside the function's own code", [8], 'EROFS'],
