@@ -67,8 +67,13 @@ function nameOf(result: number): string {
 }
 
 test('JavaScript of a hostile function gets what the table says', async () => {
-  const results = JSON.parse(await call('javascript', JSON.stringify(host.facts))) as Record<string, string>;
-  judge('javascript', new Map(Object.entries(results)));
+  const results = new Map<string, string>();
+  const facts = JSON.stringify(host.facts);
+  // A call for each, as each may end its container, and takes its time on a slow machine.
+  for (const name of JSON.parse(await call('attempts')) as string[]) {
+    results.set(name, await call(`javascript?attempt=${name}`, facts));
+  }
+  judge('javascript', results);
 });
 
 test('machine code of a hostile function gets what the table says', async () => {

@@ -4,7 +4,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { writeFunction } from '../support/function-folder.ts';
+import { type FunctionSettings, writeFunction } from '../support/function-folder.ts';
 import { HobServer } from '../support/hob-server.ts';
 import { TemporaryFolder } from '../support/temporary-folder.ts';
 import { until } from '../support/until.ts';
@@ -53,7 +53,7 @@ test("a container's whole memory, heap and environment hold no secret of the ser
   await writeFile(join(other, 'asset.txt'), planted["another function's asset"]);
   const searcher = await writeFunction(
     join(folder.path, 'secrets'),
-    { name: 'secrets', memoryMb: 1024, timeoutMs: 300_000, maxContainers: 1, env: { OWN: own } },
+    { ...(JSON.parse(await readFile(join(secretsFolder, 'hob.json'), 'utf8')) as FunctionSettings), env: { OWN: own } },
     await readFile(join(secretsFolder, 'index.ts'), 'utf8'),
   );
   await hob.deploy(other, searcher);

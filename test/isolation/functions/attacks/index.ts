@@ -17,17 +17,15 @@ function codeOf(error: unknown): string {
   return name ?? code ?? String(error);
 }
 
-/** Every attempt gives a word: what it got, or the code of the error that stopped it. */
-async function attack(facts: HostFacts): Promise<Record<string, string>> {
-  const results: Record<string, string> = {};
-  for (const [name, attempt] of Object.entries(attempts)) {
-    try {
-      results[name] = await attempt(facts);
-    } catch (error) {
-      results[name] = codeOf(error);
-    }
+/** An attempt gives a word: what it got, or the code of the error that stopped it. */
+async function attack(name: string, facts: HostFacts): Promise<string> {
+  const attempt = attempts[name];
+  if (attempt === undefined) return 'never made';
+  try {
+    return await attempt(facts);
+  } catch (error) {
+    return codeOf(error);
   }
-  return results;
 }
 
 /** What no two containers may agree on. */
@@ -43,9 +41,12 @@ function random(): Record<string, string | number> {
 
 export default async function serve(request: Request): Promise<Response> {
   calls += 1;
-  switch (new URL(request.url).pathname) {
+  const { pathname, searchParams } = new URL(request.url);
+  switch (pathname) {
+    case '/attempts':
+      return Response.json(Object.keys(attempts));
     case '/javascript':
-      return Response.json(await attack((await request.json()) as HostFacts));
+      return new Response(await attack(searchParams.get('attempt') ?? '', (await request.json()) as HostFacts));
     case '/native':
       return new Response(runNative());
     case '/fill':

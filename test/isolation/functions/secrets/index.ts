@@ -18,14 +18,24 @@ interface Pattern {
 }
 
 const CHUNK_BYTES = 4 * 1024 * 1024;
+/** More than any text that is looked for. */
+const OVERLAP_BYTES = 1024;
+
+/** A text's bytes with nothing behind them: small buffers of Node's lie in one pool, the halves side by side. */
+function apart(text: string, encoding: BufferEncoding): Buffer {
+  const bytes = Buffer.byteLength(text, encoding);
+  const roomy = Buffer.alloc(bytes + 64);
+  roomy.write(text, encoding);
+  return roomy.subarray(0, bytes);
+}
 
 /** V8 keeps texts in one byte a character or in two. */
 function patternsOf(needles: readonly Needle[]): Pattern[] {
   return needles.flatMap(({ name, halves: [first, second] }) =>
     (['latin1', 'utf16le'] as const).map((encoding) => ({
       name,
-      first: Buffer.from(first, encoding),
-      second: Buffer.from(second, encoding),
+      first: apart(first, encoding),
+      second: apart(second, encoding),
     })),
   );
 }
@@ -39,7 +49,7 @@ function search(bytes: Buffer, patterns: readonly Pattern[], found: Set<string>)
   }
 }
 
-/** Everything that is mapped and readable, in pieces that overlap by a kilobyte. @returns how many bytes were read. */
+/** Everything that is mapped and readable, in pieces that overlap. @returns how many bytes were read. */
 function searchMemory(patterns: readonly Pattern[], found: Set<string>): number {
   const memory = openSync('/proc/self/mem', 'r');
   const chunk = Buffer.alloc(CHUNK_BYTES);
@@ -54,7 +64,7 @@ function searchMemory(patterns: readonly Pattern[], found: Set<string>): number 
         if (bytes === 0) break;
         search(chunk.subarray(0, bytes), patterns, found);
         total += bytes;
-        at += at + bytes >= end ? bytes : bytes - 1024;
+        at += at + bytes >= end || bytes <= OVERLAP_BYTES ? bytes : bytes - OVERLAP_BYTES;
       }
     }
   } finally {
@@ -79,7 +89,7 @@ async function searchHeap(patterns: readonly Pattern[], found: Set<string>): Pro
     const bytes = Buffer.concat([tail, piece as Buffer]);
     search(bytes, patterns, found);
     total += bytes.byteLength - tail.byteLength;
-    tail = Buffer.from(bytes.subarray(-1024));
+    tail = Buffer.from(bytes.subarray(-OVERLAP_BYTES));
   }
   return total;
 }
