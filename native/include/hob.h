@@ -116,14 +116,10 @@ HOB_API int hob_settle(const struct hob_spec *spec, char *step);
 
 /*
  * hob_mount - mount a folder of the host read-only inside a running container, and no program runs from it.
-<<<<<<< HEAD
  * @pid: the container's first process, as the caller's pid namespace sees it, and not yet reaped.
  * @base: absolute path of a folder, itself no symbolic link.
  * @path: a folder below @base on the same file system, reached without a symbolic link and without "..": else
  *        -ELOOP, -EXDEV. Whoever may write below @base cannot make anything else be mounted.
-=======
- * @pid: the container's first process, as the caller's pid namespace sees it.
->>>>>>> part-attacks
  * @target: an existing folder inside.
  *
  * A helper process visits the container's mount namespace; the caller stays where it is, and may have threads.
