@@ -11,6 +11,7 @@
  *     child:                   hob_enter()                     root in the initial namespaces -> nobody in its own
  *                              uv_loop_fork(3)                 renews the event loop, where the program has one
  *                              hob_settle()                    closes the last placeholders
+ *   or, for a program:       hob_spawn()                       hob_fork(), hob_enter() and execve(2) in one
  *   host (zygote's parent):  hob_receive(), hob_reap()         the container's descriptors, and its end
  *                            hob_mount()                       hands a folder to a container that already runs
  *                            hob_limit()                       other limits than those of the fork
@@ -33,6 +34,10 @@
 #define HOB_STEP_BYTES 64
 #define HOB_CGROUPS_MAX 8
 #define HOB_LOOP_FDS_MAX 48
+/* Descriptor of the frames socket in a program that hob_spawn() executes. */
+#define HOB_FRAMES_FD 3
+/* Exit code of a process that could not enter its container; its standard error says why. */
+#define HOB_ENTER_FAILED 125
 #define HOB_RIGHTS_MAX 3
 
 /* Indexes into the descriptors that hob_fork() makes for the child. */
@@ -54,8 +59,26 @@ struct hob_spec {
         uint64_t nofile_max;                        /* RLIMIT_NOFILE */
         uint64_t nproc_max;                         /* RLIMIT_NPROC, counted per host_uid */
         uint64_t file_bytes_max;                    /* RLIMIT_FSIZE */
+        uint64_t clock_start_ns;                    /* what the clocks since boot show at first; 0: the caller's go on */
+        uint32_t tcp_allowed;                       /* whether TCP sockets may be bound and connected at all */
+        const char *apparmor_profile;               /* a loaded profile, or NULL */
+        const char *selinux_context;                /* of the processes, or NULL */
+        const char *selinux_files;                  /* context of the mounts that are made, or NULL */
         int32_t frames_fd;                          /* number that the frames socket is to have; -1: whatever comes */
         int32_t loop_fds[HOB_LOOP_FDS_MAX];         /* descriptors of the zygote's event loops; -1 ends the list */
+};
+
+/* A program for hob_spawn(). All strings are borrowed for the call. */
+struct hob_program {
+        char *const *argv; /* argv[0] is an absolute path inside; NULL ends the list */
+        char *const *envp; /* NULL ends the list */
+        const char *folder; /* its working directory */
+};
+
+/* Where hob_spawn() sends the host's ends, as hob_fork() does. */
+struct hob_reply {
+        int32_t channel;
+        uint32_t serial;
 };
 
 /* A compiled seccomp filter. */
@@ -108,6 +131,18 @@ HOB_API int hob_fork(const struct hob_spec *spec, int channel, uint32_t serial, 
  * do nothing but report on descriptor @pipes[HOB_PIPE_STDERR] and _exit().
  */
 HOB_API int hob_enter(const struct hob_spec *spec, const struct hob_filter *filter, const int32_t *pipes, char *step);
+
+/*
+ * hob_spawn - fork as hob_fork() does, enter the container, and execute a program of its root filesystem there.
+ *
+ * The program finds the frames socket at HOB_FRAMES_FD, blocking, pipes at 0, 1 and 2, and nothing else open; all signals are as at
+ * the start of a program. In the child only calls are made that are safe after the fork of a process with threads.
+ *
+ * Returns the program's pid. When the child fails later, it writes "step: ERRNO" to its standard error and ends with
+ * HOB_ENTER_FAILED.
+ */
+HOB_API int hob_spawn(const struct hob_spec *spec, const struct hob_filter *filter, const struct hob_program *program,
+                      const struct hob_reply *reply, char *step);
 
 /*
  * hob_settle - close those numbers of @spec->loop_fds that are still what hob_enter() left there.
@@ -181,6 +216,22 @@ struct hob_limits {
  * holds more. What was changed before an error stays changed.
  */
 HOB_API int hob_limit(int pid, const struct hob_limits *limits, char *step);
+
+/*
+ * hob_kill - SIGKILL by pidfd to a process that the caller has not reaped.
+ */
+HOB_API int hob_kill(int pid);
+
+/*
+ * hob_landlock_abi - the version of Landlock that the kernel offers, 0 for none. hob_enter() uses it from version 2 on.
+ */
+HOB_API int hob_landlock_abi(void);
+
+/*
+ * hob_is_delegated - whether systemd left the cgroup at @path to its processes (the extended attribute that it sets for
+ * Delegate=yes). Returns 1 or 0.
+ */
+HOB_API int hob_is_delegated(const char *path);
 
 /*
  * hob_lock - open a file, made if need be with mode 0600, and lock it (flock) without waiting.

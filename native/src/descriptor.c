@@ -78,6 +78,16 @@ int replace_others(const struct hob_spec *spec, int frames_fd) {
         return syscall(SYS_close_range, (unsigned) next, ~0U, 0) < 0 ? -errno : 0;
 }
 
+/* For a program: the frames socket has a number that it can know, stays open in it, and waits as programs expect. */
+int keep_frames_only(int frames_fd) {
+        const int flags = fcntl(frames_fd, F_GETFL);
+        if (flags < 0 || fcntl(frames_fd, F_SETFL, flags & ~O_NONBLOCK) < 0)
+                return -errno;
+        if (frames_fd == HOB_FRAMES_FD ? fcntl(frames_fd, F_SETFD, 0) < 0 : dup2(frames_fd, HOB_FRAMES_FD) < 0)
+                return -errno;
+        return syscall(SYS_close_range, HOB_FRAMES_FD + 1U, ~0U, 0) < 0 ? -errno : 0;
+}
+
 int hob_settle(const struct hob_spec *spec, char *step) {
         struct stat input, st;
 

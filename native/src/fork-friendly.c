@@ -8,9 +8,10 @@
  *    hob_enter() to run. libuv has one, that gives the child a signal lock of its own.
  * 4. The environment, in which nothing but this library's own path should be, is wiped: /proc/self/environ shows the memory
  *    that it was given in, whatever the program made of it. And what descriptors it was given are for no other program.
+ * 5. A container's clocks start near zero, but Node aborts when a clock goes back behind where it was when Node started: so
+ *    the zygote has clocks of its own, which started near zero too.
  */
 #include <dlfcn.h>
-#include <errno.h>
 #include <linux/close_range.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,8 +20,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "internal.h"
+
 #define EXPORT __attribute__((visibility("default")))
 #define HANDLERS_MAX 32
+/* Not 0, which stands for "never" in many a program. */
+#define CLOCK_START_NS UINT64_C(1000000000)
 
 typedef void (*handler)(void);
 typedef long (*syscall_function)(long, ...);
@@ -36,6 +41,11 @@ __attribute__((constructor)) static void keep_to_oneself(void) {
         for (char **variable = environ; *variable; variable++)
                 explicit_bzero(*variable, strlen(*variable));
         environ[0] = NULL;
+}
+
+/* Before any clock is read. Without the right to it, or the kernel's help, containers have the host's clocks. */
+__attribute__((constructor)) static void start_clocks(void) {
+        (void) enter_time_namespace(CLOCK_START_NS);
 }
 
 /* What libc itself would do. ISO C has no conversion from an object pointer to a function pointer; POSIX has. */

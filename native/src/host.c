@@ -1,8 +1,11 @@
-/* The host's side: reaping containers, and locking the data folder. */
+/* The host's side: ending and reaping containers, telling whose a cgroup is, and locking the data folder. */
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 
 #include "internal.h"
 
@@ -14,6 +17,22 @@ int hob_reap(int pid, int32_t *ret_status) {
         if (reaped > 0)
                 *ret_status = status;
         return reaped;
+}
+
+int hob_kill(int pid) {
+        _cleanup_close_ int fd = (int) syscall(SYS_pidfd_open, pid, 0U);
+        if (fd >= 0 && syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0U) == 0)
+                return 0;
+        return errno == ESRCH ? 0 : -errno; /* it has ended */
+}
+
+int hob_is_delegated(const char *path) {
+        static const char *const names[] = { "user.delegate", "trusted.delegate" };
+        char value[2];
+        for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+                if (getxattr(path, names[i], value, sizeof value) == 1 && value[0] == '1')
+                        return 1;
+        return 0;
 }
 
 int hob_lock(const char *path) {

@@ -13,7 +13,7 @@ const folder = fileURLToPath(new URL('..', import.meta.url));
 
 test('libhob passes its fault sweep under AddressSanitizer and UndefinedBehaviorSanitizer', async () => {
   await run('make', ['--silent', 'dist/sanitized-test'], { cwd: folder });
-  const { stdout } = await run(join(folder, 'dist/sanitized-test'), [seccompProfilePath]);
+  const { stdout } = await run(join(folder, 'dist/sanitized-test'), [seccompProfilePath, join(folder, 'dist/inside')]);
   const checks = Number(/^(\d+) checks passed$/m.exec(stdout)?.[1]);
   assert.ok(checks > 500, stdout);
 });

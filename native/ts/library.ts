@@ -14,7 +14,7 @@ export interface ContainerSpec {
   readonly root: string;
   readonly hostname: string;
   readonly cgroupDirs: readonly string[];
-  readonly cgroup2Dir: string | undefined;
+  readonly cgroup2Dir?: string | undefined;
   readonly hostUid: number;
   readonly insideUid: number;
   readonly tmpBytes: number;
@@ -23,6 +23,11 @@ export interface ContainerSpec {
   readonly nofileMax: number;
   readonly nprocMax: number;
   readonly fileBytesMax: number;
+  readonly clockStartNs: number;
+  readonly tcpAllowed: boolean;
+  readonly apparmorProfile?: string | undefined;
+  readonly selinuxContext?: string | undefined;
+  readonly selinuxFiles?: string | undefined;
   readonly framesFd: number;
   readonly loopFds: readonly number[];
 }
@@ -44,6 +49,15 @@ export interface ForkParts {
   readonly serial: number;
 }
 
+/** A program that a container executes: `struct hob_program`. */
+export interface ContainerProgram {
+  /** The program's absolute path inside, and its arguments. */
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  /** Its working directory. */
+  readonly folder: string;
+}
+
 /** Descriptors that came with a number; the receiver owns them. */
 export interface ReceivedFds {
   readonly serial: number;
@@ -63,6 +77,8 @@ export interface Native {
    * @returns the child's pid, or 0 in the child, which is inside its container then.
    */
   forkInto(fork: ForkParts, failedInside: (stderrFd: number, error: Error) => never): number;
+  /** Makes a container that executes a program. @returns the program's pid. */
+  spawn(fork: ForkParts, program: ContainerProgram): number;
   /** @param base absolute path; @param path below it. */
   mount(pid: number, base: string, path: string, target: string): void;
   limit(pid: number, limits: NewLimits): void;
@@ -78,6 +94,12 @@ export interface Native {
   receive(channel: number, count: number): ReceivedFds | undefined | null;
   /** @returns the status as of wait(2), or undefined while the child runs. */
   reap(pid: number): number | undefined;
+  /** SIGKILL to a child that is not reaped yet. */
+  kill(pid: number): void;
+  /** @returns the version of Landlock that the kernel offers; 0 for none. */
+  landlockAbi(): number;
+  /** @returns whether systemd left a cgroup to its processes. */
+  isDelegated(cgroup: string): boolean;
   /** @returns undefined when another process holds the lock. */
   lock(path: string): number | undefined;
   /** Gives the C library's free memory back to the kernel. */
@@ -99,6 +121,11 @@ const specType = koffi.struct('hob_spec', {
   nofile_max: 'uint64_t',
   nproc_max: 'uint64_t',
   file_bytes_max: 'uint64_t',
+  clock_start_ns: 'uint64_t',
+  tcp_allowed: 'uint32_t',
+  apparmor_profile: 'const char *',
+  selinux_context: 'const char *',
+  selinux_files: 'const char *',
   frames_fd: 'int32_t',
   loop_fds: koffi.array('int32_t', LOOP_FDS_MAX),
 });
@@ -109,6 +136,19 @@ const limitsType = koffi.struct('hob_limits', {
   tmp_inodes: 'uint64_t',
   host_uid: 'uint32_t',
 });
+
+const programType = koffi.struct('hob_program', {
+  argv: 'const char **',
+  envp: 'const char **',
+  folder: 'const char *',
+});
+
+const replyType = koffi.struct('hob_reply', { channel: 'int32_t', serial: 'uint32_t' });
+
+function toProgram({ argv, env, folder }: ContainerProgram): Record<string, unknown> {
+  const envp = Object.entries(env).map(([name, value]) => `${name}=${value}`);
+  return { argv: [...argv, null], envp: [...envp, null], folder };
+}
 
 function toStruct(spec: ContainerSpec): Record<string, unknown> {
   if (spec.cgroupDirs.length >= CGROUPS_MAX || spec.loopFds.length >= LOOP_FDS_MAX) {
@@ -129,6 +169,11 @@ function toStruct(spec: ContainerSpec): Record<string, unknown> {
     nofile_max: spec.nofileMax,
     nproc_max: spec.nprocMax,
     file_bytes_max: spec.fileBytesMax,
+    clock_start_ns: spec.clockStartNs,
+    tcp_allowed: spec.tcpAllowed ? 1 : 0,
+    apparmor_profile: spec.apparmorProfile ?? null,
+    selinux_context: spec.selinuxContext ?? null,
+    selinux_files: spec.selinuxFiles ?? null,
     frames_fd: spec.framesFd,
     loop_fds: pad(spec.loopFds, LOOP_FDS_MAX, -1),
   };
@@ -180,6 +225,7 @@ export function loadNative(path: string): Native {
   return {
     loadFilter: bindLoadFilter(library, step, withStep),
     forkInto: bindForkInto(library, step, withStep),
+    spawn: bindSpawn(library, step, withStep),
     mount: (pid, base, path, target) => void withStep(mount(pid, base, path, target, step)),
     limit: (pid, limits) => void withStep(limit(pid, limits, step)),
     channel: bindChannel(library),
@@ -203,6 +249,7 @@ export function loadNative(path: string): Native {
       const status = new Int32Array(1);
       return checked('reap', reap(pid, status)) === 0 ? undefined : status[0];
     },
+    ...bindHost(library),
     lock(file) {
       const result: number = lock(file);
       return result === EAGAIN ? undefined : checked('lock', result);
@@ -264,5 +311,29 @@ function bindForkInto(library: LibraryHandle, step: Buffer, withStep: (result: n
       if (pipes[PIPE_STDERR] === -1) throw error;
       return failedInside(pipes[PIPE_STDERR] as number, error as Error);
     }
+  };
+}
+
+function bindSpawn(library: LibraryHandle, step: Buffer, withStep: (result: number) => number): Native['spawn'] {
+  const call = library.func('hob_spawn', 'int', [
+    koffi.pointer(specType),
+    'void *',
+    koffi.pointer(programType),
+    koffi.pointer(replyType),
+    'uint8_t *',
+  ]);
+  return ({ spec, filter, channel, serial }, program) =>
+    withStep(call(toStruct(spec), filter, toProgram(program), { channel, serial }, step) as number);
+}
+
+/** What tells of this host, and ends a process of it. */
+function bindHost(library: LibraryHandle): Pick<Native, 'kill' | 'landlockAbi' | 'isDelegated'> {
+  const kill = library.func('hob_kill', 'int', ['int']);
+  const landlockAbi = library.func('hob_landlock_abi', 'int', []);
+  const isDelegated = library.func('hob_is_delegated', 'int', ['const char *']);
+  return {
+    kill: (pid) => void checked('kill', kill(pid) as number),
+    landlockAbi: () => checked('landlock', landlockAbi() as number),
+    isDelegated: (cgroup) => isDelegated(cgroup) === 1,
   };
 }

@@ -1,6 +1,6 @@
 /** What the host and a zygote say to each other over the zygote's control socket: one JSON object a line. */
 
-import type { ContainerSpec } from '@hob/native/library';
+import type { ContainerProgram, ContainerSpec } from '@hob/native/library';
 
 /** The first line that a zygote gets. */
 export interface ZygoteSetup {
@@ -13,16 +13,25 @@ export interface ZygoteSetup {
   readonly faultStep: string;
 }
 
-/** Fork a container. Its descriptors come over the zygote's channel with the same serial. */
-export interface ForkRequest extends Omit<ContainerSpec, 'cgroup2Dir' | 'insideUid' | 'framesFd' | 'loopFds'> {
-  readonly op: 'fork';
+/** What the host says of a container; the zygote knows the rest. */
+interface ContainerRequest extends Omit<ContainerSpec, 'insideUid' | 'framesFd' | 'loopFds' | 'clockStartNs'> {
   readonly serial: number;
-  readonly cgroup2Dir?: string;
 }
 
-export type ZygoteRequest = ZygoteSetup | ForkRequest;
+/** Fork a container. Its descriptors come over the zygote's channel with the same serial. */
+export interface ForkRequest extends ContainerRequest {
+  readonly op: 'fork';
+}
 
-/** `ready` answers the set-up, with serial 0; `done` a fork; `failed` either. */
+/** Execute a program in a container, which is otherwise as a forked one. */
+export interface SpawnRequest extends ContainerRequest {
+  readonly op: 'spawn';
+  readonly program: ContainerProgram;
+}
+
+export type ZygoteRequest = ZygoteSetup | ForkRequest | SpawnRequest;
+
+/** `ready` answers the set-up, with serial 0; `done` the others; `failed` either. */
 export type ZygoteReply =
   | { readonly op: 'ready'; readonly serial: 0; readonly nodeVersion: string }
   | { readonly op: 'done'; readonly serial: number; readonly pid: number }

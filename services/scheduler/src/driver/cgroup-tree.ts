@@ -1,10 +1,10 @@
-import { chownSync, mkdirSync } from 'node:fs';
+import { chownSync, mkdirSync, writeFileSync } from 'node:fs';
 import { mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fail } from '@hob/contracts';
 import type { IoLimits } from '../container-driver.ts';
 import { AccountReader } from './cgroup-account.ts';
-import { type CgroupHost, cgroupControllers } from './cgroup-host.ts';
+import type { CgroupHost } from './cgroup-host.ts';
 import type { CgroupKnobs, CgroupUsage } from './cgroup-knobs.ts';
 import { knobsV1 } from './cgroup-v1.ts';
 import { knobsV2 } from './cgroup-v2.ts';
@@ -34,16 +34,19 @@ const PARENT = 'hob';
 export class CgroupTree {
   readonly #knobs: CgroupKnobs;
   readonly #roots: readonly string[];
-  readonly #version: 1 | 2;
+  /** The roots of v1 among them, and the one of v2, where the host has it. */
+  readonly #rootsV1: readonly string[];
+  readonly #rootV2: string | undefined;
+  /** Where in the v2 tree hob's groups go; undefined on a host without one. */
+  readonly base: string | undefined;
 
   /** @param instance name of this hob's folder: the same for each run on the same data folder. */
   constructor(host: CgroupHost, instance: string) {
-    this.#version = host.version;
-    const mounts =
-      host.version === 2
-        ? [host.mount]
-        : [...new Set(cgroupControllers.flatMap((controller) => host.mounts.get(controller) ?? []))];
-    this.#roots = mounts.map((mount) => join(mount, PARENT, instance));
+    const below = (mount: string): string => join(mount, PARENT, instance);
+    this.base = host.version === 2 ? host.mount : host.unified;
+    this.#rootsV1 = host.version === 2 ? [] : [...new Set(host.mounts.values())].map(below);
+    this.#rootV2 = this.base === undefined ? undefined : below(this.base);
+    this.#roots = this.#rootV2 === undefined ? this.#rootsV1 : [...this.#rootsV1, this.#rootV2];
     this.#knobs = host.version === 2 ? knobsV2(host, instance) : knobsV1(host.mounts, instance);
   }
 
@@ -57,8 +60,8 @@ export class CgroupTree {
 
   /** The folders that a container's first process enters. v2's one folder is cloned into instead. */
   dirs(name: string): { readonly cgroupDirs: readonly string[]; readonly cgroup2Dir?: string } {
-    const dirs = this.#roots.map((root) => join(root, name));
-    return this.#version === 2 ? { cgroupDirs: [], cgroup2Dir: dirs[0] as string } : { cgroupDirs: dirs };
+    const cgroupDirs = this.#rootsV1.map((root) => join(root, name));
+    return this.#rootV2 === undefined ? { cgroupDirs } : { cgroupDirs, cgroup2Dir: join(this.#rootV2, name) };
   }
 
   /**
@@ -71,6 +74,7 @@ export class CgroupTree {
   create(name: string, limits: CgroupLimits, accountUid: number): void {
     syscallSync('cgroup create', () => {
       for (const root of this.#roots) mkdirSync(join(root, name));
+      if (this.#rootV2 !== undefined) writeFileSync(join(this.#rootV2, name, 'cgroup.max.descendants'), '0');
       this.#knobs.setLimits(name, limits, undefined);
       if (accountUid !== 0) chownSync(this.#knobs.accountFiles(name).memoryPeak.path, accountUid, 0);
     });
@@ -92,6 +96,18 @@ export class CgroupTree {
       return await this.#knobs.usage(name);
     } catch {
       return { cpuSeconds: 0, memoryBytes: 0, oomKills: 0, pidsDenied: 0 };
+    }
+  }
+
+  /** SIGKILL to all that is in a container's cgroup, at once. @returns false where the host has no v2 tree for it, or it is gone. */
+  kill(name: string): boolean {
+    if (this.#rootV2 === undefined) return false;
+    try {
+      // Not made if it is not there: before Linux 5.14.
+      writeFileSync(join(this.#rootV2, name, 'cgroup.kill'), '1', { flag: 'r+' });
+      return true;
+    } catch {
+      return false;
     }
   }
 

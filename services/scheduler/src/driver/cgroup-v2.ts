@@ -1,6 +1,7 @@
 import { existsSync, writeFileSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { hostNative } from '@hob/native';
 import type { IoLimits } from '../container-driver.ts';
 import type { CgroupHost } from './cgroup-host.ts';
 import { blockDevices, CPU_PERIOD_US, type CgroupKnobs, cpuQuotaUs, keyedNumber } from './cgroup-knobs.ts';
@@ -26,6 +27,25 @@ function setIo(dir: string, io: IoLimits): void {
 
 const hasPeak = (dir: string): boolean => existsSync(join(dir, 'memory.peak'));
 
+/**
+ * A group that gives controllers to its children holds no process itself, but for the tree's top. So what runs in the group
+ * that systemd delegated, hob itself for one, moves to a child of it.
+ */
+async function vacate(base: string): Promise<void> {
+  if (!existsSync(join(base, 'cgroup.events'))) return; // the top
+  const leaf = join(base, 'hob-serve');
+  for (;;) {
+    const pids = (await readFile(join(base, 'cgroup.procs'), 'utf8')).split('\n').filter(Boolean);
+    if (pids.length === 0) return;
+    await mkdir(leaf, { recursive: true });
+    for (const pid of pids) await writeFile(join(leaf, 'cgroup.procs'), pid).catch(ignoreEnded);
+  }
+}
+
+function ignoreEnded(error: unknown): void {
+  if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+}
+
 /** cgroup v2: one tree. */
 export function knobsV2({ mount, hasIo }: CgroupHost & { version: 2 }, instance: string): CgroupKnobs {
   const dir = (name: string): string => join(mount, 'hob', instance, name);
@@ -33,6 +53,7 @@ export function knobsV2({ mount, hasIo }: CgroupHost & { version: 2 }, instance:
 
   return {
     async prepareInstance() {
+      if (hostNative().isDelegated(mount)) await vacate(mount);
       for (const folder of [mount, join(mount, 'hob'), join(mount, 'hob', instance)]) await handDown(folder, hasIo);
     },
     setLimits(name, limits, before) {

@@ -1,3 +1,5 @@
+import type { ContainerProgram } from '@hob/native';
+
 /** What the driver needs to know of this installation. Paths are absolute. */
 export interface DriverOptions {
   /** Folder of the runtime's root filesystem, with Node at /usr/local/bin/node. */
@@ -23,6 +25,11 @@ export interface DriverOptions {
   readonly nofileMax: number;
   /** Size of the largest file that may be written, bytes. */
   readonly fileBytesMax: number;
+  /**
+   * Runtimes that are programs of the root filesystem, executed rather than forked, by name. A program speaks frames on
+   * descriptor 3, PARKED first.
+   */
+  readonly programs: Readonly<Record<string, ContainerProgram>>;
   /** First of the range of host uids for containers, and how many there are. */
   readonly hostUidFirst: number;
   readonly hostUids: number;
@@ -41,6 +48,7 @@ export const driverDefaults = {
   shmBytes: 8 * MiB,
   nofileMax: 1024,
   fileBytesMax: 1024 * MiB,
+  programs: {},
   hostUidFirst: 2_000_000,
   hostUids: 60_000,
   accountUid: 0,

@@ -75,13 +75,9 @@ export class HostControl implements ContainerControl {
   }
 
   async #bury(): Promise<void> {
-    const { reaper, cgroups } = this.#parts;
-    // The first process of a pid namespace takes all others with it, and is reaped only when they are gone.
-    try {
-      process.kill(this.pid, 'SIGKILL');
-    } catch {
-      // It is already gone, and not yet reaped.
-    }
+    const { reaper, cgroups, native } = this.#parts;
+    // All at once; else the first process of a pid namespace takes all others with it. It is reaped only when they are gone.
+    if (!cgroups.kill(this.id)) native.kill(this.pid);
     const end = await reaper.wait(this.pid);
     const { oomKills, pidsDenied, cpuSeconds } = await cgroups.usage(this.id);
     await cgroups.remove(this.id).catch(() => undefined); // busy for ever: the next start removes it

@@ -1,9 +1,11 @@
 import { realpathSync } from 'node:fs';
 import { fail, functionConfigSchema, isHobError } from '@hob/contracts';
-import { loadNative, type Native } from '@hob/native';
+import { type ContainerProgram, loadNative, type Native } from '@hob/native';
+import type { ForkRequest } from '@hob/runtime-nodejs';
 import type { ContainerDriver, ContainerLimits, ContainerProcess } from '../container-driver.ts';
 import { detectCgroups } from './cgroup-host.ts';
 import { CgroupTree } from './cgroup-tree.ts';
+import { type Confinement, openConfinement } from './confinement.ts';
 import type { ContainerControl } from './container-control.ts';
 import type { ContainerEnds } from './descriptor-inbox.ts';
 import type { DriverEvents, DriverOptions } from './driver-options.ts';
@@ -24,6 +26,14 @@ interface ZygoteSlot {
   booting: Promise<Zygote>;
   live: Zygote | undefined;
   restarts: number;
+}
+
+/** What a driver is made of. */
+interface HostDriverParts {
+  readonly options: DriverOptions;
+  readonly cgroups: CgroupTree;
+  readonly confinement: Confinement;
+  readonly events: DriverEvents;
 }
 
 /** What a container has before it is forked. */
@@ -50,6 +60,7 @@ export class HostDriver implements ContainerDriver {
   readonly #cgroups: CgroupTree;
   readonly #reaper: ProcessReaper;
   readonly #uids: HostUids;
+  readonly #confinement: Confinement;
   readonly #zygotes = new Map<number, ZygoteSlot>();
   /** By pid. */
   readonly #alive = new Map<number, ContainerControl>();
@@ -61,10 +72,11 @@ export class HostDriver implements ContainerDriver {
   #serial = 0;
   #closing: Promise<void> | undefined;
 
-  private constructor(options: DriverOptions, cgroups: CgroupTree, events: DriverEvents) {
+  private constructor({ options, cgroups, confinement, events }: HostDriverParts) {
     this.#options = options;
     this.#native = loadNative(options.library);
     this.#cgroups = cgroups;
+    this.#confinement = confinement;
     this.#reaper = new ProcessReaper(this.#native);
     this.#uids = new HostUids(options.hostUidFirst, options.hostUids);
     this.#events = events;
@@ -79,7 +91,19 @@ export class HostDriver implements ContainerDriver {
     const cgroups = new CgroupTree(detectCgroups(), options.instance);
     await removeLeftovers(cgroups);
     await cgroups.open();
-    return new HostDriver({ ...options, root: realpathSync(options.root) }, cgroups, events);
+    const root = realpathSync(options.root);
+    const confinement = await openConfinement(root);
+    return new HostDriver({ options: { ...options, root }, cgroups, confinement, events });
+  }
+
+  /** Where in the v2 tree containers' groups are; undefined on a host without one. */
+  get cgroupBase(): string | undefined {
+    return this.#cgroups.base;
+  }
+
+  /** Why security modules that are in force on this host do not confine containers, one sentence each; empty when they do. */
+  get lacks(): readonly string[] {
+    return this.#confinement.lacks;
   }
 
   async create(runtime: string, memoryClassMb: number): Promise<ContainerProcess> {
@@ -105,8 +129,12 @@ export class HostDriver implements ContainerDriver {
    */
   async launch(runtime: string, memoryClassMb: number): Promise<Launched> {
     if (this.#closing) throw fail('ERR_SCHED_CLOSED', []);
-    if (runtime !== RUNTIME) throw fail('ERR_SCHED_START_FAILED', [`no runtime is called ${runtime}`]);
-    return this.#start(memoryClassMb);
+    const { programs } = this.#options;
+    const program = Object.hasOwn(programs, runtime) ? programs[runtime] : undefined;
+    if (runtime !== RUNTIME && program === undefined) {
+      throw fail('ERR_SCHED_START_FAILED', [`no runtime is called ${runtime}`]);
+    }
+    return this.#start(memoryClassMb, program);
   }
 
   zygotes(): { runtime: string; memoryMb: number; pid: number; restarts: number }[] {
@@ -124,31 +152,50 @@ export class HostDriver implements ContainerDriver {
     return this.#closing !== undefined;
   }
 
-  async #start(memoryClassMb: number): Promise<Launched> {
+  async #start(memoryClassMb: number, program: ContainerProgram | undefined): Promise<Launched> {
     const { options, id } = { options: this.#options, id: `c-${this.#run}-${this.#serial++}` };
     const zygote = await this.#zygote(memoryClassMb);
     const hostUid = this.#uids.take();
     try {
       const limits = this.#parkedLimits(memoryClassMb);
       this.#cgroups.create(id, cgroupLimits(limits), options.accountUid);
-      const forked = await zygote.fork({
-        root: options.root,
-        hostname: HOSTNAME,
-        ...this.#cgroups.dirs(id),
-        hostUid,
-        tmpBytes: options.tmpBytes,
-        tmpInodes: options.tmpInodes,
-        shmBytes: options.shmBytes,
-        nofileMax: options.nofileMax,
-        nprocMax: NPROC_MAX,
-        fileBytesMax: options.fileBytesMax,
-      });
+      const request = this.#request(id, hostUid);
+      const forked = await zygote.start(
+        program === undefined ? { op: 'fork', ...request } : { op: 'spawn', program, ...request },
+      );
       return this.#adopt({ id, hostUid, limits }, forked);
     } catch (cause) {
       this.#uids.giveBack(hostUid);
-      await this.#cgroups.remove(id).catch(() => undefined); // a lost child is in it: see #endLostChildren
+      await this.#endLost(id);
       throw isHobError(cause) ? cause : fail('ERR_SCHED_START_FAILED', [String(cause)], { cause });
     }
+  }
+
+  #request(id: string, hostUid: number): Omit<ForkRequest, 'op' | 'serial'> {
+    const { root, tmpBytes, tmpInodes, shmBytes, nofileMax, fileBytesMax, hostUidFirst } = this.#options;
+    return {
+      root,
+      hostname: HOSTNAME,
+      ...this.#cgroups.dirs(id),
+      ...this.#confinement.labels(hostUid - hostUidFirst),
+      hostUid,
+      tmpBytes,
+      tmpInodes,
+      shmBytes,
+      nofileMax,
+      nprocMax: NPROC_MAX,
+      fileBytesMax,
+      // Its loopback is all that it could reach, and some functions serve HTTP to themselves.
+      tcpAllowed: true,
+    };
+  }
+
+  /** Removes the cgroups of a container that did not come to be, with what its zygote could not tell of. */
+  async #endLost(id: string): Promise<void> {
+    const pids = await this.#cgroups.processes(id);
+    if (!this.#cgroups.kill(id)) for (const pid of pids) this.#native.kill(pid);
+    for (const pid of pids) void this.#reaper.wait(pid);
+    await this.#cgroups.remove(id).catch(() => undefined); // it is not in there yet: see #endLostChildren
   }
 
   #parkedLimits(memoryMb: number): ContainerLimits {

@@ -2,7 +2,13 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import type { Duplex } from 'node:stream';
 import { fail } from '@hob/contracts';
 import { type Native, preloadPath, seccompProfilePath } from '@hob/native';
-import { type ForkRequest, type ZygoteReply, type ZygoteRequest, zygotePath } from '@hob/runtime-nodejs';
+import {
+  type ForkRequest,
+  type SpawnRequest,
+  type ZygoteReply,
+  type ZygoteRequest,
+  zygotePath,
+} from '@hob/runtime-nodejs';
 import { type ContainerEnds, DescriptorInbox } from './descriptor-inbox.ts';
 import type { DriverOptions } from './driver-options.ts';
 import { readLines } from './output-lines.ts';
@@ -124,11 +130,15 @@ export class Zygote {
     return this.#dead;
   }
 
-  /** Forks a container, which is not yet parked. @throws ERR_SCHED_START_FAILED, after which nothing is left. */
-  async fork(request: Omit<ForkRequest, 'op' | 'serial'>): Promise<ForkResult> {
+  /**
+   * Forks a container, or makes one that executes a program; it is not yet parked.
+   *
+   * @throws ERR_SCHED_START_FAILED, after which nothing is left.
+   */
+  async start(request: Omit<ForkRequest, 'serial'> | Omit<SpawnRequest, 'serial'>): Promise<ForkResult> {
     const serial = this.#nextSerial++;
     try {
-      const { pid } = await this.#ask(serial, { op: 'fork', serial, ...request });
+      const { pid } = await this.#ask(serial, { ...request, serial });
       const ends = this.#inbox.take(serial);
       if (ends === undefined) throw fail('ERR_NATIVE_SYSCALL', ['receive', 'EAGAIN']);
       return { pid, ends };

@@ -161,7 +161,8 @@ export class Launcher implements AsyncDisposable {
         this.#containers.delete(control.id);
         this.#send({ op: 'ended', container: control.id, end });
       });
-      return { op: 'created', serial, container: control.id, pid: control.pid };
+      const { cgroupBase } = this.#openDriver();
+      return { op: 'created', serial, container: control.id, pid: control.pid, cgroupBase };
     } finally {
       this.#creating -= 1;
     }

@@ -87,7 +87,14 @@ type Zygotes = ReturnType<ContainerDriver['zygotes']>;
 
 /** An answer to a request, or with serial 0 to a line that is none; and what happens by itself. */
 export type Reply =
-  | { readonly op: 'created'; readonly serial: number; readonly container: string; readonly pid: number }
+  /** `cgroupBase`: where in the v2 tree its group is, for reading its account; absent on a host without one. */
+  | {
+      readonly op: 'created';
+      readonly serial: number;
+      readonly container: string;
+      readonly pid: number;
+      readonly cgroupBase?: string | undefined;
+    }
   | { readonly op: 'done'; readonly serial: number; readonly text?: string }
   | { readonly op: 'failed'; readonly serial: number; readonly code: string; readonly message: string }
   | { readonly op: 'ended'; readonly container: string; readonly end: ControlEnd }

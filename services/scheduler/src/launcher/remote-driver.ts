@@ -35,7 +35,8 @@ export class RemoteDriver implements ContainerDriver {
   /** Resolved with ERR_LAUNCHER_LOST when the launcher goes away unasked. */
   readonly lost: Promise<HobError>;
   readonly #options: RemoteDriverOptions;
-  readonly #cgroups: CgroupTree;
+  /** Of the launcher, who tells with the first container where it has them. */
+  #cgroups: CgroupTree | undefined;
   readonly #lines: LineStream;
   readonly #inbox: DescriptorInbox;
   readonly #pending = new Map<number, Pending>();
@@ -48,10 +49,9 @@ export class RemoteDriver implements ContainerDriver {
   #isGone = false;
   #closing: Promise<void> | undefined;
 
-  /** Takes ownership of the connection. @throws ERR_NATIVE_UNSUPPORTED */
+  /** Takes ownership of the connection. */
   constructor({ socket, channel }: LauncherConnection, options: RemoteDriverOptions) {
     this.#options = options;
-    this.#cgroups = new CgroupTree(detectCgroups(), options.instance);
     this.#inbox = new DescriptorInbox(hostNative(), channel);
     this.#lines = new LineStream(socket, {
       line: (text) => this.#take(JSON.parse(text) as Reply),
@@ -98,7 +98,7 @@ export class RemoteDriver implements ContainerDriver {
     const request = { op: 'create', runtime, memoryMb: memoryClassMb } as WithoutSerial<Request>;
     const reply = await this.#ask(request);
     if (reply.op !== 'created') throw fail('ERR_INTERNAL', []);
-    const { container: id, pid } = reply;
+    const { container: id, pid, cgroupBase } = reply;
     const control = new RemoteControl({ id, pid }, this.#ask);
     this.#controls.set(id, control);
     const ends = this.#inbox.take(reply.serial);
@@ -106,7 +106,8 @@ export class RemoteDriver implements ContainerDriver {
       control.kill();
       throw fail('ERR_SCHED_START_FAILED', ['its descriptors did not come']);
     }
-    const container = HostContainer.hold({ control, ends, cgroups: this.#cgroups }, hostNative());
+    const cgroups = (this.#cgroups ??= new CgroupTree(detectCgroups(cgroupBase), this.#options.instance));
+    const container = HostContainer.hold({ control, ends, cgroups }, hostNative());
     this.#containers.add(container);
     void container.exited.then(() => this.#containers.delete(container));
     return container;

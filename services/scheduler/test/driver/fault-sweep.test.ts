@@ -2,22 +2,29 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { faultsLibraryPath } from '@hob/native';
 import { HostDriver } from '../../src/driver/host-driver.ts';
-import { driverOptions, holdings } from './real-driver.ts';
+import { driverOptions, holdings, shellProgram } from './real-driver.ts';
 
-const steps = [
-  ...['pipes', 'send', 'clone'],
-  ...['spec', 'session', 'cgroup', 'namespaces', 'loopback', 'root', 'pivot', 'hostname', 'stdio', 'rlimits', 'ids'],
-  ...['user namespace', 'capabilities', 'identity', 'parent', 'no_new_privs', 'frames', 'descriptors', 'handlers'],
-  ...['seccomp', 'event loop', 'settle'],
+const forking = ['pipes', 'send', 'clone'];
+const entering = [
+  ...['spec', 'session', 'cgroup', 'namespaces', 'clocks', 'loopback', 'root', 'pivot', 'hostname', 'stdio', 'rlimits'],
+  ...['ids', 'user namespace', 'namespace limits', 'keyring', 'capabilities', 'identity', 'parent', 'label'],
+  ...['no_new_privs', 'landlock', 'frames', 'descriptors', 'handlers', 'seccomp'],
 ];
+const sweeps = {
+  'nodejs24.x': [...forking, ...entering, 'event loop', 'settle'],
+  shell: [...forking, ...entering, 'signals', 'folder', 'execute'],
+};
 
-for (const faultStep of steps) {
-  test(`HostDriver.create leaves nothing when "${faultStep}" fails`, async () => {
+for (const [runtime, steps] of Object.entries(sweeps)) for (const step of steps) sweep(runtime, step);
+
+function sweep(runtime: string, faultStep: string): void {
+  test(`HostDriver.create of ${runtime} leaves nothing when "${faultStep}" fails`, async () => {
     const before = holdings();
-    const driver = await HostDriver.open(driverOptions({ library: faultsLibraryPath, faultStep }));
+    const programs = { shell: shellProgram('read line <&3') };
+    const driver = await HostDriver.open(driverOptions({ library: faultsLibraryPath, faultStep, programs }));
     try {
       for (let tries = 0; tries < 2; tries++) {
-        await assert.rejects(driver.create('nodejs24.x', 128), (error: Error & { code: string }) => {
+        await assert.rejects(driver.create(runtime, 128), (error: Error & { code: string }) => {
           assert.equal(error.code, 'ERR_SCHED_START_FAILED');
           assert.match(error.message, new RegExp(`${faultStep}: EIO`));
           return true;

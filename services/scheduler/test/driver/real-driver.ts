@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { encodeChunks, encodeJson, type Frame, FrameType, FLAG_END } from '@hob/contracts';
-import { hostNative, libraryPath } from '@hob/native';
+import { type ContainerProgram, hostNative, libraryPath } from '@hob/native';
 import type { ContainerDriver, ContainerExit, ContainerLimits, ContainerProcess } from '../../src/container-driver.ts';
 import { type DriverEvents, type DriverOptions, driverDefaults } from '../../src/driver/driver-options.ts';
 import { HostDriver } from '../../src/driver/host-driver.ts';
@@ -119,6 +119,30 @@ export function testDrivers(
   for (const kind of driverKinds) {
     test(`${kind.name}${promise}`, () => run((use) => useDriver((...how) => kind.open(...how), {}, use), kind));
   }
+}
+
+/** A PARKED frame in the notation of printf(1): no payload, stream 0. */
+const PARKED = String.raw`\000\000\000\000\011\000\000\000\000\000`;
+
+/** A program for the driver's option `programs`: the shell of the root filesystem, parked before it runs a script. */
+export function shellProgram(script: string): ContainerProgram {
+  const argv = ['/bin/sh', '-c', `printf '${PARKED}' >&3; ${script}`];
+  return { argv, env: { PATH: '/usr/bin:/bin' }, folder: '/tmp' };
+}
+
+/** Runs a script in a container that executes a shell, and gives what it wrote, line by line. */
+export async function runShell(script: string): Promise<string[]> {
+  return withDriver(
+    async (driver) => {
+      const container = await driver.create('shell', 128);
+      const { lines } = listen(container);
+      container.send(Buffer.from('go\n'));
+      await container.exited;
+      return lines;
+    },
+    // What it says before somebody listens is lost, so it waits to be told.
+    { programs: { shell: shellProgram(`read go <&3; ${script}`) } },
+  );
 }
 
 /** What a container said and how it ended. */
