@@ -16,6 +16,8 @@
  *                            hob_mount()                       hands a folder to a container that already runs
  *                            hob_limit()                       other limits than those of the fork
  *
+ * hob-notices.h has filters that tell the host of system calls.
+ *
  * Every function returns 0 or a positive result, or -errno. Functions with a @step write the name of the step that
  * failed there, NUL-terminated, at most HOB_STEP_BYTES bytes; they leave it alone on success. No function prints, exits,
  * or writes an out-parameter when it fails, and each releases on failure all that it had acquired.
@@ -66,6 +68,7 @@ struct hob_spec {
         const char *selinux_files;                  /* context of the mounts that are made, or NULL */
         int32_t frames_fd;                          /* number that the frames socket is to have; -1: whatever comes */
         int32_t loop_fds[HOB_LOOP_FDS_MAX];         /* descriptors of the zygote's event loops; -1 ends the list */
+        int32_t notices_fd;                         /* what the listener of a filter with notices leaves through; 0: none */
 };
 
 /* A program for hob_spawn(). All strings are borrowed for the call. */

@@ -56,7 +56,7 @@ static int close_between(int first, int last) {
  * standard input (a pipe at its end), until hob_settle().
  */
 int replace_others(const struct hob_spec *spec, int frames_fd) {
-        int keep[HOB_LOOP_FDS_MAX + 1];
+        int keep[HOB_LOOP_FDS_MAX + 2];
         size_t n = 0;
         int next = 3;
 
@@ -66,6 +66,8 @@ int replace_others(const struct hob_spec *spec, int frames_fd) {
                 keep[n++] = spec->loop_fds[i];
         }
         keep[n++] = frames_fd;
+        if (spec->notices_fd > 0)
+                keep[n++] = spec->notices_fd;
         qsort(keep, n, sizeof *keep, compare_fds);
         for (size_t i = 0; i < n; i++) {
                 if (keep[i] < next)

@@ -76,7 +76,7 @@ int enter_container(const struct hob_spec *spec, const struct hob_filter *filter
         STEP("frames", place_frames(spec, &frames_fd));
         STEP("descriptors", mode == ENTER_AS_COPY ? replace_others(spec, frames_fd) : keep_frames_only(frames_fd));
         STEP("handlers", mode == ENTER_AS_COPY ? run_handlers() : 0);
-        STEP("seccomp", install_filter(filter));
+        STEP("seccomp", spec->notices_fd > 0 ? install_watched_filter(filter, spec->notices_fd) : install_filter(filter));
         return 0;
 }
 

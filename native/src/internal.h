@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "hob.h"
+#include "hob-notices.h"
 
 struct hob_filter {
         struct sock_fprog program;
@@ -94,5 +94,6 @@ int place_frames(const struct hob_spec *spec, int *frames_fd);
 int replace_others(const struct hob_spec *spec, int frames_fd);
 int keep_frames_only(int frames_fd);
 int install_filter(const struct hob_filter *filter);
+int install_watched_filter(const struct hob_filter *filter, int socket);
 
 #endif

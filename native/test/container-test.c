@@ -3,7 +3,6 @@
  * fails once, for a copy and for a program, every refused input is refused, and no descriptor, process or byte is left.
  * Usage: container-test PROFILE PROGRAM, the latter being test/inside.c as a static program.
  */
-#include <dirent.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -19,20 +18,7 @@
 
 #include "testing.h"
 
-int checks;
-
 static char folder[] = "/tmp/hob-native-XXXXXX";
-char step[HOB_STEP_BYTES];
-
-int count_fds(void) {
-        DIR *dir = opendir("/proc/self/fd");
-        int n = 0;
-        CHECK(dir != NULL);
-        while (readdir(dir))
-                n++;
-        closedir(dir);
-        return n;
-}
 
 const char *in_folder(const char *name) {
         static char path[4][128];

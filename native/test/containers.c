@@ -53,11 +53,12 @@ static int look_behind_filter(long zygote_keyring) {
 static int be_zygote(const struct hob_spec *spec, int channel) {
         struct hob_filter *filter = NULL;
         const struct hob_reply reply = { channel, 7 };
+        const struct hob_notices notices = { .calls = "reboot" };
         int32_t pipes[HOB_PIPES] = { -1, -1, -1, -1 };
         const int before = count_fds();
         const long keyring = session_keyring();
 
-        if (hob_filter_load(profile_path, &filter, step) < 0)
+        if (hob_filter_load_notices(profile_path, spec->notices_fd > 0 ? &notices : NULL, &filter, step) < 0)
                 return 1;
         int pid = is_program ? hob_spawn(spec, filter, &program, &reply, step) :
                                hob_fork_into(spec, filter, channel, 7, pipes, step);
@@ -168,6 +169,31 @@ static void test_fault_sweep(void) {
         unsetenv("HOB_FAULT_STEP");
 }
 
+/* With notices: the listener comes out of the socket once the filter is installed, and else the socket closes. */
+static void test_watched(void) {
+        static const char *const failing[] = { NULL, "clone", "descriptors", "seccomp", "event loop" };
+        struct hob_spec spec = make_spec();
+        char said[256];
+        const int before = count_fds();
+
+        for (size_t i = 0; i < sizeof failing / sizeof *failing; i++) {
+                const bool is_installed = i == 0 || i == 4;
+                int32_t sockets[2], listener = -1;
+                uint32_t serial;
+                CHECK(hob_channel(0, sockets) == 0);
+                spec.notices_fd = sockets[1];
+                if (failing[i])
+                        setenv("HOB_FAULT_STEP", failing[i], 1);
+                CHECK(run_container(&spec, said, sizeof said) == (i == 0 ? 0 : i == 1 ? -1 : HOB_ENTER_FAILED));
+                unsetenv("HOB_FAULT_STEP");
+                CHECK(i < 2 || strcmp(said, failing[i]) == 0);
+                CHECK(close(sockets[1]) == 0);
+                CHECK(hob_receive(sockets[0], &serial, &listener, 1) == (is_installed ? 0 : -ENODATA));
+                CHECK(close(sockets[0]) == 0 && (!is_installed || close(listener) == 0));
+        }
+        CHECK(count_fds() == before);
+}
+
 static void test_bad_specs(void) {
         const struct {
                 struct hob_spec spec;
@@ -210,5 +236,6 @@ void test_containers(const char *profile) {
                 test_fault_sweep();
         }
         is_program = false;
+        test_watched();
         test_without_filter();
 }

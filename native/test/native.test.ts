@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { hostNative, seccompProfilePath, tryLock } from '@hob/native';
+import { runtimeCalls, systemCalls } from '@hob/contracts';
+import { hostNative, libraryPath, loadFilters, seccompProfilePath, tryLock } from '@hob/native';
 
 const run = promisify(execFile);
 const folder = fileURLToPath(new URL('..', import.meta.url));
@@ -16,6 +17,12 @@ test('libhob passes its fault sweep under AddressSanitizer and UndefinedBehavior
   const { stdout } = await run(join(folder, 'dist/sanitized-test'), [seccompProfilePath, join(folder, 'dist/inside')]);
   const checks = Number(/^(\d+) checks passed$/m.exec(stdout)?.[1]);
   assert.ok(checks > 500, stdout);
+});
+
+test('libhob tells of each system call that a filter holds up, under the same sanitizers', async () => {
+  await run('make', ['--silent', 'dist/sanitized-notices'], { cwd: folder });
+  const { stdout } = await run(join(folder, 'dist/sanitized-notices'), [seccompProfilePath]);
+  assert.ok(Number(/^(\d+) checks passed$/m.exec(stdout)?.[1]) > 200, stdout);
 });
 
 test('every rule of the seccomp profile has a reason', async () => {
@@ -56,4 +63,21 @@ test('Native.loadFilter names the line that it cannot read', async () => {
 
 test('Native.reap refuses a process that is no child', () => {
   assert.throws(() => hostNative().reap(1), { code: 'ERR_NATIVE_SYSCALL', message: 'reap: ECHILD' });
+});
+
+test('the names of system calls are those that libseccomp knows', () => {
+  const filters = loadFilters(libraryPath);
+  const calls = Array.from({ length: 1024 }, (_, call) => filters.callName(call)).filter((name) => name !== undefined);
+  assert.ok(calls.length > 300);
+  for (const name of calls) assert.ok(systemCalls.has(name), `${name} is not listed`);
+  const compile = (...names: string[]): Buffer =>
+    filters.compile(seccompProfilePath, { calls: names, callsKept: false, dangerous: false });
+  assert.ok(compile(...systemCalls).byteLength > 0);
+  assert.throws(() => compile('no_such_call'), { code: 'ERR_NATIVE_SYSCALL', message: 'notices: EINVAL' });
+});
+
+test('the seccomp profile allows every call that the runtime needs', async () => {
+  const lines = (await readFile(seccompProfilePath, 'utf8')).split('\n');
+  const allowed = lines.flatMap((line) => /^allow ([^#]*?)(?: when .*)?\s*#/.exec(line)?.[1]?.split(/,\s*/) ?? []);
+  for (const name of runtimeCalls) assert.ok(allowed.includes(name), name);
 });

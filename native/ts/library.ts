@@ -1,6 +1,6 @@
-import { constants } from 'node:os';
 import { fail } from '@hob/contracts';
 import koffi, { type LibraryHandle } from 'koffi';
+import { checked, type ParameterType, errnoName, stepName } from './errors.ts';
 
 const STEP_BYTES = 64;
 const CGROUPS_MAX = 8;
@@ -30,6 +30,7 @@ export interface ContainerSpec {
   readonly selinuxFiles?: string | undefined;
   readonly framesFd: number;
   readonly loopFds: readonly number[];
+  readonly noticesFd: number;
 }
 
 /** `struct hob_limits`: limits that a container got at its fork, given anew. 0 leaves one as it is. */
@@ -70,6 +71,9 @@ export type SeccompFilter = { readonly __filter: never };
 /** libhob, as native/include/hob.h describes it; a negative result is thrown as ERR_NATIVE_SYSCALL with its step. */
 export interface Native {
   loadFilter(path: string): SeccompFilter;
+  /** Makes a filter of what `Filters.compile` gave in another process. The caller frees it. */
+  readFilter(code: Uint8Array): SeccompFilter;
+  freeFilter(filter: SeccompFilter): void;
   /**
    * Forks a container.
    *
@@ -128,6 +132,7 @@ const specType = koffi.struct('hob_spec', {
   selinux_files: 'const char *',
   frames_fd: 'int32_t',
   loop_fds: koffi.array('int32_t', LOOP_FDS_MAX),
+  notices_fd: 'int32_t',
 });
 
 const limitsType = koffi.struct('hob_limits', {
@@ -176,26 +181,12 @@ function toStruct(spec: ContainerSpec): Record<string, unknown> {
     selinux_files: spec.selinuxFiles ?? null,
     frames_fd: spec.framesFd,
     loop_fds: pad(spec.loopFds, LOOP_FDS_MAX, -1),
+    notices_fd: spec.noticesFd,
   };
 }
 
-type ParameterType = string | ReturnType<typeof koffi.pointer> | ReturnType<typeof koffi.inout>;
-
 const EAGAIN = -11;
 const ENODATA = -61;
-
-const errnoNames = new Map(Object.entries(constants.errno).map(([name, number]) => [number, name]));
-
-/** The name of an error that a call gave as -errno. */
-function errnoName(result: number): string {
-  return errnoNames.get(-result) ?? `errno ${-result}`;
-}
-
-/** Throws what a call without a step gave, or passes its result on. */
-function checked(step: string, result: number): number {
-  if (result < 0) throw fail('ERR_NATIVE_SYSCALL', [step, errnoName(result)]);
-  return result;
-}
 
 /** Loads libhob. @param path absolute path of libhob.so; see `paths.ts`. */
 export function loadNative(path: string): Native {
@@ -218,12 +209,11 @@ export function loadNative(path: string): Native {
   const step = Buffer.alloc(STEP_BYTES);
   const withStep = (result: number): number => {
     if (result >= 0) return result;
-    const name = step.subarray(0, step.indexOf(0)).toString();
-    throw fail('ERR_NATIVE_SYSCALL', [name, errnoName(result)]);
+    throw fail('ERR_NATIVE_SYSCALL', [stepName(step), errnoName(result)]);
   };
 
   return {
-    loadFilter: bindLoadFilter(library, step, withStep),
+    ...bindFilters(library, step),
     forkInto: bindForkInto(library, step, withStep),
     spawn: bindSpawn(library, step, withStep),
     mount: (pid, base, path, target) => void withStep(mount(pid, base, path, target, step)),
@@ -263,17 +253,24 @@ export function loadNative(path: string): Native {
   };
 }
 
-function bindLoadFilter(
-  library: LibraryHandle,
-  step: Buffer,
-  withStep: (result: number) => number,
-): Native['loadFilter'] {
-  const parameters = ['const char *', koffi.inout(koffi.pointer('void *')), 'uint8_t *'];
-  const load = library.func('hob_filter_load', 'int', parameters);
-  return (profile) => {
-    const ret: [SeccompFilter | null] = [null];
-    withStep(load(profile, ret, step));
-    return ret[0] as SeccompFilter;
+function bindFilters(library: LibraryHandle, step: Buffer): Pick<Native, 'loadFilter' | 'readFilter' | 'freeFilter'> {
+  const retFilter = koffi.inout(koffi.pointer('void *'));
+  const load = library.func('hob_filter_load', 'int', ['const char *', retFilter, 'uint8_t *']);
+  const read = library.func('hob_filter_read', 'int', ['const uint8_t *', 'uint32_t', retFilter]);
+  const free = library.func('hob_filter_free', 'void', ['void *']);
+  return {
+    loadFilter(profile) {
+      const ret: [SeccompFilter | null] = [null];
+      const result: number = load(profile, ret, step);
+      if (result < 0) checked(stepName(step), result);
+      return ret[0] as SeccompFilter;
+    },
+    readFilter(code) {
+      const ret: [SeccompFilter | null] = [null];
+      checked('filter', read(code, code.byteLength, ret) as number);
+      return ret[0] as SeccompFilter;
+    },
+    freeFilter: (filter) => void free(filter),
   };
 }
 

@@ -14,6 +14,7 @@ const hints: Readonly<Record<string, string>> = {
   ERR_FN_BAD_EVENT: 'send JSON, as in --data \'{"name":"you"}\'',
   ERR_FN_CRASHED: logs,
   ERR_FN_EXITED: logs,
+  ERR_FN_FORBIDDEN_SYSCALL: 'allow it in "seccomp" of hob.json, or see "hob seccomp learn --help"',
   ERR_FN_LOAD_FAILED: logs,
   ERR_FN_NOT_FOUND: '"hob ls" shows the functions, "hob deploy <folder>" makes one',
   ERR_FN_OUT_OF_MEMORY: 'raise memoryMb in hob.json and deploy again',

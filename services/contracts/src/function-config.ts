@@ -20,6 +20,12 @@ export function memoryClassMb(memoryMb: number): number {
   return memoryClassesMb.findLast((classMb) => classMb <= memoryMb) ?? memoryClassesMb[0];
 }
 
+const systemCallList = {
+  type: 'array',
+  items: { type: 'string', minLength: 1, maxLength: 32 },
+  maxItems: 512,
+} as const;
+
 /**
  * The schema of hob.json: the one source of its defaults, ranges, types and documentation. Plain JSON Schema (draft 7),
  * because every `hob` command loads this file and a schema library takes a hundred milliseconds to load.
@@ -180,8 +186,30 @@ export const functionConfigSchema = {
       description:
         'ctx.signal is aborted this long before the deadline, ms; a tenth of timeoutMs, at most a second, when it is not given.',
     },
+    seccomp: {
+      type: 'object',
+      additionalProperties: false,
+      properties: {
+        deny: { ...systemCallList, description: 'System calls that end the container.' },
+        allow: {
+          ...systemCallList,
+          description:
+            'The only system calls that do not end the container, beside those that the runtime itself needs.',
+        },
+        onViolation: {
+          type: 'string',
+          enum: ['errno', 'kill'],
+          description: 'What a call that no function may make does: it fails with EPERM, or ends the container.',
+        },
+      },
+      description:
+        'Which system calls end the container, beside what hob itself refuses every function; none when it is not given.',
+    },
   },
 } as const;
+
+/** `seccomp` of hob.json. */
+export type SystemCallRules = Readonly<XStatic<typeof functionConfigSchema.properties.seccomp>>;
 
 /** A checked configuration with every default filled in. */
 export type FunctionConfig = Readonly<Omit<XStatic<typeof functionConfigSchema>, '$schema'>>;

@@ -1,4 +1,4 @@
-import type { Frame, FunctionConfig, HobError } from '@hob/contracts';
+import type { Frame, FunctionConfig, HobError, SystemCallRules } from '@hob/contracts';
 
 /** Reads and writes on each block device in a second. */
 export type IoLimits = NonNullable<FunctionConfig['io']>;
@@ -34,6 +34,10 @@ export interface ContainerExit {
   readonly pidsDenied: boolean;
   /** CPU time of all its processes, seconds. */
   readonly cpuSeconds: number;
+  /** Name of the system call that it may not make, made, and was ended for. */
+  readonly forbiddenCall?: string;
+  /** Names of the system calls that it made, when it was created to learn them. */
+  readonly systemCalls?: readonly string[];
 }
 
 /**
@@ -93,9 +97,10 @@ export interface ContainerDriver {
    * Forks a container and waits until it is parked.
    *
    * @param memoryClassMb one of `memoryClassesMb`; it is also the memory limit until `setLimits`.
+   * @param seccomp which system calls end it, beside hob's own profile; `learn`: none do, and the exit names those made.
    * @throws ERR_SCHED_START_FAILED with the cause, after which nothing is left; ERR_SCHED_CLOSED after close.
    */
-  create(runtime: string, memoryClassMb: number): Promise<ContainerProcess>;
+  create(runtime: string, memoryClassMb: number, seccomp?: SystemCallRules | 'learn'): Promise<ContainerProcess>;
   zygotes(): readonly {
     readonly runtime: string;
     readonly memoryMb: number;

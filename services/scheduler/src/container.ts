@@ -41,6 +41,7 @@ const nobody: ContainerOwner = { died: () => undefined, gone: () => undefined };
 export class Container implements LeaseHost {
   readonly runtime: string;
   readonly memoryClassMb: number;
+  readonly #seccomp: FunctionVersion['config']['seccomp']; // of its function: it can be claimed for no other
   /** Resolved when nothing of it is left. Never rejects. */
   readonly gone: Promise<void>;
   readonly meter = new ContainerMeter();
@@ -67,8 +68,14 @@ export class Container implements LeaseHost {
   #death: Death | undefined;
   #diedIdle = false;
 
-  constructor(env: Environment, runtime: string, memoryClassMb: number) {
+  constructor(
+    env: Environment,
+    runtime: string,
+    memoryClassMb: number,
+    seccomp?: FunctionVersion['config']['seccomp'],
+  ) {
     this.#env = env;
+    this.#seccomp = seccomp;
     this.runtime = runtime;
     this.memoryClassMb = memoryClassMb;
     this.gone = this.#gone.promise;
@@ -126,7 +133,7 @@ export class Container implements LeaseHost {
    */
   async create(): Promise<void> {
     try {
-      this.#attach(await this.#env.driver.create(this.runtime, this.memoryClassMb));
+      this.#attach(await this.#env.driver.create(this.runtime, this.memoryClassMb, this.#seccomp));
     } catch (cause) {
       const error = asHobError(cause);
       const death = deathBy('crash', error);

@@ -263,14 +263,15 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
   /** @returns false when there is no room for another container on this host. */
   #start(): boolean {
     const { env, fleet, pools } = this.#services;
-    const { runtime, memoryMb } = this.version.config;
+    const { runtime, memoryMb, seccomp } = this.version.config;
     const classMb = memoryClassMb(memoryMb);
-    const parked = pools.of(runtime, classMb).claim();
+    // A filter is installed at the fork and replaced by none: parked containers have hob's own.
+    const parked = seccomp === undefined ? pools.of(runtime, classMb).claim() : undefined;
     if (parked === undefined && !fleet.hasRoom) {
       fleet.waitForRoom(this);
       return false;
     }
-    const container = parked ?? new Container(env, runtime, classMb);
+    const container = parked ?? new Container(env, runtime, classMb, seccomp);
     if (parked === undefined) fleet.add(container);
     container.owner = this;
     this.#containers.add(container);

@@ -13,14 +13,21 @@ export interface ZygoteSetup {
   readonly faultStep: string;
 }
 
+type ZygotesOwn = 'insideUid' | 'framesFd' | 'loopFds' | 'clockStartNs' | 'noticesFd';
+
 /** What the host says of a container; the zygote knows the rest. */
-interface ContainerRequest extends Omit<ContainerSpec, 'insideUid' | 'framesFd' | 'loopFds' | 'clockStartNs'> {
+interface ContainerRequest extends Omit<ContainerSpec, ZygotesOwn> {
   readonly serial: number;
 }
 
 /** Fork a container. Its descriptors come over the zygote's channel with the same serial. */
 export interface ForkRequest extends ContainerRequest {
   readonly op: 'fork';
+  /**
+   * A seccomp filter with notices in place of the profile's, base64. The socket for its listener has come over the channel,
+   * with the same serial.
+   */
+  readonly filter?: string;
 }
 
 /** Execute a program in a container, which is otherwise as a forked one. */

@@ -92,20 +92,27 @@ function serve(control: Control, { native, filter, shim, framesFd, loopFds }: Fo
   const clockStartNs = hasOwnClocks() ? Number(process.hrtime.bigint()) : 0;
   /** @returns whether this is the child. */
   const fork = (request: ForkRequest): boolean => {
-    const spec = { ...request, insideUid: INSIDE_UID, clockStartNs, framesFd, loopFds };
     const { serial } = request;
-    const parts = { spec, filter, channel: ZYGOTE_CHANNEL_FD, serial };
-    const pid = native.forkInto(parts, (stderrFd, error) => {
-      report(stderrFd, error.message);
-      return native.exit(ENTER_FAILED_EXIT_CODE);
-    });
+    const own = request.filter === undefined ? undefined : ownFilter(native, serial, request.filter);
+    const noticesFd = own?.noticesFd ?? 0;
+    const spec = { ...request, insideUid: INSIDE_UID, clockStartNs, framesFd, loopFds, noticesFd };
+    const parts = { spec, filter: own?.filter ?? filter, channel: ZYGOTE_CHANNEL_FD, serial };
+    let pid = -1;
+    try {
+      pid = native.forkInto(parts, (stderrFd, error) => {
+        report(stderrFd, error.message);
+        return native.exit(ENTER_FAILED_EXIT_CODE);
+      });
+    } finally {
+      if (pid !== 0) own?.release();
+    }
     if (pid === 0) shim.start();
     else control.reply({ op: 'done', serial, pid });
     return pid === 0;
   };
   const spawn = ({ program, ...request }: SpawnRequest): void => {
     const start = clockStartNs === 0 ? 0 : PROGRAM_CLOCK_START_NS;
-    const spec = { ...request, insideUid: INSIDE_UID, clockStartNs: start, framesFd: -1, loopFds: [] };
+    const spec = { ...request, insideUid: INSIDE_UID, clockStartNs: start, framesFd: -1, loopFds: [], noticesFd: 0 };
     const { serial } = request;
     const pid = native.spawn({ spec, filter, channel: ZYGOTE_CHANNEL_FD, serial }, program);
     control.reply({ op: 'done', serial, pid });
@@ -119,6 +126,38 @@ function serve(control: Control, { native, filter, shim, framesFd, loopFds }: Fo
     }
   }
   native.exit(0);
+}
+
+/** A filter for one container, and the socket that its listener leaves through. */
+interface OwnFilter {
+  readonly filter: SeccompFilter;
+  readonly noticesFd: number;
+  /** Gives up both, in the zygote. */
+  release(): void;
+}
+
+function ownFilter(native: Native, serial: number, code: string): OwnFilter {
+  const noticesFd = socketOf(native, serial);
+  try {
+    const filter = native.readFilter(Buffer.from(code, 'base64'));
+    const release = (): void => {
+      native.freeFilter(filter);
+      native.close(noticesFd);
+    };
+    return { filter, noticesFd, release };
+  } catch (error) {
+    native.close(noticesFd);
+    throw error;
+  }
+}
+
+function socketOf(native: Native, serial: number): number {
+  for (let next = native.receive(ZYGOTE_CHANNEL_FD, 1); next; next = native.receive(ZYGOTE_CHANNEL_FD, 1)) {
+    const [fd = -1] = next.fds;
+    if (next.serial === serial) return fd;
+    native.close(fd); // of a request that never came
+  }
+  throw new Error('the socket for its notices did not come');
 }
 
 /** Whether clocks were started for this process: see native/src/fork-friendly.c. Then it may start a container's. */

@@ -56,7 +56,7 @@ export const functionErrors = {
     kind: 'function',
     retry: 'never',
     title: 'Forbidden system call',
-    message: () => 'the function was ended for a system call that no function may make',
+    message: (call: string) => `the function was ended for a system call that it may not make: ${call}`,
   },
   ERR_FN_TIMEOUT: {
     http: 504,

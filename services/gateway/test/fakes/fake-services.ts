@@ -8,6 +8,9 @@ import {
   type FunctionDirectory,
   type FunctionSummary,
   type FunctionVersion,
+  type HobError,
+  type Lesson,
+  type LessonCall,
   type LogLine,
   type LogStore,
   type SchedulerControl,
@@ -165,6 +168,23 @@ export class FakeControl implements SchedulerControl {
   snapshots = 0;
   readonly replacedVersions: FunctionVersion[] = [];
   readonly removedNames: string[] = [];
+  readonly lessons: { readonly version: FunctionVersion; readonly calls: readonly LessonCall[] }[] = [];
+  /** Codes of what lessons were cut short with. */
+  readonly lessonsCut: string[] = [];
+  /** What a lesson gives; undefined: it goes on until it is cut short. */
+  lesson: Lesson | undefined = { systemCalls: [], calls: [] };
+
+  async learn(version: FunctionVersion, calls: readonly LessonCall[], signal: AbortSignal): Promise<Lesson> {
+    this.lessons.push({ version, calls });
+    if (this.lesson !== undefined) return this.lesson;
+    return new Promise((_, reject) =>
+      signal.addEventListener('abort', () => {
+        const reason = signal.reason as HobError;
+        this.lessonsCut.push(reason.code);
+        reject(reason);
+      }),
+    );
+  }
 
   snapshot(): Promise<SchedulerSnapshot> {
     this.snapshots += 1;

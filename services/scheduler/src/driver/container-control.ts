@@ -1,8 +1,8 @@
-import type { ContainerLimits } from '../container-driver.ts';
+import type { ContainerExit, ContainerLimits } from '../container-driver.ts';
 import type { ProcessEnd } from './process-reaper.ts';
 
 /** How a container ended, as the kernel tells it: read when its processes were gone, before its cgroups were. */
-export interface ControlEnd extends ProcessEnd {
+export interface ControlEnd extends ProcessEnd, Pick<ContainerExit, 'systemCalls' | 'forbiddenCall'> {
   /** How many processes the kernel killed for memory. */
   readonly oomKills: number;
   /** How many forks were refused at the limit. */

@@ -1,3 +1,4 @@
+import { fail } from '@hob/contracts';
 import type { Native } from '@hob/native';
 
 /** The host's ends of a container's descriptors; the receiver owns them. */
@@ -27,6 +28,12 @@ export class DescriptorInbox {
   constructor(native: Native, channel: number) {
     this.#native = native;
     this.#channel = channel;
+  }
+
+  /** Sends a descriptor with the serial of a request that follows. @throws ERR_NATIVE_SYSCALL */
+  send(serial: number, fd: number): void {
+    if (this.#isClosed) throw fail('ERR_NATIVE_SYSCALL', ['send', 'EPIPE']);
+    this.#native.send(this.#channel, serial, [fd]);
   }
 
   /** Gives what came for a request, to be owned by the caller; undefined when nothing did. */

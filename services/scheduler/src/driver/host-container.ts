@@ -210,7 +210,9 @@ export class HostContainer implements ContainerProcess {
     this.#account.close();
     if (!this.#isParked) {
       const why = end.code === ENTER_FAILED_EXIT_CODE ? 'could not enter' : 'ended before it was parked';
-      this.#parked.reject(fail('ERR_SCHED_START_FAILED', [`the container ${why}: ${this.#lastWords}`]));
+      const { forbiddenCall } = end;
+      const words = forbiddenCall ? `it may not make the system call ${forbiddenCall}` : this.#lastWords;
+      this.#parked.reject(fail('ERR_SCHED_START_FAILED', [`the container ${why}: ${words}`]));
     }
     const heapFull = this.#saidOutOfMemory && end.signal !== undefined && V8_FATAL_SIGNALS.has(end.signal);
     this.#exit.resolve({

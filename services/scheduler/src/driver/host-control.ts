@@ -6,6 +6,7 @@ import type { CgroupLimits, CgroupTree } from './cgroup-tree.ts';
 import type { ContainerControl, ControlEnd } from './container-control.ts';
 import { fixedLimits } from './fixed-limits.ts';
 import type { ProcessReaper } from './process-reaper.ts';
+import type { WatchedCalls } from './system-call-watch.ts';
 
 const MiB = 1024 * 1024;
 const TASK_FOLDER = 'var/task';
@@ -23,6 +24,8 @@ export interface HostControlParts {
   readonly bundles: string;
   /** What is enforced so far. */
   readonly limits: ContainerLimits;
+  /** Undefined when it has no rules of its own. Released here. */
+  readonly calls: WatchedCalls | undefined;
 }
 
 /** The part that cgroups enforce. */
@@ -46,6 +49,7 @@ export class HostControl implements ContainerControl {
     this.id = parts.id;
     this.pid = parts.pid;
     this.ended = this.#end.promise;
+    if (parts.calls) parts.calls.onForbidden = () => this.kill();
   }
 
   /** What equals the limits of a parked container costs nothing. */
@@ -75,12 +79,12 @@ export class HostControl implements ContainerControl {
   }
 
   async #bury(): Promise<void> {
-    const { reaper, cgroups, native } = this.#parts;
+    const { reaper, cgroups, native, calls } = this.#parts;
     // All at once; else the first process of a pid namespace takes all others with it. It is reaped only when they are gone.
     if (!cgroups.kill(this.id)) native.kill(this.pid);
     const end = await reaper.wait(this.pid);
     const { oomKills, pidsDenied, cpuSeconds } = await cgroups.usage(this.id);
     await cgroups.remove(this.id).catch(() => undefined); // busy for ever: the next start removes it
-    this.#end.resolve({ ...end, oomKills, pidsDenied, cpuSeconds });
+    this.#end.resolve({ ...end, oomKills, pidsDenied, cpuSeconds, ...calls?.release() });
   }
 }

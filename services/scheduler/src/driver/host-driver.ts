@@ -1,5 +1,5 @@
 import { realpathSync } from 'node:fs';
-import { fail, functionConfigSchema, isHobError } from '@hob/contracts';
+import { fail, functionConfigSchema, isHobError, type SystemCallRules } from '@hob/contracts';
 import { type ContainerProgram, loadNative, type Native } from '@hob/native';
 import type { ForkRequest } from '@hob/runtime-nodejs';
 import type { ContainerDriver, ContainerLimits, ContainerProcess } from '../container-driver.ts';
@@ -14,6 +14,7 @@ import { cgroupLimits, HostControl } from './host-control.ts';
 import { HostUids } from './host-uids.ts';
 import { childrenRunning, removeLeftovers } from './leftovers.ts';
 import { ProcessReaper } from './process-reaper.ts';
+import { SystemCallWatch, type WatchedCalls } from './system-call-watch.ts';
 import { type ForkResult, Zygote } from './zygote.ts';
 
 const MiB = 1024 * 1024;
@@ -41,6 +42,7 @@ interface Made {
   readonly id: string;
   readonly hostUid: number;
   readonly limits: ContainerLimits;
+  readonly calls: WatchedCalls | undefined;
 }
 
 /** A container that was forked and is not yet parked. */
@@ -60,6 +62,7 @@ export class HostDriver implements ContainerDriver {
   readonly #cgroups: CgroupTree;
   readonly #reaper: ProcessReaper;
   readonly #uids: HostUids;
+  readonly #systemCalls: SystemCallWatch;
   readonly #confinement: Confinement;
   readonly #zygotes = new Map<number, ZygoteSlot>();
   /** By pid. */
@@ -79,6 +82,7 @@ export class HostDriver implements ContainerDriver {
     this.#confinement = confinement;
     this.#reaper = new ProcessReaper(this.#native);
     this.#uids = new HostUids(options.hostUidFirst, options.hostUids);
+    this.#systemCalls = new SystemCallWatch(this.#native, options.library);
     this.#events = events;
   }
 
@@ -106,9 +110,9 @@ export class HostDriver implements ContainerDriver {
     return this.#confinement.lacks;
   }
 
-  async create(runtime: string, memoryClassMb: number): Promise<ContainerProcess> {
+  async create(runtime: string, memoryClassMb: number, seccomp?: SystemCallRules | 'learn'): Promise<ContainerProcess> {
     const startedMs = performance.now();
-    const launched = await this.launch(runtime, memoryClassMb);
+    const launched = await this.launch(runtime, memoryClassMb, seccomp);
     const container = HostContainer.hold({ ...launched, cgroups: this.#cgroups }, this.#native);
     this.#containers.add(container);
     void container.exited.then(() => this.#containers.delete(container));
@@ -127,14 +131,17 @@ export class HostDriver implements ContainerDriver {
    *
    * @throws ERR_SCHED_START_FAILED, after which nothing is left; ERR_SCHED_CLOSED after close.
    */
-  async launch(runtime: string, memoryClassMb: number): Promise<Launched> {
+  async launch(runtime: string, memoryClassMb: number, seccomp?: SystemCallRules | 'learn'): Promise<Launched> {
     if (this.#closing) throw fail('ERR_SCHED_CLOSED', []);
     const { programs } = this.#options;
     const program = Object.hasOwn(programs, runtime) ? programs[runtime] : undefined;
     if (runtime !== RUNTIME && program === undefined) {
       throw fail('ERR_SCHED_START_FAILED', [`no runtime is called ${runtime}`]);
     }
-    return this.#start(memoryClassMb, program);
+    if (program !== undefined && seccomp !== undefined) {
+      throw fail('ERR_SCHED_START_FAILED', [`${runtime} takes no rules for system calls`]);
+    }
+    return this.#start(memoryClassMb, program, seccomp);
   }
 
   zygotes(): { runtime: string; memoryMb: number; pid: number; restarts: number }[] {
@@ -152,22 +159,35 @@ export class HostDriver implements ContainerDriver {
     return this.#closing !== undefined;
   }
 
-  async #start(memoryClassMb: number, program: ContainerProgram | undefined): Promise<Launched> {
-    const { options, id } = { options: this.#options, id: `c-${this.#run}-${this.#serial++}` };
+  async #start(
+    memoryClassMb: number,
+    program: ContainerProgram | undefined,
+    seccomp: SystemCallRules | 'learn' | undefined,
+  ): Promise<Launched> {
+    const serial = this.#serial++;
+    const { options, id } = { options: this.#options, id: `c-${this.#run}-${serial}` };
     const zygote = await this.#zygote(memoryClassMb);
     const hostUid = this.#uids.take();
+    let calls: WatchedCalls | undefined;
     try {
+      if (seccomp) calls = this.#systemCalls.watch(serial, seccomp);
       const limits = this.#parkedLimits(memoryClassMb);
       this.#cgroups.create(id, cgroupLimits(limits), options.accountUid);
       const request = this.#request(id, hostUid);
       const forked = await zygote.start(
-        program === undefined ? { op: 'fork', ...request } : { op: 'spawn', program, ...request },
+        program
+          ? { op: 'spawn', program, ...request }
+          : { op: 'fork', ...request, ...(calls && { filter: calls.filter }) },
+        calls?.noticesFd,
       );
-      return this.#adopt({ id, hostUid, limits }, forked);
+      return this.#adopt({ id, hostUid, limits, calls }, forked);
     } catch (cause) {
       this.#uids.giveBack(hostUid);
       await this.#endLost(id);
+      calls?.release();
       throw isHobError(cause) ? cause : fail('ERR_SCHED_START_FAILED', [String(cause)], { cause });
+    } finally {
+      calls?.forked();
     }
   }
 
@@ -203,7 +223,7 @@ export class HostDriver implements ContainerDriver {
     return { memoryMb, cpu: 1, pids, nofile, tmpMb: tmpBytes / MiB, tmpFiles, io: undefined };
   }
 
-  #adopt({ id, hostUid, limits }: Made, { pid, ends }: ForkResult): Launched {
+  #adopt({ id, hostUid, limits, calls }: Made, { pid, ends }: ForkResult): Launched {
     const control = new HostControl({
       id,
       pid,
@@ -213,6 +233,7 @@ export class HostDriver implements ContainerDriver {
       reaper: this.#reaper,
       bundles: this.#options.bundles,
       limits,
+      calls,
     });
     this.#alive.set(pid, control);
     void control.ended.then(() => {
@@ -286,6 +307,7 @@ export class HostDriver implements ContainerDriver {
     await this.#endAll(); // what they forked meanwhile
     await removeLeftovers(this.#cgroups);
     await this.#cgroups.close();
+    await this.#systemCalls.close();
     this.#reaper.close();
   }
   async #endAll(): Promise<void> {

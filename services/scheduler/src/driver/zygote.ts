@@ -133,11 +133,16 @@ export class Zygote {
   /**
    * Forks a container, or makes one that executes a program; it is not yet parked.
    *
+   * @param noticesFd the socket for the listener of the request's own filter; a copy of it is sent.
    * @throws ERR_SCHED_START_FAILED, after which nothing is left.
    */
-  async start(request: Omit<ForkRequest, 'serial'> | Omit<SpawnRequest, 'serial'>): Promise<ForkResult> {
+  async start(
+    request: Omit<ForkRequest, 'serial'> | Omit<SpawnRequest, 'serial'>,
+    noticesFd?: number,
+  ): Promise<ForkResult> {
     const serial = this.#nextSerial++;
     try {
+      if (noticesFd !== undefined) this.#inbox.send(serial, noticesFd);
       const { pid } = await this.#ask(serial, { ...request, serial });
       const ends = this.#inbox.take(serial);
       if (ends === undefined) throw fail('ERR_NATIVE_SYSCALL', ['receive', 'EAGAIN']);

@@ -139,14 +139,14 @@ export class Launcher implements AsyncDisposable {
     return { op: 'done', serial };
   }
 
-  async #create({ serial, runtime, memoryMb }: Extract<Request, { op: 'create' }>): Promise<Reply> {
+  async #create({ serial, runtime, memoryMb, seccomp }: Extract<Request, { op: 'create' }>): Promise<Reply> {
     const { containersMax } = this.#options;
     if (this.#containers.size + this.#creating >= containersMax) {
       throw fail('ERR_LAUNCHER_REFUSED', [`there are ${containersMax} containers already`]);
     }
     this.#creating += 1;
     try {
-      const { control, ends } = await this.#openDriver().launch(runtime, memoryMb);
+      const { control, ends } = await this.#openDriver().launch(runtime, memoryMb, seccomp);
       try {
         this.#native.send(this.#channel, serial, endsInOrder(ends));
       } catch (error) {

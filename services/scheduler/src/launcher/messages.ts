@@ -8,10 +8,20 @@ import type { ControlEnd } from '../driver/container-control.ts';
 export const LINE_BYTES_MAX = 64 * 1024;
 
 const exact = { additionalProperties: false } as const;
-const { memoryMb, cpu, pids, nofile, tmpMb, tmpFiles, io, runtime } = functionConfigSchema.properties;
+const { memoryMb, cpu, pids, nofile, tmpMb, tmpFiles, io, runtime, seccomp } = functionConfigSchema.properties;
 /** A whole number in the range of a setting of hob.json. */
 function within({ minimum, maximum }: { readonly minimum: number; readonly maximum: number }) {
   return Type.Integer({ minimum, maximum });
+}
+
+function systemCalls({
+  maxItems,
+  items,
+}: {
+  readonly maxItems: number;
+  readonly items: { readonly maxLength: number };
+}) {
+  return Type.Array(Type.String({ pattern: '^[a-z0-9_]+$', maxLength: items.maxLength }), { maxItems });
 }
 
 /** Numbers a request; its answer has the same. */
@@ -30,6 +40,22 @@ export const requestSchema = Type.Union([
       serial,
       runtime: Type.Union(runtime.enum.map((name) => Type.Literal(name))),
       memoryMb: Type.Union(memoryClassesMb.map((classMb) => Type.Literal(classMb))),
+      /** Which system calls end it: no rule lets it make one that hob's own profile refuses. */
+      seccomp: Type.Optional(
+        Type.Union([
+          Type.Literal('learn'),
+          Type.Object(
+            {
+              deny: Type.Optional(systemCalls(seccomp.properties.deny)),
+              allow: Type.Optional(systemCalls(seccomp.properties.allow)),
+              onViolation: Type.Optional(
+                Type.Union(seccomp.properties.onViolation.enum.map((word) => Type.Literal(word))),
+              ),
+            },
+            exact,
+          ),
+        ]),
+      ),
     },
     exact,
   ),

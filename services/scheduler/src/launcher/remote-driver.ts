@@ -1,4 +1,4 @@
-import { catalogue, type ErrorCode, fail, HobError } from '@hob/contracts';
+import { catalogue, type ErrorCode, fail, HobError, type SystemCallRules } from '@hob/contracts';
 import { hostNative } from '@hob/native';
 import type { ContainerDriver, ContainerProcess } from '../container-driver.ts';
 import { detectCgroups } from '../driver/cgroup-host.ts';
@@ -61,10 +61,10 @@ export class RemoteDriver implements ContainerDriver {
     this.lost = this.#lost.promise;
   }
 
-  async create(runtime: string, memoryClassMb: number): Promise<ContainerProcess> {
+  async create(runtime: string, memoryClassMb: number, seccomp?: SystemCallRules | 'learn'): Promise<ContainerProcess> {
     if (this.#closing) throw fail('ERR_SCHED_CLOSED', []);
     const startedMs = performance.now();
-    const container = await this.#launch(runtime, memoryClassMb);
+    const container = await this.#launch(runtime, memoryClassMb, seccomp);
     await container.parked(this.#options.startTimeoutMs);
     container.createMs = performance.now() - startedMs;
     if (this.#isClosing()) {
@@ -94,8 +94,12 @@ export class RemoteDriver implements ContainerDriver {
     return this.#closing !== undefined;
   }
 
-  async #launch(runtime: string, memoryClassMb: number): Promise<HostContainer> {
-    const request = { op: 'create', runtime, memoryMb: memoryClassMb } as WithoutSerial<Request>;
+  async #launch(
+    runtime: string,
+    memoryMb: number,
+    seccomp: SystemCallRules | 'learn' | undefined,
+  ): Promise<HostContainer> {
+    const request = { op: 'create', runtime, memoryMb, ...(seccomp && { seccomp }) } as WithoutSerial<Request>;
     const reply = await this.#ask(request);
     if (reply.op !== 'created') throw fail('ERR_INTERNAL', []);
     const { container: id, pid, cgroupBase } = reply;

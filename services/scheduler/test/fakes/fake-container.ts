@@ -1,4 +1,12 @@
-import { type Frame, FrameDecoder, FrameType, type HobError, asHobError, decodeJson } from '@hob/contracts';
+import {
+  type Frame,
+  FrameDecoder,
+  FrameType,
+  type HobError,
+  asHobError,
+  decodeJson,
+  type SystemCallRules,
+} from '@hob/contracts';
 import type {
   Breach,
   ContainerAccount,
@@ -18,12 +26,25 @@ const silent: ContainerEvents = {
   drain: () => undefined,
 };
 
+/** What a fake container is made with. */
+interface FakeParts {
+  readonly id: number;
+  readonly memoryClassMb: number;
+  readonly createMs: number;
+  readonly program: Program;
+  readonly seccomp: SystemCallRules | 'learn' | undefined;
+}
+
 /** A container without a process: it speaks real bytes of frames with its owner, as a program of the test says. */
 export class FakeContainer implements ContainerProcess {
   readonly id: string;
   readonly pid: number;
   readonly memoryClassMb: number;
   readonly createMs: number;
+  /** The rules that it was created with. */
+  readonly seccomp: FakeParts['seccomp'];
+  /** What its exit says of its system calls. */
+  systemCalls: readonly string[] = [];
   readonly exited: Promise<ContainerExit>;
   events: ContainerEvents = silent;
   /** Every frame that was sent to it. */
@@ -60,11 +81,12 @@ export class FakeContainer implements ContainerProcess {
   readonly #toHost = new FrameDecoder((frame) => this.#give(frame));
   #isDead = false;
 
-  constructor(parts: { id: number; memoryClassMb: number; createMs: number; program: Program }) {
+  constructor(parts: FakeParts) {
     this.id = `fake-${parts.id}`;
     this.pid = parts.id;
     this.memoryClassMb = parts.memoryClassMb;
     this.createMs = parts.createMs;
+    this.seccomp = parts.seccomp;
     this.#program = parts.program;
     this.exited = this.#exit.promise;
   }
@@ -116,7 +138,8 @@ export class FakeContainer implements ContainerProcess {
     if (this.#isDead) return;
     this.#isDead = true;
     const exit = { code: undefined, signal: undefined, oomKilled: false, pidsDenied: false, cpuSeconds: 0.25, ...how };
-    setImmediate(() => this.#exit.resolve(exit));
+    const calls = this.seccomp === 'learn' ? { systemCalls: this.systemCalls } : {};
+    setImmediate(() => this.#exit.resolve({ ...exit, ...calls }));
   }
 
   /** Its end of the socket closes; the process follows with `exit`. */
