@@ -6,12 +6,14 @@ import {
   FLAG_END,
   FrameType,
   type FunctionVersion,
+  type SystemCallRules,
 } from '@hob/contracts';
 import type { ContainerExit, ContainerProcess } from './container-driver.ts';
 import { checkFrame, readCredit, readExit, readFailure, readHead, readLoaded, violation } from './container-frames.ts';
 import { ContainerMeter, READING_AGE_MS } from './container-meter.ts';
 import { ContainerOutput } from './container-output.ts';
 import type { CompileOwner, ContainerCall, ContainerOwner, FunctionOwner } from './container-roles.ts';
+import { nobody } from './container-roles.ts';
 import { checkTransition, type ContainerState } from './container-state.ts';
 import { type Death, deathBy, deathByExit, deathOf } from './death.ts';
 import type { Environment } from './environment.ts';
@@ -20,8 +22,6 @@ import { containerLimits } from './version-limits.ts';
 
 /** Streams are counted in 32 bits, so a container that has used them up is replaced. */
 const STREAMS_MAX = 0xffff_ffff;
-
-const nobody: ContainerOwner = { died: () => undefined, gone: () => undefined };
 
 /**
  * One container from its fork to the removal of its last trace. It serves one version of one function at most.
@@ -41,7 +41,7 @@ const nobody: ContainerOwner = { died: () => undefined, gone: () => undefined };
 export class Container implements LeaseHost {
   readonly runtime: string;
   readonly memoryClassMb: number;
-  readonly #seccomp: FunctionVersion['config']['seccomp']; // of its function: it can be claimed for no other
+  readonly #seccomp: SystemCallRules | undefined; // of its function: it can be claimed for no other
   /** Resolved when nothing of it is left. Never rejects. */
   readonly gone: Promise<void>;
   readonly meter = new ContainerMeter();
@@ -68,12 +68,7 @@ export class Container implements LeaseHost {
   #death: Death | undefined;
   #diedIdle = false;
 
-  constructor(
-    env: Environment,
-    runtime: string,
-    memoryClassMb: number,
-    seccomp?: FunctionVersion['config']['seccomp'],
-  ) {
+  constructor(env: Environment, runtime: string, memoryClassMb: number, seccomp?: SystemCallRules) {
     this.#env = env;
     this.#seccomp = seccomp;
     this.runtime = runtime;
