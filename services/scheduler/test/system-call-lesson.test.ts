@@ -100,9 +100,9 @@ test('a forbidden system call ends the container and its calls by its name; the 
   const call = bench.call(versionOf(), '/never');
   await bench.until(() => bench.driver.made[0]?.open.size === 1, 'the call runs');
   const [container] = bench.driver.made;
-  // As of a container that was killed: its socket closes, then its exit tells why.
-  container?.hangUp();
+  // As of a container that was killed: its socket closes, and its exit tells why.
   container?.exit({ signal: 'SIGKILL', forbiddenCall: 'ptrace' });
+  container?.hangUp();
   await bench.until(() => call.ends > 0, 'the call ends');
   assert.equal(call.error?.code, 'ERR_FN_FORBIDDEN_SYSCALL');
   assert.match(call.error.message, /: ptrace$/);
@@ -119,8 +119,8 @@ test('a forbidden system call ends the container and its calls by its name; the 
 test('a forbidden system call of an idle container is logged by its name', async () => {
   await using bench = await Bench.open(hello);
   await bench.called();
-  bench.driver.made[0]?.hangUp();
   bench.driver.made[0]?.exit({ signal: 'SIGKILL', forbiddenCall: 'connect' });
+  bench.driver.made[0]?.hangUp();
   await bench.until(() => bench.observer.deaths.length === 1, 'it is gone');
   const [line] = bench.observer.lines;
   assert.equal(line?.channel, 'platform');
