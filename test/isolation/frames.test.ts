@@ -29,7 +29,8 @@ const NEIGHBOURS = 0xdead_beef;
 let hob: HobServer;
 
 before(async () => {
-  hob = await HobServer.create();
+  // The neighbour's container is not to be reclaimed in between, however slow the machine is.
+  hob = await HobServer.create({ env: { HOB_KEEP_ALIVE_MS: '3600000' } });
   await hob.deploy(...['frames', 'neighbour'].map((name) => join(import.meta.dirname, 'functions', name)));
   await neighbour();
 });

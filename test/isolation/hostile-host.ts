@@ -34,7 +34,7 @@ export class HostileHost implements AsyncDisposable {
     const scratch = owned.use(await TemporaryFolder.create('attacks-objects'));
     await cp(join(import.meta.dirname, 'functions/attacks'), folder.path, { recursive: true });
     await buildHostileProgram(folder.path, scratch.path);
-    const hob = owned.use(await HobServer.create());
+    const hob = owned.use(await HobServer.create({ env: { HOB_KEEP_ALIVE_MS: '3600000' } }));
     await hob.deploy(folder.path);
     const abstractName = `hob-attacks-${process.pid}`;
     const socketPath = join(scratch.path, 'host.sock');

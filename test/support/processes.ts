@@ -11,7 +11,7 @@ export interface ProcessSight {
 }
 
 /** Looks at one process; undefined when there is none. */
-function sightProcess(pid: number): ProcessSight | undefined {
+export function sightProcess(pid: number): ProcessSight | undefined {
   let stat: string;
   try {
     stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
