@@ -1,12 +1,15 @@
 /** Test files in a guest kernel, by the same runner and reporters as on the host. */
+import { join } from 'node:path';
 import type { GuestKind } from '../vm/guests.ts';
 import { runGuest } from '../vm/guest.ts';
 import { nodeTest } from './node-test.ts';
-import { add, none, parseTotals, type Totals } from './totals.ts';
+import { add, none, readTotals, type Totals } from './totals.ts';
 
 const MEMORY_MB = 2048;
 /** A guest needs about two minutes; this is for a machine that has much else to do. */
 const GUEST_MS_MAX = 15 * 60_000;
+/** In the guest: what tests want to leave on the host, in `.hob/vm/results/<guest>/`. */
+const RESULTS = '/share/results';
 const TOTALS = 'totals.json';
 
 /** Which files run in a guest. */
@@ -36,13 +39,14 @@ export interface GuestTests {
  */
 export async function runGuestTests({ root, kind, files, testsMin, print, signal }: GuestTests): Promise<Totals> {
   const line = (text: string): void => print(`  ${kind.name.padEnd(8)}${text}`);
+  const results = join(root, '.hob', 'vm', 'results', kind.name);
   const options = {
     ...{ root, kernelArguments: kind.kernelArguments, job: jobScript(root, kind, files), files: kind.files },
-    ...{ wanted: [TOTALS], memoryMb: MEMORY_MB, timeoutMs: GUEST_MS_MAX, onLine: line },
+    ...{ results, memoryMb: MEMORY_MB, timeoutMs: GUEST_MS_MAX, onLine: line },
   };
   const startedMs = performance.now();
   const end = await runGuest(options, signal);
-  const totals = parseTotals(end.files.get(TOTALS) ?? '') ?? none;
+  const totals = readTotals(join(results, TOTALS)) ?? none;
   const seconds = Math.round((performance.now() - startedMs) / 1000);
   const problem = problemOf(end, totals, testsMin);
   line(`${problem === '' ? '  ok  ' : '  FAIL'}  ${totals.passed + totals.failed} tests in ${seconds} s`);
@@ -68,10 +72,10 @@ function jobScript(root: string, kind: GuestKind, files: readonly string[]): str
     'set -e',
     `cd ${quoted(root)}`,
     ...kind.preparation,
-    `export HOB_TEST_GUEST=${kind.name}`,
+    `export HOB_TEST_GUEST=${kind.name} HOB_TEST_RESULTS=${RESULTS}`,
     // What one test file's process has compiled, the next one need not.
     'export NODE_COMPILE_CACHE=/run/compile-cache',
-    `exec ${nodeTest(files, `/share/${TOTALS}`, 1).map(quoted).join(' ')}`,
+    `exec ${nodeTest(files, `${RESULTS}/${TOTALS}`, 1).map(quoted).join(' ')}`,
     '',
   ].join('\n');
 }

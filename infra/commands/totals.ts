@@ -13,19 +13,10 @@ export function add(a: Totals, b: Totals): Totals {
   return { passed: a.passed + b.passed, failed: a.failed + b.failed, skipped: a.skipped + b.skipped };
 }
 
-/** What the reporter `totals` wrote; undefined when it wrote nothing or something else. */
-export function parseTotals(text: string): Totals | undefined {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-/** @param file that the reporter `totals` wrote to; it may be absent. */
+/** What the reporter `totals` wrote to a file; undefined when it wrote nothing or something else. */
 export function readTotals(file: string): Totals | undefined {
   try {
-    return parseTotals(readFileSync(file, 'utf8'));
+    return JSON.parse(readFileSync(file, 'utf8'));
   } catch {
     return undefined;
   }

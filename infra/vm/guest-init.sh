@@ -17,7 +17,9 @@ for module in /modules/*.ko; do insmod "$module" || fail "loading $module"; done
 
 mount -t tmpfs -o size=80%,mode=755 memory /memory && mkdir /memory/upper /memory/work || fail "mounting a tmpfs"
 mount -t 9p -o trans=virtio,version=9p2000.L,ro,cache=loose,msize=1048576 host /host || fail "mounting the host's files"
-mount -t overlay -o lowerdir=/host,upperdir=/memory/upper,workdir=/memory/work overlay /root || fail "mounting the overlay"
+# With metacopy a new label or owner of a file does not copy the file.
+mount -t overlay -o metacopy=on,lowerdir=/host,upperdir=/memory/upper,workdir=/memory/work overlay /root ||
+  fail "mounting the overlay"
 cd /root || fail "entering the overlay"
 mkdir -p proc sys dev run tmp share
 mount -t proc proc proc && mount -t sysfs sysfs sys && mount -t devtmpfs dev dev || fail "mounting /proc, /sys and /dev"

@@ -1,6 +1,6 @@
 /** A guest: a kernel of its own under QEMU, on the host's files, that runs one job and is gone. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -21,8 +21,8 @@ export interface GuestOptions {
   readonly job: string;
   /** Texts of the files that it finds in /share, by name. */
   readonly files: ReadonlyMap<string, string>;
-  /** Names of files in /share that the caller wants to read afterwards. */
-  readonly wanted: readonly string[];
+  /** Folder on the host that gets what the job leaves in /share/results, in place of what it had. */
+  readonly results: string;
   readonly memoryMb: number;
   /** When the guest has not ended by then it is ended, ms. */
   readonly timeoutMs: number;
@@ -36,8 +36,6 @@ export interface GuestEnd {
   readonly exitCode: number | undefined;
   /** Why there is no exit code, with the last lines of the guest's console; empty when there is one. */
   readonly problem: string;
-  /** The wanted files that are there, by name. */
-  readonly files: ReadonlyMap<string, string>;
 }
 
 /**
@@ -49,23 +47,19 @@ export async function runGuest(options: GuestOptions, signal?: AbortSignal): Pro
   const folder = await mkdtemp(join(options.root, '.hob', 'vm', 'run-'));
   try {
     const share = join(folder, 'share');
-    mkdirSync(share);
+    mkdirSync(join(share, 'results'), { recursive: true });
     for (const [name, text] of [...options.files, ['job.sh', options.job] as const])
       writeFileSync(join(share, name), text);
     const kernel = guestKernelFolder(options.root);
     const init = readFileSync(resolve(import.meta.dirname, 'guest-init.sh'), 'utf8');
     writeFileSync(join(folder, 'initramfs'), initramfs(kernel, init));
     const why = await boot(folder, options, signal);
-    const files = new Map(
-      options.wanted.flatMap((name) => {
-        const text = read(join(share, name));
-        return text === undefined ? [] : [[name, text] as const];
-      }),
-    );
+    rmSync(options.results, { recursive: true, force: true });
+    cpSync(join(share, 'results'), options.results, { recursive: true });
     const exitCode = read(join(share, 'exit-code'))?.trim();
-    if (exitCode !== undefined && /^\d+$/.test(exitCode)) return { exitCode: Number(exitCode), problem: '', files };
+    if (exitCode !== undefined && /^\d+$/.test(exitCode)) return { exitCode: Number(exitCode), problem: '' };
     const console = read(join(folder, 'console')) ?? '';
-    return { exitCode: undefined, problem: `${why}; its console:\n${lastLines(console)}`, files };
+    return { exitCode: undefined, problem: `${why}; its console:\n${lastLines(console)}` };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -71,11 +71,12 @@ export function basePolicy(): string {
     ...['domain', 'file_type', 'filesystem_type', 'mcs_constrained_type'].map((name) => `(typeattribute ${name})`),
     '(role object_r)(role system_r)(user system_u)(userrole system_u object_r)(userrole system_u system_r)',
     '(userlevel system_u (s0))(userrange system_u ((s0) (s0 (every))))(roletype system_r domain)',
-    '(type kernel_t)(typeattributeset domain (kernel_t))',
+    '(type kernel_t)(type confined_t)(typeattributeset domain (kernel_t confined_t))',
     ...[...fileTypes].map((type) => `(type ${type})(roletype object_r ${type})`),
     `(typeattributeset file_type (${[...fileTypes].join(' ')}))(typeattributeset filesystem_type (${[...fileTypes].join(' ')}))`,
     '(typeattribute any_type)(typeattributeset any_type (or domain file_type))',
     ...classes.map(({ name }) => `(allow kernel_t any_type (${name} (all)))`),
+    ...toldFrom('confined_t'),
     '(allow any_type filesystem_type (filesystem (associate)))',
     ...constrained.map((what) => `(mlsconstrain ${what} (or (dom h1 h2) (neq t1 mcs_constrained_type)))`),
     ...Object.entries(initialSids).map(([sid, type]) => `(sid ${sid})(sidcontext ${sid} ${context(type)})`),
@@ -86,6 +87,12 @@ export function basePolicy(): string {
     ...Object.entries(uniform).map(([name, type]) => `(genfscon ${name} "/" ${context(type)})`),
     '',
   ].join('\n');
+}
+
+/** What lets a process say something to the one that started it, and end: all that `confined_t`, a type for tests, may do. */
+function toldFrom(type: string): string[] {
+  const permissions = ['process (sigchld)', 'fd (use)', 'fifo_file (write getattr)'];
+  return permissions.map((permission) => `(allow ${type} kernel_t (${permission}))`);
 }
 
 function classText({ name, common, own }: SecurityClass): string[] {
