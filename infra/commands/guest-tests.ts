@@ -72,7 +72,7 @@ function jobScript(root: string, kind: GuestKind, files: readonly string[]): str
     'set -e',
     `cd ${quoted(root)}`,
     ...kind.preparation,
-    `export HOB_TEST_GUEST=${kind.name} HOB_TEST_RESULTS=${RESULTS}`,
+    `export HOB_TEST_GUEST=${kind.name} HOB_ISOLATION_RESULTS=${RESULTS}/isolation.json`,
     // What one test file's process has compiled, the next one need not.
     'export NODE_COMPILE_CACHE=/run/compile-cache',
     `exec ${nodeTest(files, `${RESULTS}/${TOTALS}`, 1).map(quoted).join(' ')}`,

@@ -49,7 +49,11 @@ export const phases: readonly Phase[] = [
 ];
 
 /** Files that run in every guest: isolation, limits, and a whole hob. Node is slow there, so they are few. */
-const inEveryGuest = ['test/vm/*.test.ts', 'services/scheduler/test/driver/isolation.test.ts'];
+const inEveryGuest = [
+  'test/vm/*.test.ts',
+  'services/scheduler/test/driver/{isolation,isolation-outside,limits,program}.test.ts',
+  'test/isolation/attempts.test.ts',
+];
 
 /** Those of `test/vm/<guest>/` run in that guest only. */
 export const guests: readonly GuestPlan[] = [

@@ -162,7 +162,7 @@ export class HobServer implements AsyncDisposable {
       env: { ...this.commandEnv, NO_COLOR: '1' },
       extendEnv: false,
       input: '',
-      timeout: 120_000,
+      timeout: COMMAND_MS_MAX,
     });
     return stdout;
   }
