@@ -30,6 +30,8 @@ async function runFiles(
     checks: options.checks ?? [],
     phases: [{ name: 'all', globs: ['t/**/*.test.ts'], concurrency: 1 as const }],
     testsMin: options.testsMin ?? 1,
+    guests: [],
+    leftOut: [],
   };
   const ok = await run.all(plan, options.patterns ?? []);
   return { ok, printed, last: printed.at(-1) };

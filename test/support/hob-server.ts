@@ -7,6 +7,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { type Answer, type CallOptions, call } from './http-call.ts';
+import { patience } from './patience.ts';
 import { descendants } from './processes.ts';
 import { TemporaryFolder } from './temporary-folder.ts';
 import { until } from './until.ts';
@@ -16,7 +17,8 @@ const serveProgram = join(repository, 'services/cli/dist/main.js');
 const hobProgram = join(repository, 'services/cli/bin/hob.mjs');
 const OUTPUT_CHARACTERS_MAX = 1024 * 1024;
 /** How long `hob serve` may take to end before it is called hung, ms. */
-const STOP_MS_MAX = 30_000;
+const STOP_MS_MAX = 30_000 * patience;
+const COMMAND_MS_MAX = 120_000 * patience;
 
 export interface CommandResult {
   readonly exitCode: number | undefined;
@@ -148,7 +150,7 @@ export class HobServer implements AsyncDisposable {
       input: options.input ?? '',
       reject: false,
       stripFinalNewline: false,
-      timeout: 120_000,
+      timeout: COMMAND_MS_MAX,
     });
     return { exitCode: result.exitCode, stdout: result.stdout, stderr: result.stderr } satisfies CommandResult;
   }
@@ -160,7 +162,7 @@ export class HobServer implements AsyncDisposable {
       env: { ...this.commandEnv, NO_COLOR: '1' },
       extendEnv: false,
       input: '',
-      timeout: 120_000,
+      timeout: COMMAND_MS_MAX,
     });
     return stdout;
   }

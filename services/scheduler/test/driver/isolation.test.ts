@@ -1,11 +1,24 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { test } from 'node:test';
+import { after, before, test } from 'node:test';
 import type { ContainerProcess } from '../../src/container-driver.ts';
-import { evaluate, withDriver } from './real-driver.ts';
+import { HostDriver } from '../../src/driver/host-driver.ts';
+import { driverOptions, evaluate } from './real-driver.ts';
 
-async function withContainer(use: (container: ContainerProcess) => Promise<void>): Promise<void> {
-  await withDriver(async (driver) => use(await driver.create('nodejs24.x', 128)));
+/** One for the whole file: a zygote takes longer to boot than all that is asked of its containers. */
+let driver: HostDriver;
+before(async () => (driver = await HostDriver.open(driverOptions())));
+after(async () => driver.close());
+
+/** Hands on a container of its own, which is gone afterwards. */
+async function withContainer(use: (container: ContainerProcess) => Promise<void>, memoryMb = 128): Promise<void> {
+  const container = await driver.create('nodejs24.x', memoryMb);
+  try {
+    await use(container);
+  } finally {
+    container.kill();
+    await container.exited;
+  }
 }
 
 /** Runs an attempt inside and gives the error's code, or what it returned. */
@@ -14,8 +27,7 @@ function attempt(container: ContainerProcess, expression: string): Promise<strin
 }
 
 test('a container shares no event loop, signal lock or io_uring with its zygote', async () => {
-  await withDriver(async (driver) => {
-    const container = await driver.create('nodejs24.x', 128);
+  await withContainer(async (container) => {
     const zygote = driver.zygotes()[0]?.pid;
     const ids = (pid: number | undefined): Set<string> =>
       new Set(
@@ -71,10 +83,9 @@ const forbidden: [what: string, expression: string, result: string | RegExp][] =
 
 for (const [what, expression, result] of forbidden) {
   test(`a function cannot ${what}`, async () => {
-    await withDriver(async (driver) => {
-      const container = await driver.create('nodejs24.x', 256);
+    await withContainer(async (container) => {
       assert.equal(await attempt(container, expression), result);
-    });
+    }, 256);
   });
 }
 
