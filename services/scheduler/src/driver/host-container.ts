@@ -13,6 +13,7 @@ import type { AccountReader } from './cgroup-account.ts';
 import type { CgroupTree } from './cgroup-tree.ts';
 import type { ContainerControl } from './container-control.ts';
 import { closeEnds, type ContainerEnds } from './descriptor-inbox.ts';
+import { readFairly } from './fair-reading.ts';
 import { readLines } from './output-lines.ts';
 
 /** `send` asks its caller to hold back when more than this waits, bytes. */
@@ -85,9 +86,11 @@ export class HostContainer implements ContainerProcess {
         readable: true,
         writable: false,
       });
+      readFairly(pipe);
       readLines(pipe, (line) => this.#output(channel, line));
       return pipe;
     });
+    readFairly(this.#socket);
     this.#socket.on('data', (chunk: Buffer) => this.#receive(chunk));
     this.#socket.on('drain', () => this.#drained());
     for (const end of ['error', 'end', 'close']) this.#socket.on(end, () => this.#lost());

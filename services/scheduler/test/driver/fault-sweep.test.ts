@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { faultsLibraryPath } from '@hob/native';
+import { detectCgroups } from '../../src/driver/cgroup-host.ts';
+import { CgroupTree } from '../../src/driver/cgroup-tree.ts';
 import { HostDriver } from '../../src/driver/host-driver.ts';
-import { driverOptions, holdings, shellProgram } from './real-driver.ts';
+import { driverOptions, holdings, limitsOf, shellProgram } from './real-driver.ts';
 
 const forking = ['pipes', 'send', 'clone'];
 const entering = [
@@ -36,6 +38,34 @@ function sweep(runtime: string, faultStep: string): void {
     assert.deepEqual(holdings(), before);
   });
 }
+
+for (const faultStep of ['limit nofile', 'limit tmp']) {
+  test(`setLimits fails when "${faultStep}" does, and the container leaves nothing`, async (t) => {
+    const before = holdings();
+    const driver = await HostDriver.open(driverOptions({ library: faultsLibraryPath }));
+    try {
+      const container = await driver.create('nodejs24.x', 128);
+      // The host's own calls into the library fail, not the zygote's.
+      process.env['HOB_FAULT_STEP'] = faultStep;
+      t.after(() => delete process.env['HOB_FAULT_STEP']);
+      const limits = limitsOf({ nofile: 100, tmpMb: 1 });
+      await assert.rejects(container.setLimits(limits), {
+        code: 'ERR_NATIVE_SYSCALL',
+        message: `${faultStep}: EIO`,
+      });
+      container.kill();
+      await container.exited;
+    } finally {
+      await driver.close();
+    }
+    assert.deepEqual(holdings(), before);
+  });
+}
+
+test('an account that cannot be opened is told with its step', () => {
+  const tree = new CgroupTree(detectCgroups(), driverOptions().instance);
+  assert.throws(() => tree.account('nobody'), { code: 'ERR_NATIVE_SYSCALL', message: 'cgroup account: ENOENT' });
+});
 
 test('HostDriver.create tells of a zygote that cannot boot, and boots one when it can', async () => {
   const before = holdings();
