@@ -1,4 +1,4 @@
-/* The host's side: reaping containers, and locking the data folder. */
+/* The host's side: looking at containers, reaping them, and locking the data folder. */
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -14,6 +14,19 @@ int hob_reap(int pid, int32_t *ret_status) {
         if (reaped > 0)
                 *ret_status = status;
         return reaped;
+}
+
+/*
+ * Whoever asks for something to be done to a container may ask too early. Before it has a user namespace of its own, which
+ * comes after its root, what is found by its pid is still the host's.
+ */
+int check_entered(int pid) {
+        struct stat ours, theirs;
+        char path[64];
+        (void) snprintf(path, sizeof path, "/proc/%d/ns/user", pid);
+        if (stat("/proc/self/ns/user", &ours) < 0 || stat(path, &theirs) < 0)
+                return -errno;
+        return ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino ? -EBUSY : 0;
 }
 
 int hob_lock(const char *path) {

@@ -130,7 +130,6 @@ static int mount_proc(int root_fd) {
         return fd < 0 ? fd : attach(fd, root_fd, "proc");
 }
 
-<<<<<<< HEAD
 /* A folder below another one, whatever its owner may have put there. */
 static int open_beneath(const char *base, const char *path) {
         struct open_how how = {
@@ -151,12 +150,6 @@ static int open_beneath(const char *base, const char *path) {
 static int clone_tree(int dir_fd, const char *path, uint64_t attributes) {
         const unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH;
         _cleanup_close_ int fd = (int) syscall(SYS_open_tree, dir_fd, path, flags);
-=======
-/* A read-only view of a folder, detached, with further attributes. Returns its descriptor. */
-static int clone_tree(const char *path, uint64_t attributes) {
-        _cleanup_close_ int fd =
-                (int) syscall(SYS_open_tree, AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW);
->>>>>>> part-attacks
         if (fd < 0)
                 return -errno;
         int r = set_attributes(fd, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | attributes);
@@ -167,11 +160,7 @@ int build_root(const struct hob_spec *spec) {
         int r = make_mounts_private();
         if (r < 0)
                 return r;
-<<<<<<< HEAD
         _cleanup_close_ int root_fd = clone_tree(AT_FDCWD, spec->root, 0);
-=======
-        _cleanup_close_ int root_fd = clone_tree(spec->root, 0);
->>>>>>> part-attacks
         if (root_fd < 0)
                 return root_fd;
         /* A detached tree takes no mounts below it, so it is attached over its own folder first. */
@@ -252,15 +241,11 @@ static int container_namespace(int pid) {
 
 int hob_mount(int pid, const char *base, const char *path, const char *target, char *step) {
         struct visit visit = { .namespace_fd = -EBADF, .tree_fd = -EBADF, .target = target, .result = -ECHILD };
-<<<<<<< HEAD
         _cleanup_close_ int source = open_beneath(base, path);
         STEP("mount source", source < 0 ? source : 0);
         _cleanup_close_ int tree = clone_tree(source, "", MOUNT_ATTR_NOEXEC);
         STEP("mount tree", tree < 0 ? tree : 0);
-=======
-        _cleanup_close_ int tree = clone_tree(source, MOUNT_ATTR_NOEXEC);
-        STEP("mount source", tree < 0 ? tree : 0);
->>>>>>> part-attacks
+        STEP("mount container", check_entered(pid));
         _cleanup_close_ int there = container_namespace(pid);
         STEP("mount namespace", there < 0 ? there : 0);
         visit.tree_fd = tree;
