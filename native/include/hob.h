@@ -154,7 +154,8 @@ HOB_API int hob_settle(const struct hob_spec *spec, char *step);
 
 /*
  * hob_mount - mount a folder of the host read-only inside a running container, and no program runs from it.
- * @pid: the container's first process, as the caller's pid namespace sees it, and not yet reaped.
+ * @pid: the container's first process, as the caller's pid namespace sees it, and not yet reaped; -EBUSY while it is not
+ *       yet behind hob_enter()'s user namespace.
  * @base: absolute path of a folder, itself no symbolic link.
  * @path: a folder below @base on the same file system, reached without a symbolic link and without "..": else
  *        -ELOOP, -EXDEV. Whoever may write below @base cannot make anything else be mounted.
@@ -214,8 +215,8 @@ struct hob_limits {
  * hob_limit - change what was fixed at the fork, for a container that runs no function code yet.
  * @pid: its first process, not yet reaped: a child of the caller.
  *
- * Not for a container that runs function code: what lies at /tmp is found by its path inside. Errors: -ESRCH and kin when it
- * has ended; -EPERM when @nofile_max is above the one in force and the caller lacks CAP_SYS_RESOURCE; -EINVAL when /tmp already
+ * Not for a container that runs function code: what lies at /tmp is found by its path inside. Errors: -ENOENT and kin when it
+ * has ended; -EBUSY while it is not yet behind hob_enter()'s user namespace; -EPERM when @nofile_max is above the one in force and the caller lacks CAP_SYS_RESOURCE; -EINVAL when /tmp already
  * holds more. What was changed before an error stays changed.
  */
 HOB_API int hob_limit(int pid, const struct hob_limits *limits, char *step);

@@ -3,8 +3,9 @@
  *
  * Usage: hob-drop UID GID ports|no-ports PATH... -- PROGRAM ARGUMENT...
  *
- * Started by root. The program gets the two ids and no other group, no capability, an empty bounding set, no_new_privs, and
- * SIGKILL when the thread that started hob-drop ends. With `ports` it keeps CAP_NET_BIND_SERVICE alone, for a port below 1024.
+ * Started by root. The program gets the two ids and no other group, no capability, an empty bounding set, no_new_privs, the
+ * descriptors 0 to 5 alone, and SIGKILL when the thread that started hob-drop ends. With `ports` it keeps
+ * CAP_NET_BIND_SERVICE, for a port below 1024.
  *
  * Each PATH is a folder that the program needs. Where a folder above it is closed to the user (a repository in /root, data
  * in a folder of root's own), the program sees an empty folder in the place of the closed one, with nothing but the way to
@@ -32,6 +33,7 @@
 
 #define PATHS_MAX 8
 #define FAILED_EXIT_CODE 126
+#define LAST_FD 5
 
 static void fail(const char *step, const char *what) {
         fprintf(stderr, "hob-drop: %s %s: %s\n", step, what, strerror(errno));
@@ -209,6 +211,8 @@ int main(int argc, char **argv) {
         }
         if (next + 1 >= argc)
                 usage();
+        if (syscall(SYS_close_range, LAST_FD + 1, ~0U, 0) < 0)
+                fail("close", "other descriptors");
         if (setgroups(0, NULL) < 0)
                 fail("leave", "the groups");
         open_ways(needed, count, &user);

@@ -1,4 +1,4 @@
-/* The host's side: ending and reaping containers, telling whose a cgroup is, and locking the data folder. */
+/* The host's side: looking at containers, ending and reaping them, telling whose a cgroup is, and locking the data folder. */
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/file.h>
@@ -33,6 +33,19 @@ int hob_is_delegated(const char *path) {
                 if (getxattr(path, names[i], value, sizeof value) == 1 && value[0] == '1')
                         return 1;
         return 0;
+}
+
+/*
+ * Whoever asks for something to be done to a container may ask too early. Before it has a user namespace of its own, which
+ * comes after its root, what is found by its pid is still the host's.
+ */
+int check_entered(int pid) {
+        struct stat ours, theirs;
+        char path[64];
+        (void) snprintf(path, sizeof path, "/proc/%d/ns/user", pid);
+        if (stat("/proc/self/ns/user", &ours) < 0 || stat(path, &theirs) < 0)
+                return -errno;
+        return ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino ? -EBUSY : 0;
 }
 
 int hob_lock(const char *path) {

@@ -93,6 +93,7 @@ int take_stdio(const struct hob_spec *spec, const int32_t *pipes);
 int place_frames(const struct hob_spec *spec, int *frames_fd);
 int replace_others(const struct hob_spec *spec, int frames_fd);
 int keep_frames_only(int frames_fd);
+int check_entered(int pid);
 int install_filter(const struct hob_filter *filter);
 int install_watched_filter(const struct hob_filter *filter, int socket);
 

@@ -78,6 +78,7 @@ static int limit_tmp(int pid, uint64_t bytes, uint64_t inodes) {
 }
 
 int hob_limit(int pid, const struct hob_limits *limits, char *step) {
+        STEP("limit container", check_entered(pid));
         STEP("limit nofile", limit_nofile(pid, limits));
         STEP("limit tmp", limit_tmp(pid, limits->tmp_bytes, limits->tmp_inodes));
         return 0;

@@ -296,6 +296,7 @@ int hob_mount(int pid, const char *base, const char *path, const char *target, c
         STEP("mount source", source < 0 ? source : 0);
         _cleanup_close_ int tree = clone_tree(source, "", MOUNT_ATTR_NOEXEC);
         STEP("mount tree", tree < 0 ? tree : 0);
+        STEP("mount container", check_entered(pid));
         _cleanup_close_ int there = container_namespace(pid);
         STEP("mount namespace", there < 0 ? there : 0);
         visit.tree_fd = tree;

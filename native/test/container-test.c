@@ -133,8 +133,9 @@ static void test_mount(void) {
         CHECK(umount2(in_folder("mounted"), 0) == 0);
         CHECK(hob_mount(self, "/nonexistent", "root", "var/task", step) == -ENOENT && strcmp(step, "mount source") == 0);
         CHECK(hob_mount(self, in_folder("link"), "proc", "var/task", step) == -ENOTDIR && strcmp(step, "mount source") == 0);
-        CHECK(hob_mount(1 << 30, folder, "root", "var/task", step) == -ENOENT && strcmp(step, "mount namespace") == 0);
-        CHECK(hob_mount(self, folder, "root", "nonexistent/target", step) == -ENOENT && strcmp(step, "mount attach") == 0);
+        CHECK(hob_mount(1 << 30, folder, "root", "var/task", step) == -ENOENT && strcmp(step, "mount container") == 0);
+        /* A process that is still the host's. */
+        CHECK(hob_mount(self, folder, "root", "var/task", step) == -EBUSY && strcmp(step, "mount container") == 0);
         CHECK(unlink(in_folder("link")) == 0 && rmdir(in_folder("mounted")) == 0 && unlink(in_folder("lock")) == 0);
         CHECK(count_fds() == before);
 }
@@ -154,7 +155,7 @@ static int be_limited(int wake_fd) {
 }
 
 static void test_limit(void) {
-        static const char *const steps[] = { "limit nofile", "limit tmp" };
+        static const char *const steps[] = { "limit container", "limit nofile", "limit tmp" };
         const struct hob_limits all = { .nofile_max = 77, .tmp_bytes = 2 << 20, .tmp_inodes = 99, .host_uid = 2100000 };
         const struct hob_limits nothing = { 0 }, tmp = { .tmp_bytes = 4096 };
         const int before = count_fds();
@@ -166,7 +167,7 @@ static void test_limit(void) {
         CHECK(child >= 0);
         if (child == 0) {
                 if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
-                    mount("tmpfs", "/tmp", "tmpfs", 0, "size=1m") < 0 || setresgid(2100000, 2100000, 2100000) < 0 || setresuid(2100000, 2100000, 2100000) < 0 ||
+                    mount("tmpfs", "/tmp", "tmpfs", 0, "size=1m") < 0 || setresgid(2100000, 2100000, 2100000) < 0 || setresuid(2100000, 2100000, 2100000) < 0 || unshare(CLONE_NEWUSER) < 0 ||
                     write(ready[1], "", 1) != 1)
                         _exit(100);
                 _exit(be_limited(wake[0]));
@@ -183,8 +184,9 @@ static void test_limit(void) {
         if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
                 fprintf(stderr, "the limited process ended with status %d\n", status);
         CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-        CHECK(hob_limit(child, &all, step) == -ESRCH && strcmp(step, "limit nofile") == 0);
-        CHECK(hob_limit(child, &tmp, step) == -ENOENT && strcmp(step, "limit tmp") == 0);
+        CHECK(hob_limit(child, &all, step) == -ENOENT && strcmp(step, "limit container") == 0);
+        /* A process that is still the host's: its /tmp is ours. */
+        CHECK(hob_limit(getpid(), &tmp, step) == -EBUSY && strcmp(step, "limit container") == 0);
         CHECK(close(ready[0]) == 0 && close(wake[0]) == 0 && close(wake[1]) == 0 && count_fds() == before);
 }
 

@@ -12,8 +12,8 @@ import { descendants } from './processes.ts';
 import { TemporaryFolder } from './temporary-folder.ts';
 import { until } from './until.ts';
 
-const repository = join(import.meta.dirname, '../..');
-const serveProgram = join(repository, 'services/cli/dist/main.js');
+export const repository = join(import.meta.dirname, '../..');
+export const serveProgram = join(repository, 'services/cli/dist/main.js');
 const hobProgram = join(repository, 'services/cli/bin/hob.mjs');
 const OUTPUT_CHARACTERS_MAX = 1024 * 1024;
 /** How long `hob serve` may take to end before it is called hung, ms. */
@@ -104,6 +104,15 @@ export class HobServer implements AsyncDisposable {
       const answer = await call(`${this.url}/readyz`).catch(() => undefined);
       return answer?.status === 200;
     });
+  }
+
+  /** Waits until it ends by itself. @returns its exit code. */
+  async ended(): Promise<number | undefined> {
+    const child = this.#child;
+    if (child === undefined) return undefined;
+    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+    this.#child = undefined;
+    return child.exitCode ?? undefined;
   }
 
   /** Ends it as an operator does. @returns its exit code. */
@@ -197,7 +206,7 @@ export class HobServer implements AsyncDisposable {
 }
 
 /** A port that was free a moment ago. */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const probe = createServer().listen(0, '127.0.0.1');
   await once(probe, 'listening');
   const address = probe.address();

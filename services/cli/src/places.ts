@@ -10,6 +10,6 @@ export const topFolder = fileURLToPath(top).slice(0, -1);
 export const rootfsPath = fileURLToPath(new URL('.hob/rootfs/current', top));
 
 /** What the set-up compiles of native/. Named here once more, so that `hob doctor` runs where nothing can be loaded. */
-export const libraryPaths = ['libhob.so', 'libhobfork.so'].map((name) =>
+export const libraryPaths = ['libhob.so', 'libhobfork.so', 'hob-drop'].map((name) =>
   fileURLToPath(new URL(`native/dist/${name}`, top)),
 );

@@ -35,7 +35,7 @@ export async function launch(tools: Tools): Promise<number> {
     driver: driverOptions(config, dataDir),
     containersMax: config.scheduler.containersMax,
     log,
-    serving: (note) => keepToken(tools.env, { ...note, dataDir }, log),
+    serving: (note) => keepToken(tools.env, { ...note, dataDir, listen: config.server.listen }, log),
   });
   await launcher.serve(socket, channel);
   return 0;

@@ -1,5 +1,6 @@
 import { pathToFileURL } from 'node:url';
 import type { Logger } from 'pino';
+import { localUrl, parseListen } from '../address.ts';
 import { type Environment, variable } from '../environment.ts';
 import { OperatorTokens } from '../operator-tokens.ts';
 import { TokenStore } from './token-store.ts';
@@ -11,6 +12,8 @@ export interface ServerNote {
   /** Its token, when it was made now. */
   readonly token?: string | undefined;
   readonly dataDir: string;
+  /** The server's HOB_LISTEN. */
+  readonly listen: string;
 }
 
 /**
@@ -22,6 +25,10 @@ export async function keepToken(env: Environment, note: ServerNote, log: Logger)
   const given = variable(env, 'HOB_TOKEN');
   const folderUrl = pathToFileURL(note.dataDir).href;
   const operator = new OperatorTokens(env);
+  if (!isOwn(note)) {
+    log.warn({ url: note.url }, 'the server says that it serves at a URL that is not its own; it is not noted');
+    return undefined;
+  }
   try {
     const tokens = await TokenStore.open(note.dataDir, undefined);
     if (given !== undefined && !tokens.verify(given)) {
@@ -36,4 +43,11 @@ export async function keepToken(env: Environment, note: ServerNote, log: Logger)
     log.warn({ err: error }, 'the token cannot be kept for your own hob commands; give it to them in HOB_TOKEN');
     return undefined;
   }
+}
+
+/** A server that was taken over must not be able to have root send another server's calls to it, or the other way round. */
+function isOwn({ url, listen }: ServerNote): boolean {
+  const address = parseListen(listen, 'HOB_LISTEN');
+  const [said, own] = [URL.parse(url), new URL(localUrl(address))];
+  return said?.hostname === own.hostname && (address.port === 0 || said.port === own.port);
 }

@@ -14,7 +14,7 @@ export interface Serving {
 }
 
 /** What a second signal ends the process with. */
-export const CUT_EXIT_CODE = 130;
+const CUT_EXIT_CODE = 130;
 
 /**
  * Serves until a signal comes, or an error that nobody caught. Root becomes the launcher and has a process without privileges

@@ -47,7 +47,7 @@ export async function supervise(serving: Serving): Promise<number> {
     driver: driverOptions(config, folder.path),
     containersMax: config.scheduler.containersMax,
     log,
-    serving: (note) => keepToken(tools.env, { ...note, dataDir: folder.path }, log),
+    serving: (note) => keepToken(tools.env, { ...note, dataDir: folder.path, listen: config.server.listen }, log),
   });
   const { child, channel } = startServer(serving, folder, user);
   server.child = child;

@@ -41,6 +41,7 @@ export class HostControl implements ContainerControl {
   readonly #parts: HostControlParts;
   readonly #end = Promise.withResolvers<ControlEnd>();
   #limits: ContainerLimits;
+  #isMounted = false;
   #isDying = false;
 
   constructor(parts: HostControlParts) {
@@ -69,7 +70,9 @@ export class HostControl implements ContainerControl {
     // Nothing but a digest becomes part of a path; and a pid is only its own as long as it was not reaped.
     if (!isBundleDigest(digest)) throw fail('ERR_BUNDLE_INVALID', ['not the digest of a bundle']);
     if (this.#isDying) throw fail('ERR_NATIVE_SYSCALL', ['mount', 'ESRCH']);
+    if (this.#isMounted) throw fail('ERR_NATIVE_SYSCALL', ['mount', 'EEXIST']); // a container serves one version
     this.#parts.native.mount(this.pid, this.#parts.bundles, join(digest, BUNDLE_FILES_FOLDER), TASK_FOLDER);
+    this.#isMounted = true;
   }
 
   kill(): void {

@@ -13,6 +13,8 @@ import { type Reply, type Request, requestSchema, type ServingNote } from './mes
 /** While more requests than this run, or more bytes of answers than this wait, no more are read. */
 const RUNNING_MAX = 1024;
 const WAITING_BYTES_MAX = 1024 * 1024;
+/** So many refusals are logged: more would only let a client fill the log. */
+const REFUSALS_LOGGED_MAX = 20;
 
 export interface LauncherOptions {
   readonly driver: DriverOptions;
@@ -39,6 +41,8 @@ export class Launcher implements AsyncDisposable {
   #channel = -1;
   #creating = 0;
   #running = 0;
+  #refusals = 0;
+  #isServing = false;
   #closing: Promise<void> | undefined;
 
   private constructor(options: LauncherOptions) {
@@ -130,6 +134,8 @@ export class Launcher implements AsyncDisposable {
         return undefined;
       case 'serving': {
         const { op: _, serial: __, ...note } = request;
+        if (this.#isServing) throw fail('ERR_LAUNCHER_REFUSED', ['it was told already where the client serves']);
+        this.#isServing = true;
         const text = await this.#options.serving(note);
         return text === undefined ? { op: 'done', serial } : { op: 'done', serial, text };
       }
@@ -190,7 +196,8 @@ export class Launcher implements AsyncDisposable {
 
   #refuse(serial: number, why: string): void {
     const { code, message } = fail('ERR_LAUNCHER_REFUSED', [why]);
-    this.#options.log.warn({ serial, why }, 'refused a request');
+    this.#refusals += 1;
+    if (this.#refusals <= REFUSALS_LOGGED_MAX) this.#options.log.warn({ serial, why }, 'refused a request');
     this.#send({ op: 'failed', serial, code, message });
     this.#regulate();
   }

@@ -214,13 +214,28 @@ export async function runToTheEnd(container: ContainerProcess, body: string): Pr
 /** What this process holds of the host: its descriptors, children, mounts, and this test's cgroups. */
 export function holdings(): { fds: number; children: number; mounts: number; cgroups: number } {
   const lines = (file: string): string[] => readFileSync(file, 'utf8').split('\n').filter(Boolean);
-  const cgroups = readdirSync('/sys/fs/cgroup', { recursive: true, encoding: 'utf8' });
   return {
     fds: readdirSync('/proc/self/fd').length,
     children: readdirSync('/proc').filter((pid) => isChild(pid)).length,
     mounts: lines('/proc/self/mountinfo').length,
-    cgroups: cgroups.filter((path) => path.includes(`/test-${process.pid}/`) && path.endsWith('/cgroup.procs')).length,
+    cgroups: cgroupTrees().reduce((sum, tree) => sum + foldersIn(`${tree}/hob/test-${process.pid}`), 0),
   };
+}
+
+/** Where cgroups are mounted. */
+function cgroupTrees(): string[] {
+  const mounts = readFileSync('/proc/self/mountinfo', 'utf8').split('\n');
+  return mounts.filter((line) => / - cgroup2? /.test(line)).map((line) => line.split(' ')[4] ?? '');
+}
+
+/** A folder that is not there has none; nor has one that goes just now. */
+function foldersIn(folder: string): number {
+  try {
+    const below = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+    return 1 + below.reduce((sum, { name }) => sum + foldersIn(`${folder}/${name}`), 0);
+  } catch {
+    return 0;
+  }
 }
 
 function isChild(pid: string): boolean {
