@@ -214,13 +214,30 @@ export async function runToTheEnd(container: ContainerProcess, body: string): Pr
 /** What this process holds of the host: its descriptors, children, mounts, and this test's cgroups. */
 export function holdings(): { fds: number; children: number; mounts: number; cgroups: number } {
   const lines = (file: string): string[] => readFileSync(file, 'utf8').split('\n').filter(Boolean);
-  const cgroups = readdirSync('/sys/fs/cgroup', { recursive: true, encoding: 'utf8' });
   return {
     fds: readdirSync('/proc/self/fd').length,
     children: readdirSync('/proc').filter((pid) => isChild(pid)).length,
     mounts: lines('/proc/self/mountinfo').length,
-    cgroups: cgroups.filter((path) => path.includes(`/test-${process.pid}/`) && path.endsWith('/cgroup.procs')).length,
+    cgroups: cgroupTrees().flatMap((tree) => foldersBelow(join(tree, 'hob', `test-${process.pid}`))).length,
   };
+}
+
+/** Where cgroups may be: of v2, and of each controller of v1. */
+function cgroupTrees(): string[] {
+  const top = '/sys/fs/cgroup';
+  const entries = readdirSync(top, { withFileTypes: true });
+  return [top, ...entries.filter((entry) => entry.isDirectory()).map((entry) => join(top, entry.name))];
+}
+
+/** Folders in a folder that need not be there. Others', beside it, come and go, so that no more than this is looked at. */
+function foldersBelow(folder: string): string[] {
+  try {
+    return readdirSync(folder, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map((entry) => entry.name);
+  } catch {
+    return [];
+  }
 }
 
 function isChild(pid: string): boolean {
