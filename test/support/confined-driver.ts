@@ -15,9 +15,9 @@ export function unlessInGuest(kind: 'apparmor' | 'selinux'): string | false {
   return process.env['HOB_TEST_GUEST'] === kind ? false : `runs in the guest with ${kind}: npm run test:vm`;
 }
 
-/** A driver whose runtime `shell` runs the lines that it is sent. Closed on disposal. */
+/** A driver whose runtime `shell` runs the line that it is sent. To be closed. */
 export async function openShellDriver(): Promise<HostDriver> {
-  const argv = ['/bin/sh', '-c', `printf '${parked}' >&3; . /dev/fd/3`];
+  const argv = ['/bin/sh', '-c', `printf '${parked}' >&3; read -r script <&3; eval "$script"`];
   const programs = { shell: { argv, env: { PATH: '/usr/bin:/bin' }, folder: '/tmp' } };
   const paths = { root, library: libraryPath, bundles: '/nonexistent' };
   return HostDriver.open({ ...driverDefaults, ...paths, instance: `confined-${process.pid}`, programs });
@@ -33,7 +33,7 @@ export async function runScript(driver: HostDriver, script: string): Promise<str
     broken: (error) => void lines.push(error.message),
     drain: () => undefined,
   };
-  container.send(Buffer.from(`${script}\nexit\n`));
+  container.send(Buffer.from(`${script.trim().replaceAll('\n', ';')}\n`));
   await container.exited;
   return lines;
 }

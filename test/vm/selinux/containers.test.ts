@@ -49,7 +49,7 @@ test(
     const current = '/proc/self/attr/current';
     const [own = '', childs = '', refused, code] = await runScript(
       driver,
-      `read own <${current}; echo "$own"; cat ${current}; echo; echo system_u:system_r:kernel_t:s0 >${current}; echo $?`,
+      `read own <${current}; echo "$own"; cat ${current}; echo; { echo system_u:system_r:kernel_t:s0 >${current}; } 2>&1; echo $?`,
     );
     assert.match(own, CONTEXT);
     assert.equal(childs.replaceAll('\0', ''), own);
