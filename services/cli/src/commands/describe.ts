@@ -43,6 +43,7 @@ async function describe(tools: Tools, name: string, json: boolean): Promise<void
     ['concurrency', `${config.concurrency} in a container`],
     ['containers', `at most ${config.maxContainers}`],
     ['limits', limits(config)],
+    ['seccomp', systemCalls(config)],
     ['auth', config.auth],
     ['env', Object.keys(config.env).join(' ') || '-'],
   ];
@@ -63,6 +64,16 @@ function limits(config: FunctionConfig): string {
     `responses of ${humanBytes(responseBytesMax)}`,
     ...rates,
   ].join(', ');
+}
+
+/** Which system calls end its containers. */
+function systemCalls({ seccomp: { deny, allow, onViolation } = {} }: FunctionConfig): string {
+  const rules = [
+    ...(deny === undefined ? [] : [`denies ${deny.join(' ') || 'none'}`]),
+    ...(allow === undefined ? [] : [`allows ${allow.join(' ') || 'none'} beside what the runtime needs`]),
+    ...(onViolation === 'kill' ? ['violations end the container'] : []),
+  ];
+  return rules.join(', ') || '-';
 }
 
 function versionTable(versions: readonly FunctionVersion[], live: number): string {
