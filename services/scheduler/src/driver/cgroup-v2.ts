@@ -1,7 +1,6 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { hostNative } from '@hob/native';
 import type { IoLimits } from '../container-driver.ts';
 import type { CgroupHost } from './cgroup-host.ts';
 import { blockDevices, CPU_PERIOD_US, type CgroupKnobs, cpuQuotaUs, keyedNumber } from './cgroup-knobs.ts';
@@ -27,15 +26,19 @@ function setIo(dir: string, io: IoLimits): void {
 
 const hasPeak = (dir: string): boolean => existsSync(join(dir, 'memory.peak'));
 
+/** Processes may start while others are moved; somebody who starts them for ever does not keep us. */
+const VACATE_ROUNDS_MAX = 100;
+
 /**
  * A group that gives controllers to its children holds no process itself, but for the tree's top. So what runs in the group
- * that systemd delegated, hob itself for one, moves to a child of it.
+ * that is hob's, delegated by systemd or the top of a cgroup namespace, moves to a child of it, hob itself for one.
  */
 async function vacate(base: string): Promise<void> {
-  if (!existsSync(join(base, 'cgroup.events'))) return; // the top
+  if (!existsSync(join(base, 'cgroup.events'))) return; // the top of the tree
   const leaf = join(base, 'hob-serve');
-  for (;;) {
-    const pids = (await readFile(join(base, 'cgroup.procs'), 'utf8')).split('\n').filter(Boolean);
+  for (let round = 0; round < VACATE_ROUNDS_MAX; round++) {
+    // 0: a process that this pid namespace does not have.
+    const pids = (await readFile(join(base, 'cgroup.procs'), 'utf8')).split('\n').filter((pid) => Number(pid) > 0);
     if (pids.length === 0) return;
     await mkdir(leaf, { recursive: true });
     for (const pid of pids) await writeFile(join(leaf, 'cgroup.procs'), pid).catch(ignoreEnded);
@@ -53,7 +56,7 @@ export function knobsV2({ mount, hasIo }: CgroupHost & { version: 2 }, instance:
 
   return {
     async prepareInstance() {
-      if (hostNative().isDelegated(mount)) await vacate(mount);
+      await vacate(mount);
       for (const folder of [mount, join(mount, 'hob'), join(mount, 'hob', instance)]) await handDown(folder, hasIo);
     },
     setLimits(name, limits, before) {
