@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { thisHost } from '../doctor/finding.ts';
+import { systemPath, thisHost } from '../doctor/finding.ts';
 import type { Finding, Host } from '../doctor/finding.ts';
 import type { IsolationLine } from '../doctor/isolation/verdict.ts';
 import { kernelChecks } from '../doctor/kernel-checks.ts';
@@ -8,8 +8,6 @@ import { variable } from '../environment.ts';
 import { libraryPaths, rootfsPath } from '../places.ts';
 import type { Tools } from '../tools.ts';
 import { complete } from './command.ts';
-
-const PATH_DEFAULT = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /** Adds `hob doctor`. */
 export function addDoctor(program: Command, tools: Tools): void {
@@ -32,7 +30,7 @@ export function addDoctor(program: Command, tools: Tools): void {
 async function doctor(tools: Tools, json: boolean): Promise<void> {
   const { env, terminal } = tools;
   const rootfs = variable(env, 'HOB_ROOTFS') ?? rootfsPath;
-  const host = thisHost(variable(env, 'PATH') ?? PATH_DEFAULT);
+  const host = thisHost(variable(env, 'PATH') ?? systemPath);
   const findings = [
     ...(await programChecks(host, {
       nodeVersion: process.versions.node,

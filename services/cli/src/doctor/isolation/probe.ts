@@ -59,7 +59,8 @@ async function look(host: Host, driver: HostDriver): Promise<Sight> {
 
 /** The shell's own descriptors go when it becomes the other program. */
 async function settled(kind: ContainerSight['kind'], pid: number): Promise<void> {
-  while (kind === 'executed' && readText(`/proc/${pid}/comm`)?.trim() === 'sh') {
+  if (kind === 'forked') return;
+  while (readText(`/proc/${pid}/comm`)?.trim() === 'sh') {
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
 }
