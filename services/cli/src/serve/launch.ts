@@ -11,6 +11,7 @@ import { tellCut } from './serve.ts';
 import { createServerLog } from './server-log.ts';
 import { serviceUser } from './service-user.ts';
 import { StopSignal } from './stop-signal.ts';
+import { requireIsolation } from './strict.ts';
 
 /**
  * The launcher as a service of its own: serves the client whose accepted connection it was started with, until that is gone.
@@ -31,6 +32,7 @@ export async function launch(tools: Tools): Promise<number> {
   void stop.asked.then((reason) => log.info(reason, 'to end with its client'));
   const dataDir = await realpath(config.server.dataDir);
   const { socket, channel } = acceptedConnection(hostNative(), LINES_FD, [0, serviceUser(config.server.user).uid]);
+  if (config.server.strict) await requireIsolation(tools.env, config.server.rootfs);
   await using launcher = await Launcher.open({
     driver: driverOptions(config, dataDir),
     containersMax: config.scheduler.containersMax,

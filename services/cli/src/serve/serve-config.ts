@@ -42,6 +42,11 @@ const serverSchema = Type.Object(
       pattern: '^(?:/|inherited$)',
       description: "Socket of the launcher, for a hob serve that is not root's. An absolute path.",
     }),
+    strict: Type.Boolean({
+      default: false,
+      description:
+        'Do not start where a line of the isolation checklist is missing; "hob doctor" shows them. The same as --strict.',
+    }),
     logLevel: Type.Union(
       (['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const).map((level) => Type.Literal(level)),
       { default: 'info', description: 'How much the server logs.' },

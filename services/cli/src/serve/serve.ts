@@ -13,6 +13,12 @@ export interface Serving {
   readonly json: boolean;
 }
 
+/** What was asked for by flags. */
+export interface ServeFlags {
+  readonly json: boolean;
+  readonly strict: boolean;
+}
+
 /** What a second signal ends the process with. */
 const CUT_EXIT_CODE = 130;
 
@@ -20,13 +26,13 @@ const CUT_EXIT_CODE = 130;
  * Serves until a signal comes, or an error that nobody caught. Root becomes the launcher and has a process without privileges
  * serve; everybody else needs a launcher that runs already.
  *
- * @param json whether the URL is told as JSON.
+ * @param options `json`: the URL is told as JSON; `strict`: as HOB_STRICT.
  * @returns the exit code: 0 after a signal, 1 after an error.
- * @throws ERR_CONFIG_INVALID, ERR_SERVE_LOCKED, ERR_NATIVE_UNSUPPORTED, ERR_REGISTRY_UNAVAILABLE, … when it cannot start;
+ * @throws ERR_CONFIG_INVALID, ERR_SERVE_LOCKED, ERR_SERVE_STRICT, ERR_NATIVE_UNSUPPORTED, ERR_REGISTRY_UNAVAILABLE, … when it cannot start;
  *   nothing is left running then.
  */
-export async function serve(tools: Tools, json: boolean): Promise<number> {
-  const config = readServeConfig(tools.env);
+export async function serve(tools: Tools, { json, strict }: ServeFlags): Promise<number> {
+  const config = readServeConfig(strict ? { ...tools.env, HOB_STRICT: 'true' } : tools.env);
   const log = createServerLog(tools.terminal, config.server.logLevel);
   const serving = { tools, config, log, json };
   if (process.getuid?.() === 0) {

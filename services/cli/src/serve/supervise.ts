@@ -16,6 +16,7 @@ import { keepToken } from './operator-token.ts';
 import { type Serving, tellCut } from './serve.ts';
 import { serviceUser, type ServiceUser } from './service-user.ts';
 import { type StopReason, StopSignal } from './stop-signal.ts';
+import { requireIsolation } from './strict.ts';
 
 /** Ports below this are for processes with a capability. */
 const PORT_UNPRIVILEGED_MIN = 1024;
@@ -43,6 +44,7 @@ export async function supervise(serving: Serving): Promise<number> {
   using folder = await takeDataFolder(config.server.dataDir);
   fchownSync(folder.lockFd, user.uid, user.gid);
   handOver(folder.path, user);
+  if (config.server.strict) await requireIsolation(tools.env, config.server.rootfs);
   await using launcher = await Launcher.open({
     driver: driverOptions(config, folder.path),
     containersMax: config.scheduler.containersMax,

@@ -51,6 +51,14 @@ export const platformErrors = {
     title: 'The data folder is in use',
     message: (folder: string, pid: number) => `process ${pid} already serves from ${folder}`,
   },
+  ERR_SERVE_STRICT: {
+    http: 500,
+    kind: 'platform',
+    retry: 'never',
+    title: 'This host does not hold the isolation checklist',
+    message: (lines: readonly string[]) =>
+      `missing for containers on this host, and HOB_STRICT is set:\n${lines.join('\n')}\n"hob doctor" says what follows`,
+  },
   ERR_INTERNAL: {
     http: 500,
     kind: 'platform',
