@@ -180,7 +180,7 @@ static void test_watched(void) {
                 const bool is_installed = i == 0 || i == 4;
                 int32_t sockets[2], listener = -1;
                 uint32_t serial;
-                CHECK(hob_channel(0, sockets) == 0);
+                CHECK(hob_channel(1, sockets) == 0);
                 spec.notices_fd = sockets[1];
                 if (failing[i])
                         setenv("HOB_FAULT_STEP", failing[i], 1);

@@ -14,7 +14,7 @@ let mountsBefore: string[];
 before(async () => {
   mountsBefore = mounts();
   hob = await HobServer.create();
-  const functions = ['behave', 'impatient'].map((name) => join(import.meta.dirname, '../functions', name));
+  const functions = ['behave', 'impatient', 'strict'].map((name) => join(import.meta.dirname, '../functions', name));
   await hob.deploy(exampleFolder('hello'), ...functions);
 });
 
@@ -61,6 +61,12 @@ test('a call that does not end in time is ended in this guest, also when it bloc
   for (const path of ['wait', 'spin']) {
     assert.equal(problem(await hob.fn(`impatient/${path}`)), '504 ERR_FN_TIMEOUT', path);
   }
+});
+
+test('a denied system call ends its container by its name in this guest', async () => {
+  const answer = await hob.fn('strict/shell');
+  assert.equal(problem(answer), '502 ERR_FN_FORBIDDEN_SYSCALL');
+  assert.match(answer.body.toString('utf8'), /: umask"/);
 });
 
 test('hob serve ends in this guest and leaves no process, cgroup or mount', async () => {

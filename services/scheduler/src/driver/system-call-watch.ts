@@ -63,7 +63,8 @@ export class SystemCallWatch {
     const filter = this.#filter(rules);
     const filters = this.#loaded();
     const { watch } = (this.#open ??= this.#start(filters));
-    const [ours, noticesFd] = this.#native.channel('packets');
+    // A stream, as the frames socket is: containers may write to such a one under every security module's profile.
+    const [ours, noticesFd] = this.#native.channel('stream');
     try {
       filters.add(watch, { serial, noticesFd: ours, learns });
     } catch (error) {
