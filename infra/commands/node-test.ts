@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 
 const reporters = resolve(import.meta.dirname, '../reporters');
 /** A test that hangs must end as a failure. The slowest, the soak, takes about a minute. */
-const TEST_TIMEOUT_MS = 5 * 60_000;
+const TEST_TIMEOUT_MS = 10 * 60_000;
 
 /**
  * @param files relative to the repository's top folder, which must be the working folder
