@@ -165,5 +165,5 @@ test('hob doctor prints one line for each thing, and a remedy below what is not 
   const { code, stdout, stderr } = await hob(['doctor'], { env });
   assert.equal(code, 1);
   assert.match(stdout, /^missing  rootfs +\/nonexistent not built\n +→ run "npm start"/m);
-  assert.match(stderr, /^hob cannot run here: \d+ missing\n$/);
+  assert.match(stderr, /^no container could be made to look at: .*\nhob cannot run here: \d+ missing\n$/);
 });

@@ -19,11 +19,8 @@ export function addDoctor(program: Command, tools: Tools): void {
     .action(({ json }: { json?: true }) => doctor(tools, json === true));
   complete(command, [
     ['hob doctor', 'one line for each thing; exit code 1 when something needed is missing'],
-    [
-      'hob doctor --json | jq \'.isolation[] | select(.state != "enforced")\'',
-      'walls around containers that this host lacks',
-    ],
     ['hob doctor --json | jq \'.findings[] | select(.state != "ok")\'', 'only what is not well'],
+    ['hob doctor --json | jq .isolation', 'each wall around containers, and where this host is weaker'],
   ]);
 }
 
@@ -48,8 +45,7 @@ async function doctor(tools: Tools, json: boolean): Promise<void> {
   if (json) return terminal.json({ ok: healthy, findings, isolation: lines, isolationProblem: problem });
   for (const finding of findings) await terminal.result(line(tools, finding));
   for (const each of lines) await terminal.result(isolationLine(tools, each));
-  if (problem !== undefined) terminal.note(`no container could be made to look at: ${problem}`);
-  terminal.note(summary(lines));
+  terminal.note(problem === undefined ? summary(lines) : `no container could be made to look at: ${problem}`);
   const absent = findings.filter(({ state }) => state === 'missing').length;
   terminal.note(healthy ? 'hob can run here' : `hob cannot run here: ${absent} missing`);
 }

@@ -13,5 +13,5 @@ export async function requireIsolation(env: Environment, rootfs: string): Promis
   const lines = await probeIsolation(thisHost(variable(env, 'PATH') ?? systemPath), rootfs);
   const missing = lines.filter(({ state }) => state === 'missing');
   if (missing.length === 0) return;
-  throw fail('ERR_SERVE_STRICT', [missing.map(({ line, title, found }) => `${line} ${title}: ${found}`)]);
+  throw fail('ERR_SERVE_STRICT', [missing.map(({ line, title, found }) => `${line} ${title}: ${found}`).join('\n')]);
 }

@@ -56,8 +56,8 @@ export const platformErrors = {
     kind: 'platform',
     retry: 'never',
     title: 'This host does not hold the isolation checklist',
-    message: (lines: readonly string[]) =>
-      `missing for containers on this host, and HOB_STRICT is set:\n${lines.join('\n')}\n"hob doctor" says what follows`,
+    message: (lines: string) =>
+      `missing for containers on this host, and HOB_STRICT is set:\n${lines}\n"hob doctor" says what follows`,
   },
   ERR_INTERNAL: {
     http: 500,
@@ -72,13 +72,6 @@ export const platformErrors = {
     retry: 'never',
     title: 'The launcher refused',
     message: (why: string) => `the launcher refused: ${why}`,
-  },
-  ERR_LAUNCHER_LOST: {
-    http: 503,
-    kind: 'platform',
-    retry: 'after-backoff',
-    title: 'There is no launcher',
-    message: (why: string) => why,
   },
   ERR_SERVE_HAND_OVER: {
     http: 500,
