@@ -3,14 +3,13 @@
  * out is added to the JSON in it.
  */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { after, before, test } from 'node:test';
 import { cgroupFolders, cgroupName } from '../support/host-census.ts';
 import { until } from '../support/until.ts';
 import { type Attempt, expectedOn, type Maker, NOT_HERE } from './attempt.ts';
 import { attempts } from './attempts.ts';
-import { cgroupFile, firstProcesses, namespaceOf } from './container-sight.ts';
+import { cgroupFile, cgroupOf, firstProcesses, namespaceOf } from './container-sight.ts';
 import { hostFacets, hostKind } from './host-kind.ts';
 import { HostileHost } from './hostile-host.ts';
 import { probes } from './outside-probes.ts';
@@ -123,7 +122,7 @@ const staged: Readonly<Record<string, () => Promise<string>>> = {
     const pid = await host.container();
     const namespace = namespaceOf(pid, 'pid');
     const cgroups = cgroupName(host.hob.pid);
-    const path = /\/hob\/[^/]+\/([^/\n]+)/.exec(readFileSync(`/proc/${pid}/cgroup`, 'utf8'))?.[1] ?? '';
+    const path = /\/hob\/[^/]+\/([^/\n]+)/.exec(cgroupOf(pid))?.[1] ?? '';
     const count = (): string => {
       const processes = firstProcesses().filter((other) => namespaceOf(other, 'pid') === namespace).length;
       const folders = cgroupFolders(cgroups).filter((folder) => folder.endsWith(`/${path}`)).length;

@@ -66,10 +66,19 @@ export function mountsOf(pid: number): MountSight[] {
   });
 }
 
+/** The cgroups of a process, as /proc tells; empty when it is gone. */
+export function cgroupOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cgroup`, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
 /** The text of a file of a process's cgroup, trimmed; undefined when there is none. */
 export function cgroupFile(pid: number, name: string): string | undefined {
   const host = detectCgroups();
-  const entries = readFileSync(`/proc/${pid}/cgroup`, 'utf8').trimEnd().split('\n');
+  const entries = cgroupOf(pid).trimEnd().split('\n');
   for (const entry of entries) {
     const [, controllers = '', path = ''] = entry.split(':');
     const mount =

@@ -13,10 +13,10 @@ import {
   FrameType,
   STREAM_WINDOW_BYTES,
 } from '@hob/contracts';
-import { takeCensus } from '../support/host-census.ts';
+import { cgroupName } from '../support/host-census.ts';
 import { HobServer } from '../support/hob-server.ts';
 import { until } from '../support/until.ts';
-import { firstProcesses, namespaceOf } from './container-sight.ts';
+import { cgroupOf, firstProcesses, namespaceOf } from './container-sight.ts';
 
 const MiB = 1024 * 1024;
 const RANDOM_ROUNDS = 12;
@@ -36,6 +36,11 @@ before(async () => {
 });
 
 after(async () => hob[Symbol.asyncDispose]());
+
+interface Stats {
+  readonly pools: readonly { readonly creating: number; readonly parked: number }[];
+  readonly functions: readonly { readonly loading: number; readonly idle: number; readonly busy: number }[];
+}
 
 interface Sight {
   readonly calls: number;
@@ -212,9 +217,14 @@ test('a container that sends arbitrary bytes gets its call a code, whatever they
 
 test('nothing is left of all these containers', async () => {
   const sight = await neighbour();
-  await until('only the neighbour, the last one and the parked ones are left', () => {
-    const { processes } = takeCensus(hob.pid);
-    return processes.filter((name) => name === 'node').length <= 8;
+  const cgroups = cgroupName(hob.pid);
+  await until('there are as many containers on the host as the server knows', async () => {
+    const { pools, functions } = (await hob.control('stats')) as Stats;
+    const known =
+      pools.reduce((sum, { parked }) => sum + parked, 0) +
+      functions.reduce((sum, { loading, idle, busy }) => sum + loading + idle + busy, 0);
+    const there = firstProcesses().filter((pid) => cgroupOf(pid).includes(`/hob/${cgroups}/`)).length;
+    return pools.every(({ creating }) => creating === 0) && known === there;
   });
   assert.ok(firstProcesses().some((pid) => namespaceOf(pid, 'pid') === sight.pidNamespace));
   assert.doesNotMatch(hob.output, /ERR_INTERNAL|uncaught|unhandled/i);

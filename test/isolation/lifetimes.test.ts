@@ -1,6 +1,6 @@
 /** Containers that are hard to end: death is complete, whatever they do. */
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { cgroupFolders, cgroupName, mounts } from '../support/host-census.ts';
@@ -8,7 +8,7 @@ import { HobServer } from '../support/hob-server.ts';
 import { problem } from '../support/http-call.ts';
 import { descendants, type ProcessSight, sightProcess } from '../support/processes.ts';
 import { until } from '../support/until.ts';
-import { containerOf, namespaceOf } from './container-sight.ts';
+import { cgroupOf, containerOf, namespaceOf } from './container-sight.ts';
 
 let hob: HobServer;
 let mountsBefore: string[];
@@ -42,7 +42,7 @@ async function victim(): Promise<Victim> {
   assert.equal(answer.status, 200, answer.body.toString('utf8'));
   const { pidNamespace } = JSON.parse(answer.body.toString('utf8')) as { pidNamespace: string };
   const pid = containerOf(pidNamespace);
-  const cgroup = readFileSync(`/proc/${pid}/cgroup`, 'utf8');
+  const cgroup = cgroupOf(pid);
   const id = /\/hob\/[^/\n]+\/([^/\n]+)/.exec(cgroup)?.[1] ?? '';
   assert.notEqual(id, '');
   return { pid, pidNamespace, id, descriptors: readdirSync(`/proc/${hob.pid}/fd`).length };
