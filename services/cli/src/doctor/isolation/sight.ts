@@ -52,7 +52,7 @@ export interface HostSight {
   readonly swap: boolean;
 }
 
-export const namespaceKinds = ['pid', 'mnt', 'net', 'uts', 'ipc', 'cgroup', 'user', 'time'] as const;
+const namespaceKinds = ['pid', 'mnt', 'net', 'uts', 'ipc', 'cgroup', 'user', 'time'] as const;
 
 /** A field of /proc/<pid>/status. */
 export function statusField({ status }: ContainerSight, name: string): string {
