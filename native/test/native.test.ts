@@ -7,7 +7,15 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { runtimeCalls, systemCalls } from '@hob/contracts';
-import { hostNative, libraryPath, loadFilters, seccompProfilePath, tryLock } from '@hob/native';
+import {
+  hostNative,
+  libraryPath,
+  loadFilters,
+  seccompProfilePath,
+  selinuxPolicyPath,
+  apparmorProfilePath,
+  tryLock,
+} from '@hob/native';
 
 const run = promisify(execFile);
 const folder = fileURLToPath(new URL('..', import.meta.url));
@@ -30,6 +38,28 @@ test('every rule of the seccomp profile has a reason', async () => {
   const rules = lines.filter((line) => line.trim() !== '' && !line.startsWith('#'));
   assert.ok(rules.length > 80);
   for (const rule of rules) assert.match(rule, /#\s*\S{2,}/, rule);
+});
+
+test('every rule of the AppArmor profile has a reason', async () => {
+  const lines = (await readFile(apparmorProfilePath, 'utf8')).split('\n');
+  const rules = lines.filter((line) => /,(?:\s|$)/.test(line) && !line.startsWith('#'));
+  assert.ok(rules.length > 20);
+  for (const rule of rules) assert.match(rule, /,\s+#\s.{4,}/, rule);
+});
+
+test('every rule of the SELinux policy has a reason', async () => {
+  const lines = (await readFile(selinuxPolicyPath, 'utf8')).split('\n');
+  let open = 0;
+  let rules = 0;
+  for (const line of lines.filter((each) => !each.startsWith(';'))) {
+    const [code = '', reason = ''] = line.split(' ; ');
+    open += code.split('(').length - code.split(')').length;
+    if (open > 0 || code === '') continue;
+    rules += 1;
+    assert.match(reason, /\S{2,}/, line);
+  }
+  assert.equal(open, 0);
+  assert.ok(rules > 60);
 });
 
 test('tryLock lends a file to one holder at a time', async () => {

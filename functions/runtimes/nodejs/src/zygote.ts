@@ -163,7 +163,7 @@ function socketOf(native: Native, serial: number): number {
 /** Whether clocks were started for this process: see native/src/fork-friendly.c. Then it may start a container's. */
 function hasOwnClocks(): boolean {
   try {
-    return /^monotonic +(?!0 +0$)/m.test(readFileSync('/proc/self/timens_offsets', 'utf8'));
+    return !/^monotonic +0 +0$/m.test(readFileSync('/proc/self/timens_offsets', 'utf8'));
   } catch {
     return false;
   }

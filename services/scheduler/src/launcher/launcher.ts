@@ -60,6 +60,8 @@ export class Launcher implements AsyncDisposable {
       zygotesChanged: () => launcher.#tellZygotes(),
       zygoteRestarted: (restartedMb) => launcher.#tellZygotes(restartedMb),
     });
+    for (const lack of launcher.#driver.lacks)
+      options.log.warn({ lack }, 'a security module does not confine containers');
     return launcher;
   }
 

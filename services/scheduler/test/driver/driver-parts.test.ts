@@ -3,11 +3,12 @@ import { Readable } from 'node:stream';
 import { test } from 'node:test';
 import { LOG_LINE_BYTES_MAX, memoryClassesMb } from '@hob/contracts';
 import * as fc from 'fast-check';
-import { parseCgroupHost } from '../../src/driver/cgroup-host.ts';
+import { cgroupBase, parseCgroupHost } from '../../src/driver/cgroup-host.ts';
 import { cpuQuotaUs, keyedNumber } from '../../src/driver/cgroup-knobs.ts';
 import { HostUids } from '../../src/driver/host-uids.ts';
 import { readLines } from '../../src/driver/output-lines.ts';
 import { decodeStatus } from '../../src/driver/process-reaper.ts';
+import { categoryPair } from '../../src/driver/selinux.ts';
 import { heapFlags } from '../../src/driver/zygote.ts';
 
 const none = (): string => '';
@@ -113,4 +114,36 @@ test('readLines gives every character once, in lines of bounded length, however 
     long.map((line) => line.length),
     [LOG_LINE_BYTES_MAX, LOG_LINE_BYTES_MAX, LOG_LINE_BYTES_MAX, 5],
   );
+});
+
+test('parseCgroupHost sees the v2 tree beside v1, and then needs no freezer', () => {
+  const freezer = '39 25 0:39 / /sys/fs/cgroup/freezer rw - cgroup cgroup rw,freezer';
+  const alone = parseCgroupHost([...v1, freezer].join('\n'), none);
+  assert.ok(alone.version === 1 && alone.unified === undefined && alone.mounts.has('freezer'));
+  const hybrid = parseCgroupHost([...v1, freezer, v2].join('\n'), none);
+  assert.ok(hybrid.version === 1 && hybrid.unified === '/sys/fs/cgroup' && !hybrid.mounts.has('freezer'));
+});
+
+test('cgroupBase is what systemd delegated, whether this process is in it or in a child, else the top', () => {
+  const service = '/sys/fs/cgroup/system.slice/hob.service';
+  const isDelegated = (folder: string): boolean => folder === service;
+  const base = (own: string): string => cgroupBase('/sys/fs/cgroup', `3:cpu:/other\n0::${own}\n`, isDelegated);
+  assert.equal(base('/system.slice/hob.service'), service);
+  assert.equal(base('/system.slice/hob.service/hob-serve'), service);
+  for (const own of ['/', '/system.slice', '/system.slice/other.service']) assert.equal(base(own), '/sys/fs/cgroup');
+  assert.equal(
+    cgroupBase('/sys/fs/cgroup', '3:cpu:/\n', () => true),
+    '/sys/fs/cgroup',
+  );
+});
+
+test('categoryPair gives another pair for each number', () => {
+  const numbers = Array.from({ length: 60_000 }, (_, number) => number);
+  const pairs = numbers.map(categoryPair);
+  assert.equal(new Set(pairs).size, pairs.length);
+  assert.deepEqual(pairs.slice(0, 4), ['c0,c1', 'c0,c2', 'c1,c2', 'c0,c3']);
+  for (const pair of pairs) {
+    const [low = 0, high = 0] = pair.split(',').map((name) => Number(name.slice(1)));
+    assert.ok(low < high && high < 1024, pair);
+  }
 });

@@ -14,7 +14,8 @@ const entering = [
 ];
 const sweeps = {
   'nodejs24.x': [...forking, ...entering, 'event loop', 'settle'],
-  shell: [...forking, ...entering, 'signals', 'folder', 'execute'],
+  // The library's own sweep fails every step for a program too; here are those that differ.
+  shell: ['clone', 'label', 'descriptors', 'seccomp', 'signals', 'folder', 'execute'],
 };
 
 for (const [runtime, steps] of Object.entries(sweeps)) for (const step of steps) sweep(runtime, step);

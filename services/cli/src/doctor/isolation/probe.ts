@@ -1,7 +1,7 @@
 /** Makes containers on this host, the way that `hob serve` does, and looks at them. */
 import { existsSync, readdirSync } from 'node:fs';
 import { hostNative, libraryPath } from '@hob/native';
-import { driverDefaults, HostDriver } from '@hob/scheduler';
+import { driverDefaults, HostDriver } from '@hob/scheduler/launcher';
 import type { Host } from '../finding.ts';
 import { judgeHost, judgeLines } from './checklist.ts';
 import { cgroupTrees, type ContainerSight, type HostSight, readText, seeContainer, type Sight } from './sight.ts';

@@ -46,7 +46,7 @@ const namespaces: Judge = (sight) => {
   const shown = "its clocks since boot are the host's: how long that has been up can be read";
   const shares = sight.containers.some(({ sharedNamespaces }) => sharedNamespaces.includes('time'));
   if (shares) return worst(needed, weaker('no time namespace', shown));
-  const isSet = sight.containers.every(({ timeOffsets }) => /^monotonic +(?!0 +0$)/m.test(timeOffsets));
+  const isSet = sight.containers.every(({ timeOffsets }) => /^monotonic +(?:-?[1-9]|0 +[1-9])/m.test(timeOffsets));
   return isSet ? needed : worst(needed, weaker('a time namespace without offsets', shown));
 };
 
