@@ -67,7 +67,7 @@ export function parseCgroupHost(mountinfo: string, readControllers: (mount: stri
  * @param mount where the tree is mounted.
  * @param ownCgroups text of /proc/self/cgroup.
  */
-function cgroupBase(mount: string, ownCgroups: string, isDelegated: (folder: string) => boolean): string {
+export function cgroupBase(mount: string, ownCgroups: string, isDelegated: (folder: string) => boolean): string {
   const own = /^0::(\/.*)$/m.exec(ownCgroups)?.[1] ?? '/';
   const candidates = own === '/' ? [] : [join(mount, own), join(mount, dirname(own))];
   return candidates.find((folder) => folder !== mount && isDelegated(folder)) ?? mount;

@@ -15,7 +15,7 @@ const CONTEXT = '/sys/fs/selinux/context';
  *
  * @param number from 0.
  */
-function categoryPair(number: number): string {
+export function categoryPair(number: number): string {
   // Row by row through the triangle of all pairs: (0,1), (0,2), (1,2), (0,3), …
   const high = Math.floor((1 + Math.sqrt(1 + 8 * number)) / 2);
   const low = number - (high * (high - 1)) / 2;
