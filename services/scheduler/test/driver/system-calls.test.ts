@@ -65,9 +65,10 @@ test('a call that no function may make is answered, unless it is denied or viola
     // Not known to be dangerous: libc asks for clone3 to start threads, and for netlink to know addresses.
     const threads = "return (await fs.promises.readFile('/etc/hosts', 'utf8')).length > 0";
     const netlink =
-      "try { return (await import('node:os')).networkInterfaces() } catch (error) { return error.info.code }";
+      "try { return (await import('node:os')).networkInterfaces() } catch (error) { return error.message }";
+    const lenient = await evaluate(await driver.create(runtime, 128), netlink);
     assert.equal(await evaluate(await driver.create(runtime, 128, { onViolation: 'kill' }), threads), 'true');
-    assert.equal(await evaluate(await driver.create(runtime, 128, { onViolation: 'kill' }), netlink), 'EAFNOSUPPORT');
+    assert.equal(await evaluate(await driver.create(runtime, 128, { onViolation: 'kill' }), netlink), lenient);
   });
 });
 
@@ -112,8 +113,12 @@ testDrivers(' learns the smallest rules that a function can live with', async (w
 test('a container without what its runtime needs does not start, and says why', async () => {
   const before = holdings();
   await withDriver(async (driver) => {
-    for (const call of ['epoll_ctl', 'chdir']) {
-      assert.ok(runtimeCalls.has(call));
+    const parked = await driver.create(runtime, 128, 'learn');
+    parked.kill();
+    const { systemCalls = [] } = await parked.exited;
+    assert.ok(systemCalls.length > 3, systemCalls.join());
+    for (const call of systemCalls) {
+      assert.ok(runtimeCalls.has(call), `${call} is made before there is a function`);
       await assert.rejects(driver.create(runtime, 128, { deny: [call] }), {
         code: 'ERR_SCHED_START_FAILED',
         message: `the container ended before it was parked: it may not make the system call ${call}`,
