@@ -27,7 +27,6 @@ export function prepareProcess(pid: number): void {
   seedNewContexts();
   installClocks();
   Object.defineProperty(process, 'pid', { value: pid, configurable: true, enumerable: true, writable: false });
-  process.title = 'node';
   process.argv = [NODE_PATH, `${TASK_FOLDER}/index.mjs`];
   process.execPath = NODE_PATH;
   process.execArgv = [];

@@ -55,6 +55,8 @@ export class Shim {
   /** Makes this process a parked container, and tells the host so. Call it once, in the process that it is to serve in. */
   start(): void {
     restartClocks();
+    // Not before the fork: the host tells containers from zygotes by it.
+    process.title = 'node';
     this.#session.park();
     this.#rehearsal = setTimeout(() => void rehearse(), IDLE_BEFORE_REHEARSAL_MS);
   }
