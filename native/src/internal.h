@@ -76,6 +76,7 @@ int enter_container(const struct hob_spec *spec, const struct hob_filter *filter
 int enter_cgroups(const struct hob_spec *spec);
 int enter_time_namespace(uint64_t start_ns);
 int bring_loopback_up(void);
+int enter_network(const struct hob_spec *spec);
 int open_namespace_limits(void);
 int limit_namespaces(int dir_fd);
 int build_root(const struct hob_spec *spec);
