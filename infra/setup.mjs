@@ -12,6 +12,7 @@ import { build } from './setup/build.mjs';
 import { run } from './setup/command.mjs';
 import { installPackages, neededPackages } from './setup/debian-packages.mjs';
 import { installDependencies, pinnedNode } from './setup/dependencies.mjs';
+import { prepareGuests } from './setup/guest-kernel.mjs';
 import { checkPlatform } from './setup/platform.mjs';
 import { explain, step } from './setup/progress.mjs';
 
@@ -21,9 +22,10 @@ export const root = realpathSync(fileURLToPath(new URL('..', import.meta.url)));
 /**
  * Does what is missing. When something fails it is explained, with the command that would help.
  *
+ * @param {{ guests?: boolean }} [wanted] guests: also what tests in guest kernels need
  * @returns {Promise<boolean>} whether everything is ready
  */
-export async function setUp() {
+export async function setUp({ guests = false } = {}) {
   console.log('set-up');
   try {
     await step('platform', () =>
@@ -42,6 +44,7 @@ export async function setUp() {
       const command = [pinnedNode(root), join(root, 'infra', 'rootfs', 'main.ts')];
       return (await run(command, { cwd: root, remedy: command.join(' ') })).trim();
     });
+    if (guests) await step('guest kernel', (activity) => prepareGuests(root, activity));
     return true;
   } catch (error) {
     explain(error);

@@ -1,31 +1,27 @@
 /** Running a plan of checks and tests, and counting what came of it. */
 import { spawn } from 'node:child_process';
-import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { globSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, matchesGlob, resolve } from 'node:path';
+import { join, matchesGlob } from 'node:path';
+import { type GuestPlan, runGuestTests } from './guest-tests.ts';
+import { nodeTest } from './node-test.ts';
 import type { Check, Phase } from './test-plan.ts';
-
-const reporters = resolve(import.meta.dirname, '../reporters');
-/** A test that hangs must end as a failure. The slowest, the soak, takes about a minute. */
-const TEST_TIMEOUT_MS = 10 * 60_000;
-
-interface Totals {
-  readonly passed: number;
-  readonly failed: number;
-  readonly skipped: number;
-}
-
-const none: Totals = { passed: 0, failed: 0, skipped: 0 };
-
-function add(a: Totals, b: Totals): Totals {
-  return { passed: a.passed + b.passed, failed: a.failed + b.failed, skipped: a.skipped + b.skipped };
-}
+import { add, none, readTotals, type Totals } from './totals.ts';
 
 /** What to run, and how many checks and tests there must at least be. */
 export interface TestPlan {
   readonly checks: readonly Check[];
   readonly phases: readonly Phase[];
   readonly testsMin: number;
+  /** Guests, which run at the same time after everything else. */
+  readonly guests: readonly GuestPlan[];
+  /** What is left out, each with its reason; counts as skipped. */
+  readonly leftOut: readonly string[];
+}
+
+/** The environment of checks and tests: the operator's settings must not reach them. */
+export function testEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('HOB_')));
 }
 
 /** One run in one repository. */
@@ -58,10 +54,15 @@ export class TestRun {
       for (const check of plan.checks) totals = add(totals, await this.#check(check));
     }
     for (const phase of plan.phases) {
-      const files = this.#files(phase, patterns);
+      const files = this.#files(phase.globs, patterns);
       if (files.length === 0) continue;
       this.#print(`tests: ${phase.name}`);
       totals = add(totals, await this.#phase(phase, files));
+    }
+    totals = add(totals, await this.#guests(plan.guests, patterns));
+    for (const what of plan.leftOut) {
+      this.#print(`  skip  ${what}`);
+      totals = add(totals, { ...none, skipped: 1 });
     }
     const ran = totals.passed + totals.failed;
     const expected = patterns.length === 0 ? plan.testsMin : 1;
@@ -88,7 +89,7 @@ export class TestRun {
     const folder = mkdtempSync(join(tmpdir(), 'hob-test-'));
     try {
       const totalsFile = join(folder, 'totals.json');
-      const { code } = await this.#run(nodeTest(phase, files, totalsFile), this.#print);
+      const { code } = await this.#run(nodeTest(files, totalsFile, phase.concurrency), this.#print);
       const totals = readTotals(totalsFile);
       // A runner that fails although no test did must not look like success, nor one that says nothing.
       if (totals !== undefined && (code === 0 || totals.failed > 0)) return totals;
@@ -99,9 +100,27 @@ export class TestRun {
     }
   }
 
-  #files(phase: Phase, patterns: readonly string[]): string[] {
-    const globs = [...phase.globs];
-    const files = globSync(globs, { cwd: this.#root, exclude: ['**/node_modules/**', '**/dist/**'] }).toSorted();
+  async #guests(plans: readonly GuestPlan[], patterns: readonly string[]): Promise<Totals> {
+    const wanted = plans
+      .map(({ kind, globs, testsMin }) => ({ kind, testsMin, files: this.#files(globs, patterns) }))
+      .filter(({ files }) => files.length > 0);
+    if (wanted.length === 0) return none;
+    this.#print(`tests: guest kernels (${wanted.map(({ kind }) => kind.name).join(', ')})`);
+    const stop = new AbortController();
+    const abort = (): void => stop.abort();
+    process.on('SIGINT', abort).on('SIGTERM', abort);
+    const common = { root: this.#root, print: this.#print, signal: stop.signal };
+    const results = await Promise.all(
+      wanted.map(({ kind, files, testsMin }) =>
+        runGuestTests({ ...common, kind, files, testsMin: patterns.length === 0 ? testsMin : 1 }),
+      ),
+    );
+    process.off('SIGINT', abort).off('SIGTERM', abort);
+    return results.reduce(add, none);
+  }
+
+  #files(globs: readonly string[], patterns: readonly string[]): string[] {
+    const files = globSync([...globs], { cwd: this.#root, exclude: ['**/node_modules/**', '**/dist/**'] }).toSorted();
     if (patterns.length === 0) return files;
     return files.filter((file) => patterns.some((pattern) => file.includes(pattern) || matchesGlob(file, pattern)));
   }
@@ -130,28 +149,5 @@ export class TestRun {
         done({ code, output });
       });
     });
-  }
-}
-
-function nodeTest(phase: Phase, files: readonly string[], totalsFile: string): string[] {
-  return [
-    process.execPath,
-    '--conditions=@hob/source',
-    '--test',
-    `--test-concurrency=${phase.concurrency}`,
-    `--test-timeout=${TEST_TIMEOUT_MS}`,
-    `--test-reporter=${join(reporters, 'outcome.ts')}`,
-    '--test-reporter-destination=stdout',
-    `--test-reporter=${join(reporters, 'totals.ts')}`,
-    `--test-reporter-destination=${totalsFile}`,
-    ...files,
-  ];
-}
-
-function readTotals(file: string): Totals | undefined {
-  try {
-    return JSON.parse(readFileSync(file, 'utf8'));
-  } catch {
-    return undefined;
   }
 }

@@ -21,6 +21,17 @@ export const neededPackages = [
   { name: 'tzdata', file: '/usr/share/zoneinfo/Etc/UTC' },
 ];
 
+/**
+ * What the tests in guest kernels need beside.
+ *
+ * @type {readonly Package[]}
+ */
+export const guestPackages = [
+  { name: 'qemu-system-x86', program: 'qemu-system-x86_64' },
+  { name: 'apparmor', program: 'apparmor_parser' },
+  { name: 'secilc', program: 'secilc' },
+];
+
 const SYSTEM_PATH = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
 
 /**
@@ -50,23 +61,60 @@ export async function installPackages(packages, activity) {
       remedy: `install these with your system's package manager (Debian's names): ${absent.join(' ')}`,
     });
   }
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', LC_ALL: 'C.UTF-8' };
-  const update = () => run(['apt-get', 'update', '-q'], { env, remedy: 'apt-get update', onLine: activity });
-  const install = () => run(installCommand(absent), { env, remedy, onLine: activity });
-
-  const listed = hasPackageLists();
-  if (!listed) await update();
-  try {
-    await install();
-  } catch (error) {
-    if (!listed) throw error;
-    await update(); // the lists may name versions that the mirror no longer has
-    await install();
-  }
+  await withPackageLists(
+    () => run(installCommand(absent), { env: aptEnvironment(), remedy, onLine: activity }),
+    activity,
+  );
   if (absent.includes('redis-server')) await disableService('redis-server');
   const left = absentPackages(packages);
   if (left.length > 0) throw new SetupError(`still missing after apt-get: ${left.join(', ')}`, { remedy });
   return `installed ${absent.join(' ')}`;
+}
+
+/**
+ * Downloads packages into a folder without installing them.
+ *
+ * @param {readonly string[]} names
+ * @param {string} folder
+ * @param {import('./progress.mjs').Activity} activity
+ * @returns {Promise<string[]>} names of the files
+ */
+export async function downloadPackages(names, folder, activity) {
+  // Otherwise apt-get downloads as a user who may not be able to write there.
+  const command = ['apt-get', '-o', 'APT::Sandbox::User=root', 'download', ...names];
+  const remedy = `apt-get update && apt-get download ${names.join(' ')}`;
+  await withPackageLists(
+    () => run(command, { cwd: folder, env: aptEnvironment(), remedy, onLine: activity }),
+    activity,
+  );
+  return readdirSync(folder).filter((name) => name.endsWith('.deb'));
+}
+
+function aptEnvironment() {
+  return { ...process.env, DEBIAN_FRONTEND: 'noninteractive', LC_ALL: 'C.UTF-8' };
+}
+
+/**
+ * Runs something that needs apt's package lists; when it fails it is tried again with fresh ones, because the lists may name
+ * versions that the mirror no longer has.
+ *
+ * @template T
+ * @param {() => Promise<T>} work
+ * @param {import('./progress.mjs').Activity} activity
+ * @returns {Promise<T>}
+ */
+export async function withPackageLists(work, activity) {
+  const update = () =>
+    run(['apt-get', 'update', '-q'], { env: aptEnvironment(), remedy: 'apt-get update', onLine: activity });
+  const listed = hasPackageLists();
+  if (!listed) await update();
+  try {
+    return await work();
+  } catch (error) {
+    if (!listed) throw error;
+    await update();
+    return await work();
+  }
 }
 
 /**

@@ -14,7 +14,7 @@ after(() => {
 /** Runs test files in a folder of their own. @returns the verdict and every printed line */
 async function runFiles(
   files: Record<string, string>,
-  options: { checks?: Check[]; testsMin?: number; patterns?: string[] } = {},
+  options: { checks?: Check[]; testsMin?: number; patterns?: string[]; leftOut?: string[] } = {},
 ) {
   const root = mkdtempSync(join(tmpdir(), 'hob-test-run-'));
   folders.push(root);
@@ -30,6 +30,8 @@ async function runFiles(
     checks: options.checks ?? [],
     phases: [{ name: 'all', globs: ['t/**/*.test.ts'], concurrency: 1 as const }],
     testsMin: options.testsMin ?? 1,
+    guests: [],
+    leftOut: options.leftOut ?? [],
   };
   const ok = await run.all(plan, options.patterns ?? []);
   return { ok, printed, last: printed.at(-1) };
@@ -100,4 +102,10 @@ test('TestRun counts each check as a test and shows the output of a failed one',
   assert.ok(printed.includes('        loud'));
   assert.ok(printed.some((line) => line.includes('/nonexistent/program ENOENT')));
   assert.ok(!printed.some((line) => line.includes('quiet')));
+});
+
+test('TestRun counts what is left out as skipped, and says why', async () => {
+  const { last, printed } = await runFiles({ 't/a.test.ts': passing }, { leftOut: ['guests (not on this machine)'] });
+  assert.equal(last, '1 passed, 0 failed, 1 skipped');
+  assert.ok(printed.includes('  skip  guests (not on this machine)'));
 });

@@ -17,18 +17,12 @@ function allowedFor(folder: string): readonly RegExp[] {
 
 export const importDirection: Rule = (repository) => {
   const problems: string[] = [];
-  const koffiFiles = new Set<string>();
   for (const file of repository.matching(scripts)) {
     const folder = packageFolder(repository, file);
     for (const { specifier, line } of importsOf(repository.text(file))) {
-      if (specifier === 'koffi') koffiFiles.add(file);
       const problem = judge(repository, { file, folder, specifier });
       if (problem !== undefined) problems.push(`${file}:${line}: ${problem}`);
     }
-  }
-  if (koffiFiles.size > 1) problems.push(`koffi is imported in ${[...koffiFiles].join(' and ')}; one file only`);
-  for (const file of koffiFiles) {
-    if (!file.startsWith('native/ts/')) problems.push(`${file}: koffi is imported outside native/ts`);
   }
   return problems;
 };
@@ -40,6 +34,7 @@ interface Import {
 }
 
 function judge(repository: Repository, { file, folder, specifier }: Import): string | undefined {
+  if (specifier === 'koffi' && !file.startsWith('native/ts/')) return 'koffi is imported outside native/ts';
   if (specifier.startsWith('.')) {
     const target = posix.join(posix.dirname(file), specifier);
     const there = packageFolder(repository, target);

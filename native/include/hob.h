@@ -11,8 +11,12 @@
  *     child:                   hob_enter()                     root in the initial namespaces -> nobody in its own
  *                              uv_loop_fork(3)                 renews the event loop, where the program has one
  *                              hob_settle()                    closes the last placeholders
- *   zygote:                  hob_mount()                       hands a folder to a container that already runs
+ *   or, for a program:       hob_spawn()                       hob_fork(), hob_enter() and execve(2) in one
  *   host (zygote's parent):  hob_receive(), hob_reap()         the container's descriptors, and its end
+ *                            hob_mount()                       hands a folder to a container that already runs
+ *                            hob_limit()                       other limits than those of the fork
+ *
+ * hob-notices.h has filters that tell the host of system calls.
  *
  * Every function returns 0 or a positive result, or -errno. Functions with a @step write the name of the step that
  * failed there, NUL-terminated, at most HOB_STEP_BYTES bytes; they leave it alone on success. No function prints, exits,
@@ -32,10 +36,15 @@
 #define HOB_STEP_BYTES 64
 #define HOB_CGROUPS_MAX 8
 #define HOB_LOOP_FDS_MAX 48
+/* Descriptor of the frames socket in a program that hob_spawn() executes. */
+#define HOB_FRAMES_FD 3
+/* Exit code of a process that could not enter its container; its standard error says why. */
+#define HOB_ENTER_FAILED 125
+#define HOB_RIGHTS_MAX 3
 
 /* Indexes into the descriptors that hob_fork() makes for the child. */
 enum hob_pipe { HOB_PIPE_FRAMES, HOB_PIPE_STDIN, HOB_PIPE_STDOUT, HOB_PIPE_STDERR, HOB_PIPES };
-/* Indexes into the descriptors that hob_receive() gives to the host. */
+/* Indexes into the descriptors that hob_fork() sends to the host. */
 enum hob_end { HOB_END_FRAMES, HOB_END_STDOUT, HOB_END_STDERR, HOB_ENDS };
 
 /* What a container is made of. All strings are borrowed for the call. */
@@ -52,8 +61,27 @@ struct hob_spec {
         uint64_t nofile_max;                        /* RLIMIT_NOFILE */
         uint64_t nproc_max;                         /* RLIMIT_NPROC, counted per host_uid */
         uint64_t file_bytes_max;                    /* RLIMIT_FSIZE */
+        uint64_t clock_start_ns;                    /* what the clocks since boot show at first; 0: the caller's go on */
+        uint32_t tcp_allowed;                       /* whether TCP sockets may be bound and connected at all */
+        const char *apparmor_profile;               /* a loaded profile, or NULL */
+        const char *selinux_context;                /* of the processes, or NULL */
+        const char *selinux_files;                  /* context of the mounts that are made, or NULL */
         int32_t frames_fd;                          /* number that the frames socket is to have; -1: whatever comes */
         int32_t loop_fds[HOB_LOOP_FDS_MAX];         /* descriptors of the zygote's event loops; -1 ends the list */
+        int32_t notices_fd;                         /* what the listener of a filter with notices leaves through; 0: none */
+};
+
+/* A program for hob_spawn(). All strings are borrowed for the call. */
+struct hob_program {
+        char *const *argv; /* argv[0] is an absolute path inside; NULL ends the list */
+        char *const *envp; /* NULL ends the list */
+        const char *folder; /* its working directory */
+};
+
+/* Where hob_spawn() sends the host's ends, as hob_fork() does. */
+struct hob_reply {
+        int32_t channel;
+        uint32_t serial;
 };
 
 /* A compiled seccomp filter. */
@@ -108,18 +136,34 @@ HOB_API int hob_fork(const struct hob_spec *spec, int channel, uint32_t serial, 
 HOB_API int hob_enter(const struct hob_spec *spec, const struct hob_filter *filter, const int32_t *pipes, char *step);
 
 /*
+ * hob_spawn - fork as hob_fork() does, enter the container, and execute a program of its root filesystem there.
+ *
+ * The program finds the frames socket at HOB_FRAMES_FD, blocking, pipes at 0, 1 and 2, and nothing else open; all signals are as at
+ * the start of a program. In the child only calls are made that are safe after the fork of a process with threads.
+ *
+ * Returns the program's pid. When the child fails later, it writes "step: ERRNO" to its standard error and ends with
+ * HOB_ENTER_FAILED.
+ */
+HOB_API int hob_spawn(const struct hob_spec *spec, const struct hob_filter *filter, const struct hob_program *program,
+                      const struct hob_reply *reply, char *step);
+
+/*
  * hob_settle - close those numbers of @spec->loop_fds that are still what hob_enter() left there.
  */
 HOB_API int hob_settle(const struct hob_spec *spec, char *step);
 
 /*
- * hob_mount - mount a folder of the host read-only inside a running container.
- * @pid: the container's first process, as the caller's pid namespace sees it.
+ * hob_mount - mount a folder of the host read-only inside a running container, and no program runs from it.
+ * @pid: the container's first process, as the caller's pid namespace sees it, and not yet reaped; -EBUSY while it is not
+ *       yet behind hob_enter()'s user namespace.
+ * @base: absolute path of a folder, itself no symbolic link.
+ * @path: a folder below @base on the same file system, reached without a symbolic link and without "..": else
+ *        -ELOOP, -EXDEV. Whoever may write below @base cannot make anything else be mounted.
  * @target: an existing folder inside.
  *
- * A helper process visits the container's mount namespace; the caller stays where it is.
+ * A helper process visits the container's mount namespace; the caller stays where it is, and may have threads.
  */
-HOB_API int hob_mount(int pid, const char *source, const char *target, char *step);
+HOB_API int hob_mount(int pid, const char *base, const char *path, const char *target, char *step);
 
 /*
  * hob_channel - a pair of connected unix sockets, close-on-exec. The caller owns both.
@@ -128,12 +172,30 @@ HOB_API int hob_mount(int pid, const char *source, const char *target, char *ste
 HOB_API int hob_channel(int stream, int32_t *ret_fds);
 
 /*
- * hob_receive - take the next container's descriptors from the channel, without waiting.
- * @ret_ends: HOB_ENDS descriptors, close-on-exec, non-blocking; the caller owns them.
- *
- * Errors: -EAGAIN nothing there, -ENODATA the other end is closed, -EBADMSG not what hob_fork() sends.
+ * hob_connect - a stream socket, close-on-exec and non-blocking, connected to a socket file. The caller owns it.
  */
-HOB_API int hob_receive(int channel, uint32_t *ret_serial, int32_t *ret_ends);
+HOB_API int hob_connect(const char *path);
+
+/*
+ * hob_peer - the user who connected the other end of a unix socket, or made the pair.
+ */
+HOB_API int hob_peer(int socket, uint32_t *ret_uid);
+
+/*
+ * hob_send - send copies of 1..HOB_RIGHTS_MAX descriptors with a number, without waiting.
+ * @channel: a unix socket; on a stream, nothing else may be sent before it is received. Borrowed, as @fds are.
+ *
+ * Errors: -EAGAIN too much waits there, -ETOOMANYREFS too many descriptors wait, -EPIPE the other end is closed.
+ */
+HOB_API int hob_send(int channel, uint32_t serial, const int32_t *fds, uint32_t count);
+
+/*
+ * hob_receive - take the next message of hob_send(), without waiting.
+ * @ret_fds: @count descriptors, close-on-exec, non-blocking; the caller owns them.
+ *
+ * Errors: -EAGAIN nothing there, -ENODATA the other end is closed, -EBADMSG not @count descriptors.
+ */
+HOB_API int hob_receive(int channel, uint32_t *ret_serial, int32_t *ret_fds, uint32_t count);
 
 /*
  * hob_reap - wait4(2) for one child without waiting.
@@ -141,10 +203,45 @@ HOB_API int hob_receive(int channel, uint32_t *ret_serial, int32_t *ret_ends);
  */
 HOB_API int hob_reap(int pid, int32_t *ret_status);
 
+/* Limits that a container got at its fork, given anew. 0 leaves one as it is. */
+struct hob_limits {
+        uint64_t nofile_max; /* RLIMIT_NOFILE of the first process, and of all that it will fork */
+        uint64_t tmp_bytes;  /* size of /tmp; a multiple of the page size */
+        uint64_t tmp_inodes; /* files in /tmp */
+        uint32_t host_uid;   /* its uid and gid on the host */
+};
+
+/*
+ * hob_limit - change what was fixed at the fork, for a container that runs no function code yet.
+ * @pid: its first process, not yet reaped: a child of the caller.
+ *
+ * Not for a container that runs function code: what lies at /tmp is found by its path inside. Errors: -ENOENT and kin when it
+ * has ended; -EBUSY while it is not yet behind hob_enter()'s user namespace; -EPERM when @nofile_max is above the one in force and the caller lacks CAP_SYS_RESOURCE; -EINVAL when /tmp already
+ * holds more. What was changed before an error stays changed.
+ */
+HOB_API int hob_limit(int pid, const struct hob_limits *limits, char *step);
+
+/*
+ * hob_kill - SIGKILL by pidfd to a process that the caller has not reaped.
+ */
+HOB_API int hob_kill(int pid);
+
+/*
+ * hob_landlock_abi - the version of Landlock that the kernel offers, 0 for none. hob_enter() uses it from version 2 on.
+ */
+HOB_API int hob_landlock_abi(void);
+
+/*
+ * hob_is_delegated - whether systemd left the cgroup at @path to its processes (the extended attribute that it sets for
+ * Delegate=yes). Returns 1 or 0.
+ */
+HOB_API int hob_is_delegated(const char *path);
+
 /*
  * hob_lock - open a file, made if need be with mode 0600, and lock it (flock) without waiting.
  *
- * Returns a descriptor that holds the lock until it is closed or the process ends. -EWOULDBLOCK: another one holds it.
+ * Returns a descriptor that holds the lock until it and every copy of it are closed. -EWOULDBLOCK: another one holds it;
+ * -EMLINK: there is something else than a file with one name.
  */
 HOB_API int hob_lock(const char *path);
 

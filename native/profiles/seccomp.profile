@@ -21,7 +21,8 @@ allow getxattr, lgetxattr, fgetxattr, listxattr, llistxattr, flistxattr         
 allow copy_file_range, sendfile                                                            # fs.copyFile
 allow mknod when 1 & 0170000 == 0010000     # named pipes only, no device
 allow mknodat when 2 & 0170000 == 0010000   # named pipes only, no device
-allow pipe, pipe2, memfd_create                                                            # pipes and memory files
+allow pipe, pipe2                                                                          # pipes
+errno EPERM memfd_create                                                                   # programs to run, on no noexec mount
 allow inotify_init, inotify_init1, inotify_add_watch, inotify_rm_watch                     # fs.watch; counted per user
 
 # Waiting.
@@ -40,6 +41,13 @@ allow msgget, msgsnd, msgrcv, msgctl                                            
 
 # Processes and threads, within the container's pid namespace and its limit of processes.
 allow clone when 0 & 0x7e020080 == 0        # threads and children, but no new namespace (CLONE_NEW*)
+errno EPERM clone when 0 & 0x00020000 == 0x00020000    # CLONE_NEWNS
+errno EPERM clone when 0 & 0x02000000 == 0x02000000    # CLONE_NEWCGROUP
+errno EPERM clone when 0 & 0x04000000 == 0x04000000    # CLONE_NEWUTS
+errno EPERM clone when 0 & 0x08000000 == 0x08000000    # CLONE_NEWIPC
+errno EPERM clone when 0 & 0x10000000 == 0x10000000    # CLONE_NEWUSER
+errno EPERM clone when 0 & 0x20000000 == 0x20000000    # CLONE_NEWPID
+errno EPERM clone when 0 & 0x40000000 == 0x40000000    # CLONE_NEWNET
 errno ENOSYS clone3                         # its flags are in memory, out of a filter's sight; libc falls back to clone
 allow fork, vfork                           # children
 allow execve, execveat, exit, exit_group    # programs of the root filesystem
@@ -51,7 +59,7 @@ allow setuid, setgid, setreuid, setregid, setresuid, setresgid, setfsuid, setfsg
 allow capget                                # asking is harmless; there is none to have
 allow set_tid_address, arch_prctl                                                          # the start of a program
 allow personality when 0 == 0xffffffff      # asking only
-allow prctl when 0 == 1                     # PR_SET_PDEATHSIG: children of the function
+allow prctl when 0 == 1 and 1 == 9          # PR_SET_PDEATHSIG: SIGKILL only, or the first process could outlive the host's
 allow prctl when 0 == 2                     # PR_GET_PDEATHSIG
 allow prctl when 0 == 3                     # PR_GET_DUMPABLE
 allow prctl when 0 == 4                     # PR_SET_DUMPABLE
@@ -82,10 +90,15 @@ allow getrandom, uname, sysinfo                                                 
 
 # Sockets: Unix, IPv4 and IPv6; in a network namespace of its own.
 allow socket when 0 == 1                                                                   # AF_UNIX
-allow socket when 0 == 2 and 1 & 0xf == 1                                                  # AF_INET, SOCK_STREAM
-allow socket when 0 == 2 and 1 & 0xf == 2                                                  # AF_INET, SOCK_DGRAM
-allow socket when 0 == 10 and 1 & 0xf == 1                                                 # AF_INET6, SOCK_STREAM
-allow socket when 0 == 10 and 1 & 0xf == 2                                                 # AF_INET6, SOCK_DGRAM
+# Other protocols (MPTCP, SCTP, DCCP, L2TP, UDP-Lite, …) are rarely used kernel code, some loaded as modules on demand.
+allow socket when 0 == 2 and 1 & 0xf == 1 and 2 == 0                                       # AF_INET, SOCK_STREAM
+allow socket when 0 == 2 and 1 & 0xf == 1 and 2 == 6                                       # AF_INET, SOCK_STREAM, TCP
+allow socket when 0 == 2 and 1 & 0xf == 2 and 2 == 0                                       # AF_INET, SOCK_DGRAM
+allow socket when 0 == 2 and 1 & 0xf == 2 and 2 == 17                                      # AF_INET, SOCK_DGRAM, UDP
+allow socket when 0 == 10 and 1 & 0xf == 1 and 2 == 0                                      # AF_INET6, SOCK_STREAM
+allow socket when 0 == 10 and 1 & 0xf == 1 and 2 == 6                                      # AF_INET6, SOCK_STREAM, TCP
+allow socket when 0 == 10 and 1 & 0xf == 2 and 2 == 0                                      # AF_INET6, SOCK_DGRAM
+allow socket when 0 == 10 and 1 & 0xf == 2 and 2 == 17                                     # AF_INET6, SOCK_DGRAM, UDP
 errno EAFNOSUPPORT socket when 0 == 16                                                     # AF_NETLINK: kernel bugs behind it
 errno EAFNOSUPPORT socket when 0 == 17                                                     # AF_PACKET: raw frames
 errno EAFNOSUPPORT socket when 0 == 38                                                     # AF_ALG: page-cache writes

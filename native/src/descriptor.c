@@ -56,7 +56,7 @@ static int close_between(int first, int last) {
  * standard input (a pipe at its end), until hob_settle().
  */
 int replace_others(const struct hob_spec *spec, int frames_fd) {
-        int keep[HOB_LOOP_FDS_MAX + 1];
+        int keep[HOB_LOOP_FDS_MAX + 2];
         size_t n = 0;
         int next = 3;
 
@@ -66,6 +66,8 @@ int replace_others(const struct hob_spec *spec, int frames_fd) {
                 keep[n++] = spec->loop_fds[i];
         }
         keep[n++] = frames_fd;
+        if (spec->notices_fd > 0)
+                keep[n++] = spec->notices_fd;
         qsort(keep, n, sizeof *keep, compare_fds);
         for (size_t i = 0; i < n; i++) {
                 if (keep[i] < next)
@@ -76,6 +78,16 @@ int replace_others(const struct hob_spec *spec, int frames_fd) {
                 next = keep[i] + 1;
         }
         return syscall(SYS_close_range, (unsigned) next, ~0U, 0) < 0 ? -errno : 0;
+}
+
+/* For a program: the frames socket has a number that it can know, stays open in it, and waits as programs expect. */
+int keep_frames_only(int frames_fd) {
+        const int flags = fcntl(frames_fd, F_GETFL);
+        if (flags < 0 || fcntl(frames_fd, F_SETFL, flags & ~O_NONBLOCK) < 0)
+                return -errno;
+        if (frames_fd == HOB_FRAMES_FD ? fcntl(frames_fd, F_SETFD, 0) < 0 : dup2(frames_fd, HOB_FRAMES_FD) < 0)
+                return -errno;
+        return syscall(SYS_close_range, HOB_FRAMES_FD + 1U, ~0U, 0) < 0 ? -errno : 0;
 }
 
 int hob_settle(const struct hob_spec *spec, char *step) {

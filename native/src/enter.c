@@ -47,14 +47,17 @@ static int run_handlers(void) {
         return 0;
 }
 
-int hob_enter(const struct hob_spec *spec, const struct hob_filter *filter, const int32_t *pipes, char *step) {
+int enter_container(const struct hob_spec *spec, const struct hob_filter *filter, const int32_t *pipes,
+                    enum enter_mode mode, char *step) {
         int frames_fd = pipes[HOB_PIPE_FRAMES];
 
         STEP("spec", spec->host_uid == 0 || spec->inside_uid == 0 ? -EINVAL : 0);
         STEP("session", leave_session());
         STEP("cgroup", enter_cgroups(spec));
         STEP("namespaces", leave_namespaces());
+        STEP("clocks", enter_time_namespace(spec->clock_start_ns));
         STEP("loopback", bring_loopback_up());
+        _cleanup_close_ int user_limits = open_namespace_limits();
         STEP("root", build_root(spec));
         STEP("pivot", enter_root());
         STEP("hostname", name_host(spec->hostname));
@@ -62,19 +65,31 @@ int hob_enter(const struct hob_spec *spec, const struct hob_filter *filter, cons
         STEP("rlimits", set_resource_limits(spec));
         STEP("ids", become_user(spec));
         STEP("user namespace", enter_user_namespace(spec));
+        STEP("namespace limits", limit_namespaces(user_limits));
+        STEP("keyring", join_new_keyring());
         STEP("capabilities", drop_capabilities());
         STEP("identity", check_identity(spec));
         STEP("parent", die_with_parent(frames_fd));
+        STEP("label", take_label(spec, mode));
         STEP("no_new_privs", refuse_new_privileges());
+        STEP("landlock", restrict_by_landlock(spec));
         STEP("frames", place_frames(spec, &frames_fd));
-        STEP("descriptors", replace_others(spec, frames_fd));
-        STEP("handlers", run_handlers());
-        STEP("seccomp", install_filter(filter));
+        STEP("descriptors", mode == ENTER_AS_COPY ? replace_others(spec, frames_fd) : keep_frames_only(frames_fd));
+        STEP("handlers", mode == ENTER_AS_COPY ? run_handlers() : 0);
+        STEP("seccomp", spec->notices_fd > 0 ? install_watched_filter(filter, spec->notices_fd) : install_filter(filter));
         return 0;
 }
 
+int hob_enter(const struct hob_spec *spec, const struct hob_filter *filter, const int32_t *pipes, char *step) {
+        return enter_container(spec, filter, pipes, ENTER_AS_COPY, step);
+}
+
+/* Its clock went back, which it has to be told before anything sets a timer. */
 static int renew_loop(void) {
-        return uv_loop_fork ? uv_loop_fork(uv_default_loop()) : 0;
+        if (!uv_loop_fork)
+                return 0;
+        uv_update_time(uv_default_loop());
+        return uv_loop_fork(uv_default_loop());
 }
 
 static int become_container(const struct hob_spec *spec, const struct hob_filter *filter, const int32_t *pipes,

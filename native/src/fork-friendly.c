@@ -6,16 +6,26 @@
  *    would be done by the zygote, as root: the kernel is said to have none, and libuv does without.
  * 3. fork(3) runs the handlers of pthread_atfork(3), which clone3(2) does not: they are kept here for hob_fork() and
  *    hob_enter() to run. libuv has one, that gives the child a signal lock of its own.
+ * 4. The environment, in which nothing but this library's own path should be, is wiped: /proc/self/environ shows the memory
+ *    that it was given in, whatever the program made of it. And what descriptors it was given are for no other program.
+ * 5. A container's clocks start near zero, but Node aborts when a clock goes back behind where it was when Node started: so
+ *    the zygote has clocks of its own, which started near zero too.
  */
 #include <dlfcn.h>
-#include <errno.h>
+#include <linux/close_range.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <unistd.h>
+
+#include "internal.h"
 
 #define EXPORT __attribute__((visibility("default")))
 #define HANDLERS_MAX 32
+/* Not 0, which stands for "never" in many a program. */
+#define CLOCK_START_NS UINT64_C(1000000000)
 
 typedef void (*handler)(void);
 typedef long (*syscall_function)(long, ...);
@@ -25,6 +35,18 @@ static struct {
         handler prepare, parent, child;
 } handlers[HANDLERS_MAX];
 static size_t n_handlers;
+
+__attribute__((constructor)) static void keep_to_oneself(void) {
+        (void) syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC);
+        for (char **variable = environ; *variable; variable++)
+                explicit_bzero(*variable, strlen(*variable));
+        environ[0] = NULL;
+}
+
+/* Before any clock is read. Without the right to it, or the kernel's help, containers have the host's clocks. */
+__attribute__((constructor)) static void start_clocks(void) {
+        (void) enter_time_namespace(CLOCK_START_NS);
+}
 
 /* What libc itself would do. ISO C has no conversion from an object pointer to a function pointer; POSIX has. */
 static void *next(const char *name) {

@@ -41,23 +41,7 @@ static int send_ends(int channel, uint32_t serial, const struct plumbing *p) {
                 [HOB_END_STDOUT] = p->out[0],
                 [HOB_END_STDERR] = p->err[0],
         };
-        union {
-                struct cmsghdr align;
-                char bytes[CMSG_SPACE(sizeof ends)];
-        } control = { 0 };
-        struct iovec data = { .iov_base = &serial, .iov_len = sizeof serial };
-        struct msghdr message = {
-                .msg_iov = &data,
-                .msg_iovlen = 1,
-                .msg_control = control.bytes,
-                .msg_controllen = sizeof control.bytes,
-        };
-        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-        header->cmsg_level = SOL_SOCKET;
-        header->cmsg_type = SCM_RIGHTS;
-        header->cmsg_len = CMSG_LEN(sizeof ends);
-        memcpy(CMSG_DATA(header), ends, sizeof ends);
-        return sendmsg(channel, &message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
+        return hob_send(channel, serial, ends, HOB_ENDS);
 }
 
 /*

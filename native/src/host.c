@@ -1,75 +1,13 @@
-/* The host's side: taking a container's descriptors, reaping it, and locking the data folder. */
+/* The host's side: looking at containers, ending and reaping them, telling whose a cgroup is, and locking the data folder. */
 #include <fcntl.h>
-#include <string.h>
+#include <signal.h>
 #include <sys/file.h>
-#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 
 #include "internal.h"
-
-int hob_channel(int stream, int32_t *ret_fds) {
-        const int type = stream ? SOCK_STREAM | SOCK_NONBLOCK : SOCK_SEQPACKET;
-        int fds[2];
-        if (socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, fds) < 0)
-                return -errno;
-        ret_fds[0] = fds[0];
-        ret_fds[1] = fds[1];
-        return 0;
-}
-
-static int set_nonblocking(int fd) {
-        int flags = fcntl(fd, F_GETFL);
-        return flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ? -errno : 0;
-}
-
-/* Takes whatever descriptors came with a message. Returns how many; at most HOB_ENDS fit into the buffer. */
-static size_t take_rights(struct msghdr *message, int *ends) {
-        size_t n = 0;
-        for (struct cmsghdr *h = CMSG_FIRSTHDR(message); h; h = CMSG_NXTHDR(message, h)) {
-                if (h->cmsg_level != SOL_SOCKET || h->cmsg_type != SCM_RIGHTS)
-                        continue;
-                size_t count = (h->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-                if (count > HOB_ENDS - n)
-                        count = HOB_ENDS - n;
-                memcpy(ends + n, CMSG_DATA(h), count * sizeof(int));
-                n += count;
-        }
-        return n;
-}
-
-int hob_receive(int channel, uint32_t *ret_serial, int32_t *ret_ends) {
-        union {
-                struct cmsghdr align;
-                char bytes[CMSG_SPACE(HOB_ENDS * sizeof(int))];
-        } control = { 0 };
-        uint32_t serial = 0;
-        int ends[HOB_ENDS] = { -EBADF, -EBADF, -EBADF };
-        struct iovec data = { .iov_base = &serial, .iov_len = sizeof serial };
-        struct msghdr message = {
-                .msg_iov = &data,
-                .msg_iovlen = 1,
-                .msg_control = control.bytes,
-                .msg_controllen = sizeof control.bytes,
-        };
-        ssize_t n = recvmsg(channel, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-        if (n < 0)
-                return -errno;
-        if (n == 0)
-                return -ENODATA;
-
-        int r = take_rights(&message, ends) == HOB_ENDS && n == sizeof serial ? 0 : -EBADMSG;
-        for (size_t i = 0; r == 0 && i < HOB_ENDS; i++)
-                r = set_nonblocking(ends[i]);
-        if (r < 0) {
-                for (size_t i = 0; i < HOB_ENDS; i++)
-                        close_fd(&ends[i]);
-                return r;
-        }
-        *ret_serial = serial;
-        for (size_t i = 0; i < HOB_ENDS; i++)
-                ret_ends[i] = ends[i];
-        return 0;
-}
 
 int hob_reap(int pid, int32_t *ret_status) {
         int status;
@@ -81,9 +19,44 @@ int hob_reap(int pid, int32_t *ret_status) {
         return reaped;
 }
 
+int hob_kill(int pid) {
+        _cleanup_close_ int fd = (int) syscall(SYS_pidfd_open, pid, 0U);
+        if (fd >= 0 && syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0U) == 0)
+                return 0;
+        return errno == ESRCH ? 0 : -errno; /* it has ended */
+}
+
+int hob_is_delegated(const char *path) {
+        static const char *const names[] = { "user.delegate", "trusted.delegate" };
+        char value[2];
+        for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+                if (getxattr(path, names[i], value, sizeof value) == 1 && value[0] == '1')
+                        return 1;
+        return 0;
+}
+
+/*
+ * Whoever asks for something to be done to a container may ask too early. Before it has a user namespace of its own, which
+ * comes after its root, what is found by its pid is still the host's.
+ */
+int check_entered(int pid) {
+        struct stat ours, theirs;
+        char path[64];
+        (void) snprintf(path, sizeof path, "/proc/%d/ns/user", pid);
+        if (stat("/proc/self/ns/user", &ours) < 0 || stat(path, &theirs) < 0)
+                return -errno;
+        return ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino ? -EBUSY : 0;
+}
+
 int hob_lock(const char *path) {
-        _cleanup_close_ int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-        if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
+        struct stat st;
+        _cleanup_close_ int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+        if (fd < 0 || fstat(fd, &st) < 0)
+                return -errno;
+        /* Root locks a file in a folder of another user, who may have put something else there. */
+        if (!S_ISREG(st.st_mode) || st.st_nlink != 1)
+                return -EMLINK;
+        if (flock(fd, LOCK_EX | LOCK_NB) < 0)
                 return -errno;
         return take_fd(&fd);
 }

@@ -4,10 +4,11 @@
 
 #include <errno.h>
 #include <linux/filter.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <unistd.h>
 
-#include "hob.h"
+#include "hob-notices.h"
 
 struct hob_filter {
         struct sock_fprog program;
@@ -65,20 +66,35 @@ __attribute__((weak)) void hob_atfork_child(void);
 /* From libuv, which node exports; NULL in a program that has none. */
 __attribute__((weak)) void *uv_default_loop(void);
 __attribute__((weak)) int uv_loop_fork(void *loop);
+__attribute__((weak)) void uv_update_time(void *loop);
+
+/* How a container's first process goes on: as the copy of a zygote, or as a program that it executes. */
+enum enter_mode { ENTER_AS_COPY, ENTER_TO_EXECUTE };
+int enter_container(const struct hob_spec *spec, const struct hob_filter *filter, const int32_t *pipes,
+                    enum enter_mode mode, char *step);
 
 int enter_cgroups(const struct hob_spec *spec);
+int enter_time_namespace(uint64_t start_ns);
 int bring_loopback_up(void);
+int open_namespace_limits(void);
+int limit_namespaces(int dir_fd);
 int build_root(const struct hob_spec *spec);
 int enter_root(void);
 int set_resource_limits(const struct hob_spec *spec);
 int become_user(const struct hob_spec *spec);
 int enter_user_namespace(const struct hob_spec *spec);
+int join_new_keyring(void);
 int drop_capabilities(void);
 int check_identity(const struct hob_spec *spec);
 int die_with_parent(int frames_fd);
+int take_label(const struct hob_spec *spec, enum enter_mode mode);
+int restrict_by_landlock(const struct hob_spec *spec);
 int take_stdio(const struct hob_spec *spec, const int32_t *pipes);
 int place_frames(const struct hob_spec *spec, int *frames_fd);
 int replace_others(const struct hob_spec *spec, int frames_fd);
+int keep_frames_only(int frames_fd);
+int check_entered(int pid);
 int install_filter(const struct hob_filter *filter);
+int install_watched_filter(const struct hob_filter *filter, int socket);
 
 #endif

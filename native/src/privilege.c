@@ -1,6 +1,7 @@
 /* From root to nobody in particular. */
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/keyctl.h>
 #include <linux/securebits.h>
 #include <poll.h>
 #include <sched.h>
@@ -54,13 +55,25 @@ int enter_user_namespace(const struct hob_spec *spec) {
                 r = write_file(-1, "/proc/self/uid_map", map);
         if (r == 0)
                 r = write_file(-1, "/proc/self/gid_map", map);
+        /* It is written once: else the function would map what it likes. */
+        if (r == 0)
+                r = write_file(-1, "/proc/self/projid_map", map);
         return r;
 }
 
+/* The one that was inherited is the zygote's, and so could hold what its user, root, keeps there. */
+int join_new_keyring(void) {
+        if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0)
+                return errno == ENOSYS ? 0 : -errno; /* a kernel without keys has none to share */
+        return 0;
+}
+
+/* What may never come back. */
+#define SECURE_BITS                                                                                                    \
+        (SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP | SECBIT_NO_SETUID_FIXUP_LOCKED |               \
+         SECBIT_KEEP_CAPS_LOCKED | SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED)
+
 int drop_capabilities(void) {
-        const unsigned long bits = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP |
-                                   SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_KEEP_CAPS_LOCKED |
-                                   SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED;
         struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3, .pid = 0 };
         struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { 0 };
 
@@ -68,7 +81,7 @@ int drop_capabilities(void) {
         for (unsigned long cap = 0; prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == 0; cap++) {}
         if (errno != EINVAL)
                 return -errno;
-        if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 || prctl(PR_SET_SECUREBITS, bits, 0, 0, 0) < 0)
+        if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 || prctl(PR_SET_SECUREBITS, SECURE_BITS, 0, 0, 0) < 0)
                 return -errno;
         return syscall(SYS_capset, &header, none) < 0 ? -errno : 0;
 }
@@ -84,6 +97,8 @@ int check_identity(const struct hob_spec *spec) {
         if (getresuid(&ruid, &euid, &suid) < 0 || getresgid(&rgid, &egid, &sgid) < 0 || getgroups(0, NULL) != 0)
                 return -EPERM;
         if (ruid != id || euid != id || suid != id || rgid != id || egid != id || sgid != id)
+                return -EPERM;
+        if (prctl(PR_GET_SECUREBITS, 0, 0, 0, 0) != SECURE_BITS)
                 return -EPERM;
         if (syscall(SYS_capget, &header, caps) < 0)
                 return -errno;

@@ -67,6 +67,11 @@ static int attach(int mount_fd, int root_fd, const char *path) {
         return r < 0 ? -errno : 0;
 }
 
+/* SELinux's context for all files of a mount; without one the list of options ends here. */
+static struct mount_option label_option(const struct hob_spec *spec) {
+        return spec->selinux_files ? (struct mount_option){ "context", spec->selinux_files } : (struct mount_option){ 0 };
+}
+
 /* Our own nodes: what a function does to them (chmod, chown) cannot reach the host's. */
 static int make_device(int dev_fd, const char *name, unsigned minor_number) {
         const dev_t device = makedev(1, minor_number);
@@ -102,8 +107,10 @@ static int fill_dev(int dev_fd) {
         return mkdirat(dev_fd, "shm", 0755) < 0 ? -errno : 0;
 }
 
-static int mount_dev(int root_fd) {
-        static const struct mount_option options[] = { { "size", "64k" }, { "nr_inodes", "32" }, { "mode", "755" }, { 0 } };
+static int mount_dev(int root_fd, const struct hob_spec *spec) {
+        const struct mount_option options[] = {
+                { "size", "64k" }, { "nr_inodes", "32" }, { "mode", "755" }, label_option(spec), { 0 }
+        };
         _cleanup_close_ int fd = make_mount("tmpfs", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
         if (fd < 0)
                 return fd;
@@ -113,14 +120,22 @@ static int mount_dev(int root_fd) {
         return r < 0 ? r : attach(fd, root_fd, "dev");
 }
 
-static int mount_scratch(int root_fd, const char *path, uint64_t bytes, uint64_t inodes) {
+/* A writable folder in memory: its size, and how many files it takes. */
+struct scratch {
+        const char *path;
+        uint64_t bytes, inodes;
+};
+
+static int mount_scratch(int root_fd, const struct scratch *scratch, const struct hob_spec *spec) {
         char size[32], count[32];
-        const struct mount_option options[] = { { "size", size }, { "nr_inodes", count }, { "mode", "1777" }, { 0 } };
-        (void) snprintf(size, sizeof size, "%llu", (unsigned long long) bytes);
-        (void) snprintf(count, sizeof count, "%llu", (unsigned long long) inodes);
+        const struct mount_option options[] = {
+                { "size", size }, { "nr_inodes", count }, { "mode", "1777" }, label_option(spec), { 0 }
+        };
+        (void) snprintf(size, sizeof size, "%llu", (unsigned long long) scratch->bytes);
+        (void) snprintf(count, sizeof count, "%llu", (unsigned long long) scratch->inodes);
         _cleanup_close_ int fd =
                 make_mount("tmpfs", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
-        return fd < 0 ? fd : attach(fd, root_fd, path);
+        return fd < 0 ? fd : attach(fd, root_fd, scratch->path);
 }
 
 static int mount_proc(int root_fd) {
@@ -130,42 +145,95 @@ static int mount_proc(int root_fd) {
         return fd < 0 ? fd : attach(fd, root_fd, "proc");
 }
 
-/* A read-only view of a folder, detached. Returns its descriptor. */
-static int clone_tree(const char *path) {
-        _cleanup_close_ int fd =
-                (int) syscall(SYS_open_tree, AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW);
+/* A folder below another one, whatever its owner may have put there. */
+static int open_beneath(const char *base, const char *path) {
+        struct open_how how = {
+                .flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
+                .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV,
+        };
+        _cleanup_close_ int base_fd = open(base, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (base_fd < 0)
+                return -errno;
+        int fd = (int) syscall(SYS_openat2, base_fd, path, &how, sizeof how);
+        return fd < 0 ? -errno : fd;
+}
+
+/*
+ * A read-only view of a folder, named by its path or by descriptor and "", detached, with further attributes. Returns its
+ * descriptor.
+ */
+static int clone_tree(int dir_fd, const char *path, uint64_t attributes) {
+        const unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH;
+        _cleanup_close_ int fd = (int) syscall(SYS_open_tree, dir_fd, path, flags);
         if (fd < 0)
                 return -errno;
-        int r = set_attributes(fd, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
+        int r = set_attributes(fd, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | attributes);
         return r < 0 ? r : take_fd(&fd);
 }
 
+/* A folder of the host, by an absolute path in which nothing is a link. Returns its descriptor. */
+static int open_folder(const char *path) {
+        struct open_how how = {
+                .flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
+                .resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
+        };
+        int fd = (int) syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how);
+        return fd < 0 ? -errno : fd;
+}
+
 int build_root(const struct hob_spec *spec) {
+        const struct scratch shm = { "dev/shm", spec->shm_bytes, 1024 }, tmp = { "tmp", spec->tmp_bytes, spec->tmp_inodes };
         int r = make_mounts_private();
         if (r < 0)
                 return r;
-        _cleanup_close_ int root_fd = clone_tree(spec->root);
+        _cleanup_close_ int folder_fd = open_folder(spec->root);
+        if (folder_fd < 0)
+                return folder_fd;
+        _cleanup_close_ int root_fd = clone_tree(folder_fd, "", 0);
         if (root_fd < 0)
                 return root_fd;
         /* A detached tree takes no mounts below it, so it is attached over its own folder first. */
-        if (syscall(SYS_move_mount, root_fd, "", AT_FDCWD, spec->root, MOVE_MOUNT_F_EMPTY_PATH) < 0)
+        if (syscall(SYS_move_mount, root_fd, "", folder_fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
                 return -errno;
         r = mount_proc(root_fd);
         if (r == 0)
-                r = mount_dev(root_fd);
+                r = mount_dev(root_fd, spec);
         if (r == 0)
-                r = mount_scratch(root_fd, "dev/shm", spec->shm_bytes, 1024);
+                r = mount_scratch(root_fd, &shm, spec);
         if (r == 0)
-                r = mount_scratch(root_fd, "tmp", spec->tmp_bytes, spec->tmp_inodes);
+                r = mount_scratch(root_fd, &tmp, spec);
         if (r == 0 && fchdir(root_fd) < 0)
                 r = -errno;
         return r;
 }
 
-/* Exactly our mounts are left: /, /proc, /dev, /dev/shm, /tmp. */
+/* Compares the mount points (the fifth word of each line) and their attributes (the sixth) with what was mounted. */
+static bool are_mounts_ours(char *mountinfo) {
+        static const struct {
+                const char *point, *attributes;
+        } expected[] = {
+                { "/", "ro,nosuid,nodev" },
+                { "/proc", "rw,nosuid,nodev,noexec" },
+                { "/dev", "ro,nosuid,noexec" },
+                { "/dev/shm", "rw,nosuid,nodev,noexec" },
+                { "/tmp", "rw,nosuid,nodev,noexec" },
+        };
+        size_t n = 0;
+        for (char *line; (line = strsep(&mountinfo, "\n")) && *line != '\0'; n++) {
+                for (int skipped = 0; skipped < 4; skipped++)
+                        (void) strsep(&line, " ");
+                const char *point = strsep(&line, " "), *attributes = strsep(&line, " ");
+                if (n == sizeof expected / sizeof *expected || !point || !attributes ||
+                    strcmp(point, expected[n].point) != 0 ||
+                    strncmp(attributes, expected[n].attributes, strlen(expected[n].attributes)) != 0)
+                        return false;
+        }
+        return n == sizeof expected / sizeof *expected;
+}
+
 static int check_mounts(void) {
         char text[4096];
-        size_t used = 0, lines = 0;
+        size_t used = 0;
         _cleanup_close_ int fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
         if (fd < 0)
                 return -errno;
@@ -179,9 +247,8 @@ static int check_mounts(void) {
                 if (used == sizeof text)
                         return -E2BIG;
         }
-        for (size_t i = 0; i < used; i++)
-                lines += text[i] == '\n';
-        return lines == 5 ? 0 : -EBADE;
+        text[used] = '\0';
+        return are_mounts_ours(text) ? 0 : -EBADE;
 }
 
 int enter_root(void) {
@@ -223,10 +290,13 @@ static int container_namespace(int pid) {
         return fd < 0 ? -errno : fd;
 }
 
-int hob_mount(int pid, const char *source, const char *target, char *step) {
+int hob_mount(int pid, const char *base, const char *path, const char *target, char *step) {
         struct visit visit = { .namespace_fd = -EBADF, .tree_fd = -EBADF, .target = target, .result = -ECHILD };
-        _cleanup_close_ int tree = clone_tree(source);
-        STEP("mount source", tree < 0 ? tree : 0);
+        _cleanup_close_ int source = open_beneath(base, path);
+        STEP("mount source", source < 0 ? source : 0);
+        _cleanup_close_ int tree = clone_tree(source, "", MOUNT_ATTR_NOEXEC);
+        STEP("mount tree", tree < 0 ? tree : 0);
+        STEP("mount container", check_entered(pid));
         _cleanup_close_ int there = container_namespace(pid);
         STEP("mount namespace", there < 0 ? there : 0);
         visit.tree_fd = tree;

@@ -6,16 +6,31 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { hostNative, seccompProfilePath, tryLock } from '@hob/native';
+import { runtimeCalls, systemCalls } from '@hob/contracts';
+import {
+  hostNative,
+  libraryPath,
+  loadFilters,
+  seccompProfilePath,
+  selinuxPolicyPath,
+  apparmorProfilePath,
+  tryLock,
+} from '@hob/native';
 
 const run = promisify(execFile);
 const folder = fileURLToPath(new URL('..', import.meta.url));
 
 test('libhob passes its fault sweep under AddressSanitizer and UndefinedBehaviorSanitizer', async () => {
   await run('make', ['--silent', 'dist/sanitized-test'], { cwd: folder });
-  const { stdout } = await run(join(folder, 'dist/sanitized-test'), [seccompProfilePath]);
+  const { stdout } = await run(join(folder, 'dist/sanitized-test'), [seccompProfilePath, join(folder, 'dist/inside')]);
   const checks = Number(/^(\d+) checks passed$/m.exec(stdout)?.[1]);
   assert.ok(checks > 500, stdout);
+});
+
+test('libhob tells of each system call that a filter holds up, under the same sanitizers', async () => {
+  await run('make', ['--silent', 'dist/sanitized-notices'], { cwd: folder });
+  const { stdout } = await run(join(folder, 'dist/sanitized-notices'), [seccompProfilePath]);
+  assert.ok(Number(/^(\d+) checks passed$/m.exec(stdout)?.[1]) > 200, stdout);
 });
 
 test('every rule of the seccomp profile has a reason', async () => {
@@ -23,6 +38,28 @@ test('every rule of the seccomp profile has a reason', async () => {
   const rules = lines.filter((line) => line.trim() !== '' && !line.startsWith('#'));
   assert.ok(rules.length > 80);
   for (const rule of rules) assert.match(rule, /#\s*\S{2,}/, rule);
+});
+
+test('every rule of the AppArmor profile has a reason', async () => {
+  const lines = (await readFile(apparmorProfilePath, 'utf8')).split('\n');
+  const rules = lines.filter((line) => /,(?:\s|$)/.test(line) && !line.startsWith('#'));
+  assert.ok(rules.length > 20);
+  for (const rule of rules) assert.match(rule, /,\s+#\s.{4,}/, rule);
+});
+
+test('every rule of the SELinux policy has a reason', async () => {
+  const lines = (await readFile(selinuxPolicyPath, 'utf8')).split('\n');
+  let open = 0;
+  let rules = 0;
+  for (const line of lines.filter((each) => !each.startsWith(';'))) {
+    const [code = '', reason = ''] = line.split(' ; ');
+    open += code.split('(').length - code.split(')').length;
+    if (open > 0 || code === '') continue;
+    rules += 1;
+    assert.match(reason, /\S{2,}/, line);
+  }
+  assert.equal(open, 0);
+  assert.ok(rules > 60);
 });
 
 test('tryLock lends a file to one holder at a time', async () => {
@@ -56,4 +93,21 @@ test('Native.loadFilter names the line that it cannot read', async () => {
 
 test('Native.reap refuses a process that is no child', () => {
   assert.throws(() => hostNative().reap(1), { code: 'ERR_NATIVE_SYSCALL', message: 'reap: ECHILD' });
+});
+
+test('the names of system calls are those that libseccomp knows', () => {
+  const filters = loadFilters(libraryPath);
+  const calls = Array.from({ length: 1024 }, (_, call) => filters.callName(call)).filter((name) => name !== undefined);
+  assert.ok(calls.length > 300);
+  for (const name of calls) assert.ok(systemCalls.has(name), `${name} is not listed`);
+  const compile = (...names: string[]): Buffer =>
+    filters.compile(seccompProfilePath, { calls: names, callsKept: false, dangerous: false });
+  assert.ok(compile(...systemCalls).byteLength > 0);
+  assert.throws(() => compile('no_such_call'), { code: 'ERR_NATIVE_SYSCALL', message: 'notices: EINVAL' });
+});
+
+test('the seccomp profile allows every call that the runtime needs', async () => {
+  const lines = (await readFile(seccompProfilePath, 'utf8')).split('\n');
+  const allowed = lines.flatMap((line) => /^allow ([^#]*?)(?: when .*)?\s*#/.exec(line)?.[1]?.split(/,\s*/) ?? []);
+  for (const name of runtimeCalls) assert.ok(allowed.includes(name), name);
 });

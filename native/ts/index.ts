@@ -1,3 +1,4 @@
+export * from './filters.ts';
 export * from './library.ts';
 export * from './lock.ts';
 export * from './paths.ts';

@@ -1,6 +1,6 @@
-import { constants } from 'node:os';
 import { fail } from '@hob/contracts';
-import koffi from 'koffi';
+import koffi, { type LibraryHandle } from 'koffi';
+import { checked, type ParameterType, errnoName, stepName } from './errors.ts';
 
 const STEP_BYTES = 64;
 const CGROUPS_MAX = 8;
@@ -14,7 +14,7 @@ export interface ContainerSpec {
   readonly root: string;
   readonly hostname: string;
   readonly cgroupDirs: readonly string[];
-  readonly cgroup2Dir: string | undefined;
+  readonly cgroup2Dir?: string | undefined;
   readonly hostUid: number;
   readonly insideUid: number;
   readonly tmpBytes: number;
@@ -23,8 +23,22 @@ export interface ContainerSpec {
   readonly nofileMax: number;
   readonly nprocMax: number;
   readonly fileBytesMax: number;
+  readonly clockStartNs: number;
+  readonly tcpAllowed: boolean;
+  readonly apparmorProfile?: string | undefined;
+  readonly selinuxContext?: string | undefined;
+  readonly selinuxFiles?: string | undefined;
   readonly framesFd: number;
   readonly loopFds: readonly number[];
+  readonly noticesFd: number;
+}
+
+/** `struct hob_limits`: limits that a container got at its fork, given anew. 0 leaves one as it is. */
+export interface NewLimits {
+  readonly nofileMax: number;
+  readonly tmpBytes: number;
+  readonly tmpInodes: number;
+  readonly hostUid: number;
 }
 
 /** What a container is forked with. */
@@ -36,12 +50,19 @@ export interface ForkParts {
   readonly serial: number;
 }
 
-/** The host's ends of a container's descriptors; the receiver owns them. */
-export interface ContainerEnds {
+/** A program that a container executes: `struct hob_program`. */
+export interface ContainerProgram {
+  /** The program's absolute path inside, and its arguments. */
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  /** Its working directory. */
+  readonly folder: string;
+}
+
+/** Descriptors that came with a number; the receiver owns them. */
+export interface ReceivedFds {
   readonly serial: number;
-  readonly framesFd: number;
-  readonly stdoutFd: number;
-  readonly stderrFd: number;
+  readonly fds: readonly number[];
 }
 
 /** A compiled seccomp filter. */
@@ -50,6 +71,9 @@ export type SeccompFilter = { readonly __filter: never };
 /** libhob, as native/include/hob.h describes it; a negative result is thrown as ERR_NATIVE_SYSCALL with its step. */
 export interface Native {
   loadFilter(path: string): SeccompFilter;
+  /** Makes a filter of what `Filters.compile` gave in another process. The caller frees it. */
+  readFilter(code: Uint8Array): SeccompFilter;
+  freeFilter(filter: SeccompFilter): void;
   /**
    * Forks a container.
    *
@@ -57,13 +81,29 @@ export interface Native {
    * @returns the child's pid, or 0 in the child, which is inside its container then.
    */
   forkInto(fork: ForkParts, failedInside: (stderrFd: number, error: Error) => never): number;
-  mount(pid: number, source: string, target: string): void;
+  /** Makes a container that executes a program. @returns the program's pid. */
+  spawn(fork: ForkParts, program: ContainerProgram): number;
+  /** @param base absolute path; @param path below it. */
+  mount(pid: number, base: string, path: string, target: string): void;
+  limit(pid: number, limits: NewLimits): void;
   /** @returns two connected sockets, of packets or of a stream; the caller owns them. */
   channel(kind: 'packets' | 'stream'): [number, number];
-  /** @returns undefined when nothing waits there, or the zygote is gone. */
-  receive(channel: number): ContainerEnds | undefined;
+  /** @returns a connected, non-blocking stream socket; the caller owns it. */
+  connect(path: string): number;
+  /** @returns the uid of whoever connected the other end. */
+  peerUid(socket: number): number;
+  /** Sends copies of 1 to 3 descriptors. */
+  send(channel: number, serial: number, fds: readonly number[]): void;
+  /** @returns undefined when nothing waits there; null when the other end is closed. */
+  receive(channel: number, count: number): ReceivedFds | undefined | null;
   /** @returns the status as of wait(2), or undefined while the child runs. */
   reap(pid: number): number | undefined;
+  /** SIGKILL to a child that is not reaped yet. */
+  kill(pid: number): void;
+  /** @returns the version of Landlock that the kernel offers; 0 for none. */
+  landlockAbi(): number;
+  /** @returns whether systemd left a cgroup to its processes. */
+  isDelegated(cgroup: string): boolean;
   /** @returns undefined when another process holds the lock. */
   lock(path: string): number | undefined;
   /** Gives the C library's free memory back to the kernel. */
@@ -85,9 +125,35 @@ const specType = koffi.struct('hob_spec', {
   nofile_max: 'uint64_t',
   nproc_max: 'uint64_t',
   file_bytes_max: 'uint64_t',
+  clock_start_ns: 'uint64_t',
+  tcp_allowed: 'uint32_t',
+  apparmor_profile: 'const char *',
+  selinux_context: 'const char *',
+  selinux_files: 'const char *',
   frames_fd: 'int32_t',
   loop_fds: koffi.array('int32_t', LOOP_FDS_MAX),
+  notices_fd: 'int32_t',
 });
+
+const limitsType = koffi.struct('hob_limits', {
+  nofile_max: 'uint64_t',
+  tmp_bytes: 'uint64_t',
+  tmp_inodes: 'uint64_t',
+  host_uid: 'uint32_t',
+});
+
+const programType = koffi.struct('hob_program', {
+  argv: 'const char **',
+  envp: 'const char **',
+  folder: 'const char *',
+});
+
+const replyType = koffi.struct('hob_reply', { channel: 'int32_t', serial: 'uint32_t' });
+
+function toProgram({ argv, env, folder }: ContainerProgram): Record<string, unknown> {
+  const envp = Object.entries(env).map(([name, value]) => `${name}=${value}`);
+  return { argv: [...argv, null], envp: [...envp, null], folder };
+}
 
 function toStruct(spec: ContainerSpec): Record<string, unknown> {
   if (spec.cgroupDirs.length >= CGROUPS_MAX || spec.loopFds.length >= LOOP_FDS_MAX) {
@@ -108,42 +174,31 @@ function toStruct(spec: ContainerSpec): Record<string, unknown> {
     nofile_max: spec.nofileMax,
     nproc_max: spec.nprocMax,
     file_bytes_max: spec.fileBytesMax,
+    clock_start_ns: spec.clockStartNs,
+    tcp_allowed: spec.tcpAllowed ? 1 : 0,
+    apparmor_profile: spec.apparmorProfile ?? null,
+    selinux_context: spec.selinuxContext ?? null,
+    selinux_files: spec.selinuxFiles ?? null,
     frames_fd: spec.framesFd,
     loop_fds: pad(spec.loopFds, LOOP_FDS_MAX, -1),
+    notices_fd: spec.noticesFd,
   };
 }
 
-type ParameterType = string | ReturnType<typeof koffi.pointer> | ReturnType<typeof koffi.inout>;
-
 const EAGAIN = -11;
 const ENODATA = -61;
-
-const errnoNames = new Map(Object.entries(constants.errno).map(([name, number]) => [number, name]));
-
-/** The name of an error that a call gave as -errno. */
-function errnoName(result: number): string {
-  return errnoNames.get(-result) ?? `errno ${-result}`;
-}
-
-/** Throws what a call without a step gave, or passes its result on. */
-function checked(step: string, result: number): number {
-  if (result < 0) throw fail('ERR_NATIVE_SYSCALL', [step, errnoName(result)]);
-  return result;
-}
 
 /** Loads libhob. @param path absolute path of libhob.so; see `paths.ts`. */
 export function loadNative(path: string): Native {
   const library = koffi.load(path);
   const bind = (name: string, result: string, parameters: ParameterType[]): ((...args: unknown[]) => number) =>
     library.func(name, result, parameters);
-  const filterLoad = bind('hob_filter_load', 'int', [
-    'const char *',
-    koffi.inout(koffi.pointer('void *')),
-    'uint8_t *',
-  ]);
-  const mount = bind('hob_mount', 'int', ['int', 'const char *', 'const char *', 'uint8_t *']);
-  const channel = bind('hob_channel', 'int', ['int', 'int32_t *']);
-  const receive = bind('hob_receive', 'int', ['int', 'uint32_t *', 'int32_t *']);
+  const mount = bind('hob_mount', 'int', ['int', 'const char *', 'const char *', 'const char *', 'uint8_t *']);
+  const limit = bindLimit(library);
+  const connect = bind('hob_connect', 'int', ['const char *']);
+  const peer = bind('hob_peer', 'int', ['int', 'uint32_t *']);
+  const send = bind('hob_send', 'int', ['int', 'uint32_t', 'int32_t *', 'uint32_t']);
+  const receive = bind('hob_receive', 'int', ['int', 'uint32_t *', 'int32_t *', 'uint32_t']);
   const reap = bind('hob_reap', 'int', ['int', 'int32_t *']);
   const lock = bind('hob_lock', 'int', ['const char *']);
   const close = bind('hob_close', 'int', ['int']);
@@ -154,36 +209,37 @@ export function loadNative(path: string): Native {
   const step = Buffer.alloc(STEP_BYTES);
   const withStep = (result: number): number => {
     if (result >= 0) return result;
-    const name = step.subarray(0, step.indexOf(0)).toString();
-    throw fail('ERR_NATIVE_SYSCALL', [name, errnoName(result)]);
+    throw fail('ERR_NATIVE_SYSCALL', [stepName(step), errnoName(result)]);
   };
 
   return {
-    loadFilter(profile) {
-      const ret: [SeccompFilter | null] = [null];
-      withStep(filterLoad(profile, ret, step));
-      return ret[0] as SeccompFilter;
-    },
+    ...bindFilters(library, step),
     forkInto: bindForkInto(library, step, withStep),
-    mount: (pid, source, target) => void withStep(mount(pid, source, target, step)),
-    channel(kind) {
-      const fds = new Int32Array(2);
-      checked('channel', channel(kind === 'stream' ? 1 : 0, fds));
-      return [fds[0] as number, fds[1] as number];
+    spawn: bindSpawn(library, step, withStep),
+    mount: (pid, base, path, target) => void withStep(mount(pid, base, path, target, step)),
+    limit: (pid, limits) => void withStep(limit(pid, limits, step)),
+    channel: bindChannel(library),
+    connect: (path) => checked('connect', connect(path)),
+    peerUid(fd) {
+      const uid = new Uint32Array(1);
+      checked('peer', peer(fd, uid));
+      return uid[0] as number;
     },
-    receive(fd) {
+    send: (fd, serial, fds) => void checked('send', send(fd, serial, Int32Array.from(fds), fds.length)),
+    receive(fd, count) {
       const serial = new Uint32Array(1);
-      const ends = new Int32Array(3);
-      const result: number = receive(fd, serial, ends);
-      if (result === EAGAIN || result === ENODATA) return undefined;
+      const fds = new Int32Array(count);
+      const result: number = receive(fd, serial, fds, count);
+      if (result === EAGAIN) return undefined;
+      if (result === ENODATA) return null;
       checked('receive', result);
-      const [framesFd = -1, stdoutFd = -1, stderrFd = -1] = ends;
-      return { serial: serial[0] as number, framesFd, stdoutFd, stderrFd };
+      return { serial: serial[0] as number, fds: [...fds] };
     },
     reap(pid) {
       const status = new Int32Array(1);
       return checked('reap', reap(pid, status)) === 0 ? undefined : status[0];
     },
+    ...bindHost(library),
     lock(file) {
       const result: number = lock(file);
       return result === EAGAIN ? undefined : checked('lock', result);
@@ -197,11 +253,47 @@ export function loadNative(path: string): Native {
   };
 }
 
-function bindForkInto(
-  library: ReturnType<typeof koffi.load>,
-  step: Buffer,
-  withStep: (result: number) => number,
-): Native['forkInto'] {
+function bindFilters(library: LibraryHandle, step: Buffer): Pick<Native, 'loadFilter' | 'readFilter' | 'freeFilter'> {
+  const retFilter = koffi.inout(koffi.pointer('void *'));
+  const load = library.func('hob_filter_load', 'int', ['const char *', retFilter, 'uint8_t *']);
+  const read = library.func('hob_filter_read', 'int', ['const uint8_t *', 'uint32_t', retFilter]);
+  const free = library.func('hob_filter_free', 'void', ['void *']);
+  return {
+    loadFilter(profile) {
+      const ret: [SeccompFilter | null] = [null];
+      const result: number = load(profile, ret, step);
+      if (result < 0) checked(stepName(step), result);
+      return ret[0] as SeccompFilter;
+    },
+    readFilter(code) {
+      const ret: [SeccompFilter | null] = [null];
+      checked('filter', read(code, code.byteLength, ret) as number);
+      return ret[0] as SeccompFilter;
+    },
+    freeFilter: (filter) => void free(filter),
+  };
+}
+
+function bindChannel(library: LibraryHandle): Native['channel'] {
+  const channel = library.func('hob_channel', 'int', ['int', 'int32_t *']);
+  return (kind) => {
+    const fds = new Int32Array(2);
+    checked('channel', channel(kind === 'stream' ? 1 : 0, fds));
+    return [fds[0] as number, fds[1] as number];
+  };
+}
+
+function bindLimit(library: LibraryHandle): (pid: number, limits: NewLimits, step: Buffer) => number {
+  const limit: (...args: unknown[]) => number = library.func('hob_limit', 'int', [
+    'int',
+    koffi.pointer(limitsType),
+    'uint8_t *',
+  ]);
+  return (pid, { nofileMax, tmpBytes, tmpInodes, hostUid }, step) =>
+    limit(pid, { nofile_max: nofileMax, tmp_bytes: tmpBytes, tmp_inodes: tmpInodes, host_uid: hostUid }, step);
+}
+
+function bindForkInto(library: LibraryHandle, step: Buffer, withStep: (result: number) => number): Native['forkInto'] {
   const call = library.func('hob_fork_into', 'int', [
     koffi.pointer(specType),
     ...['void *', 'int', 'uint32_t', 'int32_t *', 'uint8_t *'],
@@ -216,5 +308,29 @@ function bindForkInto(
       if (pipes[PIPE_STDERR] === -1) throw error;
       return failedInside(pipes[PIPE_STDERR] as number, error as Error);
     }
+  };
+}
+
+function bindSpawn(library: LibraryHandle, step: Buffer, withStep: (result: number) => number): Native['spawn'] {
+  const call = library.func('hob_spawn', 'int', [
+    koffi.pointer(specType),
+    'void *',
+    koffi.pointer(programType),
+    koffi.pointer(replyType),
+    'uint8_t *',
+  ]);
+  return ({ spec, filter, channel, serial }, program) =>
+    withStep(call(toStruct(spec), filter, toProgram(program), { channel, serial }, step) as number);
+}
+
+/** What tells of this host, and ends a process of it. */
+function bindHost(library: LibraryHandle): Pick<Native, 'kill' | 'landlockAbi' | 'isDelegated'> {
+  const kill = library.func('hob_kill', 'int', ['int']);
+  const landlockAbi = library.func('hob_landlock_abi', 'int', []);
+  const isDelegated = library.func('hob_is_delegated', 'int', ['const char *']);
+  return {
+    kill: (pid) => void checked('kill', kill(pid) as number),
+    landlockAbi: () => checked('landlock', landlockAbi() as number),
+    isDelegated: (cgroup) => isDelegated(cgroup) === 1,
   };
 }

@@ -8,8 +8,10 @@ export function hostNative(): Native {
   return (native ??= loadNative(libraryPath));
 }
 
-/** A held lock. The kernel also releases it when the process dies. */
+/** A held lock. The kernel also releases it when this process, and each that inherited the descriptor, has ended. */
 export interface FileLock {
+  /** The open file. */
+  readonly fd: number;
   release(): void;
 }
 
@@ -21,5 +23,5 @@ export interface FileLock {
  */
 export function tryLock(path: string): FileLock | undefined {
   const fd = hostNative().lock(path);
-  return fd === undefined ? undefined : { release: () => hostNative().close(fd) };
+  return fd === undefined ? undefined : { fd, release: () => hostNative().close(fd) };
 }

@@ -8,3 +8,8 @@ export const faultsLibraryPath = fileURLToPath(new URL('../dist/libhob-faults.so
 export const preloadPath = fileURLToPath(new URL('../dist/libhobfork.so', import.meta.url));
 /** The system calls that a container may make. */
 export const seccompProfilePath = fileURLToPath(new URL('../profiles/seccomp.profile', import.meta.url));
+/** Runs a program as an unprivileged user; see native/programs/hob-drop.c. */
+export const dropPath = fileURLToPath(new URL('../dist/hob-drop', import.meta.url));
+/** The same for AppArmor and SELinux: a profile for apparmor_parser(8), and a policy module in CIL for semodule(8). */
+export const apparmorProfilePath = fileURLToPath(new URL('../profiles/apparmor.profile', import.meta.url));
+export const selinuxPolicyPath = fileURLToPath(new URL('../profiles/selinux.cil', import.meta.url));

@@ -79,7 +79,8 @@ function peerRow(crun: Crun | { readonly missing: string }, samples: readonly nu
 
 /** (a) From the request to fork a container to its first JavaScript, against an OCI runtime that starts Node. */
 export async function benchCreate(): Promise<Measurement[]> {
-  const options = { ...driverDefaults, root, instance: `bench-${process.pid}`, library: libraryPath };
+  const paths = { root, library: libraryPath, bundles: '/nonexistent' };
+  const options = { ...driverDefaults, ...paths, instance: `bench-${process.pid}` };
   const driver = await HostDriver.open(options);
   const crun = await startableCrun();
   try {

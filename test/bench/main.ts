@@ -6,6 +6,7 @@ import { benchCreate } from './create.ts';
 import { benchFirstCall } from './first-call.ts';
 import { type Measurement, toRecord } from './measurement.ts';
 import { benchMemory } from './memory.ts';
+import { benchNeighbours } from './neighbours.ts';
 import { formatTable } from './table.ts';
 import { benchWarmCall } from './warm-call.ts';
 
@@ -14,6 +15,7 @@ const benches = {
   'first-call': benchFirstCall,
   'warm-call': benchWarmCall,
   memory: benchMemory,
+  neighbours: benchNeighbours,
 } as const satisfies Record<string, () => Promise<Measurement[]>>;
 
 type BenchName = keyof typeof benches;

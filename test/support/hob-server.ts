@@ -7,16 +7,18 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { type Answer, type CallOptions, call } from './http-call.ts';
+import { patience } from './patience.ts';
 import { descendants } from './processes.ts';
 import { TemporaryFolder } from './temporary-folder.ts';
 import { until } from './until.ts';
 
-const repository = join(import.meta.dirname, '../..');
-const serveProgram = join(repository, 'services/cli/dist/main.js');
+export const repository = join(import.meta.dirname, '../..');
+export const serveProgram = join(repository, 'services/cli/dist/main.js');
 const hobProgram = join(repository, 'services/cli/bin/hob.mjs');
 const OUTPUT_CHARACTERS_MAX = 1024 * 1024;
 /** How long `hob serve` may take to end before it is called hung, ms. */
-const STOP_MS_MAX = 30_000;
+const STOP_MS_MAX = 30_000 * patience;
+const COMMAND_MS_MAX = 120_000 * patience;
 
 export interface CommandResult {
   readonly exitCode: number | undefined;
@@ -104,6 +106,15 @@ export class HobServer implements AsyncDisposable {
     });
   }
 
+  /** Waits until it ends by itself. @returns its exit code. */
+  async ended(): Promise<number | undefined> {
+    const child = this.#child;
+    if (child === undefined) return undefined;
+    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+    this.#child = undefined;
+    return child.exitCode ?? undefined;
+  }
+
   /** Ends it as an operator does. @returns its exit code. */
   async stop(): Promise<number | undefined> {
     return this.#end('SIGTERM');
@@ -148,9 +159,21 @@ export class HobServer implements AsyncDisposable {
       input: options.input ?? '',
       reject: false,
       stripFinalNewline: false,
-      timeout: 120_000,
+      timeout: COMMAND_MS_MAX,
     });
     return { exitCode: result.exitCode, stdout: result.stdout, stderr: result.stderr } satisfies CommandResult;
+  }
+
+  /** Runs the `hob` command in a terminal of its own. @returns what the terminal was sent. */
+  async hobInTerminal(args: readonly string[]): Promise<string> {
+    const command = [process.execPath, hobProgram, ...args].map((word) => `'${word}'`).join(' ');
+    const { stdout } = await execa('script', ['--quiet', '--return', '--command', command, '/dev/null'], {
+      env: { ...this.commandEnv, NO_COLOR: '1' },
+      extendEnv: false,
+      input: '',
+      timeout: COMMAND_MS_MAX,
+    });
+    return stdout;
   }
 
   /** Environment of a shell whose user may talk to this server. */
@@ -183,7 +206,7 @@ export class HobServer implements AsyncDisposable {
 }
 
 /** A port that was free a moment ago. */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const probe = createServer().listen(0, '127.0.0.1');
   await once(probe, 'listening');
   const address = probe.address();

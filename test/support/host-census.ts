@@ -1,13 +1,13 @@
 import { type Dirent, existsSync, readFileSync, readdirSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { basename, join } from 'node:path';
-import { descendants } from './processes.ts';
+import { descendants, serverPid } from './processes.ts';
 
 /** What a running server holds of the host, in a form that can be compared: equal censuses mean that nothing leaked. */
 export interface HostCensus {
   /** Names of the server's descendants, sorted. */
   readonly processes: readonly string[];
-  /** How many descriptors the server's own process has open. */
+  /** How many descriptors the two halves of the server have open. */
   readonly descriptors: number;
   /** Names of the server's cgroups, each as often as there are hierarchies that have it, sorted; containers' are `c`. */
   readonly cgroups: readonly string[];
@@ -21,7 +21,7 @@ export function takeCensus(pid: number): HostCensus {
     processes: descendants(pid)
       .map((seen) => seen.name)
       .toSorted(),
-    descriptors: readdirSync(`/proc/${pid}/fd`).length,
+    descriptors: [pid, serverPid(pid)].reduce((sum, each) => sum + readdirSync(`/proc/${each}/fd`).length, 0),
     cgroups: cgroupFolders(cgroupName(pid))
       .map((folder) => basename(folder).replace(/^c-.+/, 'c'))
       .toSorted(),

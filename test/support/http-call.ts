@@ -1,4 +1,5 @@
 import { request } from 'undici';
+import { patience } from './patience.ts';
 
 /** A whole answer. */
 export interface Answer {
@@ -23,7 +24,7 @@ export async function call(url: string, options: CallOptions = {}): Promise<Answ
     headers: options.headers ?? {},
     body: options.body ?? null,
     ...(options.signal === undefined ? {} : { signal: options.signal }),
-    headersTimeout: 120_000,
+    headersTimeout: 120_000 * patience,
   });
   const body = Buffer.from(await answer.body.arrayBuffer());
   return { status: answer.statusCode, headers: flatten(answer.headers), body };

@@ -11,7 +11,7 @@ export interface ProcessSight {
 }
 
 /** Looks at one process; undefined when there is none. */
-function sightProcess(pid: number): ProcessSight | undefined {
+export function sightProcess(pid: number): ProcessSight | undefined {
   let stat: string;
   try {
     stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
@@ -47,4 +47,23 @@ export function descendants(pid: number): ProcessSight[] {
 export function isRunning(sight: ProcessSight): boolean {
   const now = sightProcess(sight.pid);
   return now !== undefined && now.startTicks === sight.startTicks && now.state !== 'Z';
+}
+
+/**
+ * The half of `hob serve` that serves: the child of the other half, which is root's, that runs the same command.
+ *
+ * @param pid of `hob serve` as its operator sees it.
+ */
+export function serverPid(pid: number): number {
+  const isServer = (seen: ProcessSight): boolean =>
+    seen.parentPid === pid && readFileSync(`/proc/${seen.pid}/cmdline`, 'utf8').split('\0').includes('serve');
+  const server = descendants(pid).find(isServer);
+  if (server === undefined) throw new Error(`process ${pid} has no server`);
+  return server.pid;
+}
+
+/** A field of /proc/<pid>/status. */
+export function statusField(pid: number, name: string): string {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  return new RegExp(`^${name}:[ \\t]*(.*)$`, 'm').exec(status)?.[1]?.trim() ?? '';
 }

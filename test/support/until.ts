@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { patience } from './patience.ts';
 
 /** How long a state may take to come about before a test gives up, ms. It bounds a failure; nothing is measured by it. */
-const PATIENCE_MS = 60_000;
+const PATIENCE_MS = 60_000 * patience;
 const PAUSE_MS = 20;
 
 type Probe<T> = () => Promise<T | undefined | false> | T | undefined | false;

@@ -4,9 +4,11 @@ import { addDescribe } from './commands/describe.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addInit } from './commands/init.ts';
 import { addInvoke } from './commands/invoke.ts';
+import { addLauncher } from './commands/launcher.ts';
 import { addLogs } from './commands/logs.ts';
 import { addLs } from './commands/ls.ts';
 import { addRm } from './commands/rm.ts';
+import { addSeccomp } from './commands/seccomp.ts';
 import { addServe } from './commands/serve.ts';
 import { addStats } from './commands/stats.ts';
 import type { Tools } from './tools.ts';
@@ -47,7 +49,19 @@ export function createProgram(tools: Tools, serveHelp: string): Command {
     .helpOption('-h, --help', 'show how to use it')
     .helpCommand('help [command]', 'show how to use a command');
   addServe(program, tools, serveHelp);
-  const add = [addInit, addDeploy, addInvoke, addLs, addDescribe, addLogs, addRm, addStats, addDoctor];
+  const add = [
+    addInit,
+    addDeploy,
+    addInvoke,
+    addLs,
+    addDescribe,
+    addLogs,
+    addRm,
+    addStats,
+    addSeccomp,
+    addDoctor,
+    addLauncher,
+  ];
   for (const addCommand of add) addCommand(program, tools);
   return program.addHelpText('after', environment);
 }

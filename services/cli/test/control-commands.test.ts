@@ -58,11 +58,21 @@ test('hob describe prints the live configuration, every version and the containe
   assert.equal(code, 0);
   assert.match(stdout, /^memory +256 MB$/m);
   assert.match(stdout, /^env +GREETING$/m, 'names of variables, never their values');
+  assert.match(stdout, /^seccomp +-$/m);
   assert.match(stdout, /^2 +abababababab +2\.0 KB /m);
   assert.match(stdout, /^3 \(live\) +abababababab /m);
   assert.match(stdout, /^hello@3 +1 +2 +3 +4 +1\.50 s +9\.0 MB$/m);
   const asJson = await hob(['describe', 'hello', '--json'], { env: { HOB_URL: server.url } });
   assert.deepEqual(JSON.parse(asJson.stdout), description);
+});
+
+test('hob describe says which system calls end the containers', async () => {
+  const rules = { deny: ['mkdir', 'umask'], onViolation: 'kill' as const };
+  const live = { ...summary.live, config: { ...summary.live.config, seccomp: rules } };
+  const description = { summary: { ...summary, live }, versions: [live], snapshot: [] };
+  await using server = await ControlServer.start({ 'GET /v1/functions/hello': json(description) });
+  const { stdout } = await hob(['describe', 'hello'], { env: { HOB_URL: server.url } });
+  assert.match(stdout, /^seccomp +denies mkdir umask, violations end the container$/m);
 });
 
 test('hob stats prints pools, functions and zygotes', async () => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Finding, Host } from '../src/doctor/finding.ts';
 import { kernelChecks } from '../src/doctor/kernel-checks.ts';
+import type { IsolationLine } from '../src/doctor/isolation/verdict.ts';
 import { programChecks } from '../src/doctor/program-checks.ts';
 import { hob } from './fakes/command-run.ts';
 
@@ -97,6 +98,18 @@ const faults: readonly (readonly [what: string, machine: Machine, id: string, st
     'cgroup-memory',
     'missing',
   ],
+  [
+    'no controller for block devices',
+    { files: { '/sys/fs/cgroup/cgroup.controllers': 'cpu memory pids\n' } },
+    'cgroup-io',
+    'warning',
+  ],
+  [
+    'root without CAP_SYS_RESOURCE',
+    { files: { '/proc/self/status': 'Uid:\t0\t0\t0\t0\nCapEff:\t000001fffeffffff\n' } },
+    'resources',
+    'warning',
+  ],
   ['no seccomp', { files: { '/proc/sys/kernel/seccomp/actions_avail': undefined } }, 'seccomp', 'missing'],
   ['no LSM', { files: { '/sys/kernel/security/lsm': 'capability\n' } }, 'lsm', 'warning'],
   ['no securityfs', { files: { '/sys/kernel/security/lsm': undefined } }, 'lsm', 'warning'],
@@ -148,10 +161,29 @@ test('hob doctor --json works without a server, and its exit code agrees with wh
   for (const { state, remedy } of found) assert.equal(remedy === undefined, state === 'ok');
 });
 
+test('hob doctor judges every line of the checklist, by containers that it makes as root', async () => {
+  const { stdout } = await hob(['doctor', '--json']);
+  const { isolation, isolationProblem } = JSON.parse(stdout) as {
+    isolation: IsolationLine[];
+    isolationProblem?: string;
+  };
+  assert.equal(isolationProblem, undefined);
+  assert.deepEqual(
+    isolation.map(({ line }) => line),
+    Array.from({ length: 26 }, (_, index) => index + 1),
+  );
+  const isRoot = process.getuid?.() === 0;
+  for (const { state, means, line } of isolation) {
+    assert.equal(means !== undefined, state === 'weaker' || state === 'missing', String(line));
+    if (isRoot) assert.notEqual(state, 'unknown');
+  }
+});
+
 test('hob doctor prints one line for each thing, and a remedy below what is not well', async () => {
   const env = { HOB_ROOTFS: '/nonexistent' };
   const { code, stdout, stderr } = await hob(['doctor'], { env });
   assert.equal(code, 1);
   assert.match(stdout, /^missing  rootfs +\/nonexistent not built\n +→ run "npm start"/m);
-  assert.match(stderr, /^hob cannot run here: \d+ missing\n$/);
+  assert.match(stderr, /^no container could be made to look at: .*\n/);
+  assert.match(stderr, /\nhob cannot run here: \d+ missing\n$/);
 });

@@ -10,7 +10,9 @@ const accounted = {
   'hob-invocation-id': '0f0e0d0c-1111-4222-8333-444455556666',
   'hob-version': '3',
   'hob-start': 'pool',
-  'server-timing': 'queue;dur=0.1, create;dur=0, load;dur=2.25, run;dur=1.5, queue;dur=99',
+  'hob-receipt':
+    'start=pool, queue-ms=0.1, create-ms=0.0, load-ms=2.25, run-ms=1.5, cpu-ms=3.25, container-age-ms=1500.0, ' +
+    'memory-peak-bytes=9437184, bytes-in=2, bytes-out=4, outcome=ok',
 };
 const receipt = {
   invocationId: '0f0e0d0c-1111-4222-8333-444455556666',
@@ -20,6 +22,13 @@ const receipt = {
   createMs: 0,
   loadMs: 2.25,
   runMs: 1.5,
+  cpuMs: 3.25,
+  memoryPeakBytes: 9_437_184,
+  containerAgeMs: 1500,
+  bytesIn: 2,
+  bytesOut: 4,
+  outcome: 'ok',
+  cause: '',
 };
 
 test('hob invoke is a GET of / that prints the body byte by byte', async () => {
@@ -81,10 +90,11 @@ test('hob invoke --receipt prints the account to stderr, the body alone to stdou
   });
   const { stdout, stderr } = await hob(['invoke', 'hello', '--receipt'], { env: { HOB_URL: server.url } });
   assert.equal(stdout, 'body');
-  const line =
+  const lines =
     'invocation 0f0e0d0c-1111-4222-8333-444455556666  version 3  start pool  ' +
-    'queue 0.10 ms  create 0.00 ms  load 2.25 ms  run 1.50 ms\n';
-  assert.equal(stderr, line);
+    'queue 0.10 ms  create 0.00 ms  load 2.25 ms  run 1.50 ms  cpu 3.25 ms\n' +
+    'memory peak 9.0 MB  in 2 B  out 4 B  container age 1.50 s  outcome ok\n';
+  assert.equal(stderr, lines);
 });
 
 test('hob invoke --json prints status, headers, receipt and body, base64 when it is no text', async () => {

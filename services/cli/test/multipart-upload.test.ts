@@ -23,6 +23,7 @@ async function gatewayWith(t: TestContext, bundles: DiskBundleStore): Promise<st
     remove: async () => undefined,
   };
   const scheduler: SchedulerControl = {
+    learn: async () => assert.fail('nothing is learnt'),
     snapshot: async () => snapshot,
     replaced: () => undefined,
     removed: async () => undefined,

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { readdirSync, readlinkSync } from 'node:fs';
+import { existsSync, readdirSync, readlinkSync, realpathSync } from 'node:fs';
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -11,6 +11,7 @@ import { PassThrough, Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { hob, temporaryFolder } from './fakes/command-run.ts';
 
 const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
@@ -249,3 +250,23 @@ test('hob serve refuses a damaged file of tokens, and leaves it as it is', { ski
   assert.match(stderr, /ERR_CONFIG_INVALID/);
   assert.equal(await readFile(join(folder, 'data', 'tokens.json'), 'utf8'), 'damaged');
 });
+
+test(
+  'hob serve --strict refuses a host on which a line is missing, names it, and leaves nothing',
+  { skip },
+  async (t) => {
+    const folder = await temporaryFolder(t);
+    const rootfs = join(folder, 'rootfs');
+    const current = realpathSync(fileURLToPath(new URL('../../../.hob/rootfs/current', import.meta.url)));
+    await promisify(execFile)('cp', ['--archive', '--link', '--no-target-directory', current, rootfs]);
+    await mkdir(join(rootfs, 'sys'));
+    const server = await startServer(t, folder, { HOB_STRICT: 'true', HOB_ROOTFS: rootfs });
+    assert.equal(server.said, undefined);
+    const { code, stderr } = await server.stop();
+    assert.equal(code, 1);
+    assert.match(stderr, /ERR_SERVE_STRICT/);
+    assert.match(stderr, /11 \/proc: forked: there is a \/sys/);
+    assert.equal(existsSync(join('/sys/fs/cgroup/unified/hob', `doctor-${server.child.pid}`)), false);
+    assert.deepEqual(processesIn(folder), []);
+  },
+);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { hob } from './fakes/command-run.ts';
 
-const commands = ['serve', 'init', 'deploy', 'invoke', 'ls', 'describe', 'logs', 'rm', 'stats', 'doctor'];
+const commands = ['serve', 'init', 'deploy', 'invoke', 'ls', 'describe', 'logs', 'rm', 'stats', 'seccomp', 'doctor'];
 
 test('hob --help names every command, the environment and the exit codes', async () => {
   const { code, stdout, stderr } = await hob(['--help']);
@@ -13,9 +13,9 @@ test('hob --help names every command, the environment and the exit codes', async
   assert.match(stdout, /0 done, 1 failed, 2 wrong usage, 130 interrupted/);
 });
 
-for (const command of commands) {
+for (const command of commands.map((name) => (name === 'seccomp' ? 'seccomp learn' : name))) {
   test(`hob ${command} --help has examples and --json`, async () => {
-    const { code, stdout, stderr } = await hob([command, '--help']);
+    const { code, stdout, stderr } = await hob([...command.split(' '), '--help']);
     assert.equal(code, 0, stderr);
     assert.match(stdout, /^ {2}--json/m);
     assert.match(stdout, /^Examples:\n {2}\$ /m);
@@ -39,6 +39,8 @@ test('wrong usage is exit code 2, one error line and one hint line, in text and 
     ['logs', 'hello', '--tail', '-1'],
     ['logs', 'hello', '--tail', '10001'],
     ['rm'],
+    ['seccomp', 'learn'],
+    ['seccomp', 'forget', 'hello'],
     ['init', '--template', 'cobol'],
   ];
   for (const argv of wrong) {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { fail } from './errors.ts';
+import { fail } from './hob-error.ts';
 import { describePathProblem } from './relative-path.ts';
 import { BUNDLE_BYTES_MAX, BUNDLE_CODE, BUNDLE_FILES_MAX, type BundleFile, type BundleManifest } from './version.ts';
 

@@ -9,7 +9,7 @@
  * Nothing is trusted: a length over the limit or an unknown type is a coded error, after which the decoder refuses
  * everything, because the boundary of the next frame is unknown.
  */
-import { fail } from './errors.ts';
+import { fail } from './hob-error.ts';
 
 export const FRAME_HEADER_BYTES = 10;
 /** The largest payload. Longer things (code, bodies) are sent in several frames. */

@@ -1,13 +1,16 @@
 import { createRequire } from 'node:module';
 import type * as ajv from 'ajv';
-import { fail } from './errors.ts';
+import { fail } from './hob-error.ts';
 import { type FunctionConfig, functionConfigSchema } from './function-config.ts';
-import { describeProblems } from './function-config-problems.ts';
+import { describeProblems, nearest } from './function-config-problems.ts';
 import { type Problem, parseLocatedJson } from './located-json.ts';
 import { describePathProblem } from './relative-path.ts';
+import { runtimeCalls, systemCalls } from './system-calls.ts';
 
 /** The largest hob.json, and the most that `env` may take as JSON, bytes of UTF-8. */
 export const CONFIG_BYTES_MAX = 256 * 1024;
+
+const NEEDED_CALL = 'is a system call that the runtime itself needs; it cannot be denied';
 
 /** What `$schema` of a hob.json may point to: the schema as plain JSON, with what editors need to allow comments. */
 export const functionConfigJsonSchema: Readonly<Record<string, unknown>> = Object.freeze({
@@ -68,7 +71,10 @@ function check(value: unknown): { readonly config: FunctionConfig; readonly prob
   if (!validate(config)) return { config, problems: describeProblems(validate.errors ?? []) };
   delete config.$schema;
   const shortest = { ...config, entry: shorten(config.entry), assets: config.assets.map(shorten) };
-  return { config: shortest, problems: [...checkPaths(shortest), ...checkEnv(shortest.env)] };
+  return {
+    config: shortest,
+    problems: [...checkPaths(shortest), ...checkEnv(shortest.env), ...checkSystemCalls(shortest.seccomp)],
+  };
 }
 
 /** The value as far as it can be a configuration: filling in defaults must not change the caller's. */
@@ -108,6 +114,26 @@ function checkEnv(env: FunctionConfig['env']): Problem[] {
     problems.push({ path: ['env'], what: `takes ${bytes} bytes as JSON, at most ${CONFIG_BYTES_MAX} are allowed` });
   }
   return problems;
+}
+
+function checkSystemCalls(rules: FunctionConfig['seccomp']): Problem[] {
+  const problems: Problem[] = [];
+  for (const list of ['allow', 'deny'] as const) {
+    for (const [index, name] of (rules?.[list] ?? []).entries()) {
+      const what = list === 'deny' && runtimeCalls.has(name) ? NEEDED_CALL : unknownCall(name);
+      if (what !== undefined) problems.push({ path: ['seccomp', list, index], what });
+    }
+  }
+  if (rules?.allow !== undefined && rules.deny !== undefined) {
+    problems.push({ path: ['seccomp', 'deny'], what: 'cannot be set together with allow, which denies all others' });
+  }
+  return problems;
+}
+
+function unknownCall(name: string): string | undefined {
+  if (systemCalls.has(name)) return undefined;
+  const near = nearest(name, systemCalls);
+  return `is no system call${near === undefined ? '' : `; did you mean "${near}"?`}`;
 }
 
 function refuse(problems: readonly Problem[]): void {

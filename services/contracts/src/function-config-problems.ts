@@ -13,6 +13,7 @@ interface SchemaWords {
   readonly pattern?: string;
   readonly description?: string;
   readonly enum?: readonly unknown[];
+  readonly properties?: Readonly<Record<string, unknown>>;
   readonly patternProperties?: Readonly<Record<string, unknown>>;
 }
 
@@ -33,7 +34,10 @@ function describe(error: ErrorObject): Problem {
   const schema = (error.parentSchema ?? {}) as SchemaWords;
   if (keyword === 'additionalProperties') {
     const key = String(params['additionalProperty']);
-    return { path: [...path, key], what: path.length === 0 ? unknownSetting(key) : unknownName(schema) };
+    return {
+      path: [...path, key],
+      what: schema.properties ? unknownSetting(key, schema.properties) : unknownName(schema),
+    };
   }
   if (keyword === 'required') {
     const key = String(params['missingProperty']);
@@ -59,14 +63,15 @@ function stringExpectation(schema: SchemaWords): string {
   return `must be a string of ${schema.minLength ?? 0} to ${schema.maxLength} characters`;
 }
 
-function unknownSetting(key: string): string {
-  const known = Object.keys(functionConfigSchema.properties);
+function unknownSetting(key: string, properties: Readonly<Record<string, unknown>>): string {
+  const known = Object.keys(properties);
   const near = nearest(key, known);
   if (near !== undefined) return `is no setting; did you mean "${near}"?`;
   return `is no setting; there are ${known.filter((name) => name !== '$schema').join(', ')}`;
 }
 
 function unknownName(schema: SchemaWords): string {
+  if (schema.properties !== undefined) return `is no setting; there are ${Object.keys(schema.properties).join(', ')}`;
   return `is not accepted as a name; it must match ${Object.keys(schema.patternProperties ?? {}).join(' or ')}`;
 }
 
@@ -78,17 +83,20 @@ function kindOf(value: unknown): string {
   return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
 }
 
+/** Settings that are lists. A name of `env` may be equal, but nothing is below it. */
+const listNames: ReadonlySet<string> = new Set(['assets', 'deny', 'allow']);
+
 /** The steps of a JSON pointer; array indexes become numbers. */
 function pointerSteps(pointer: string): (string | number)[] {
   const steps = pointer.split('/').slice(1);
   return steps.map((step, index) => {
-    if (steps[index - 1] === 'assets') return Number(step);
+    if (index > 0 && listNames.has(steps[index - 1] ?? '')) return Number(step);
     return step.replaceAll('~1', '/').replaceAll('~0', '~');
   });
 }
 
 /** The known word that a misspelt one is most likely to mean; undefined when none is near. */
-function nearest(word: string, known: readonly string[]): string | undefined {
+export function nearest(word: string, known: Iterable<string>): string | undefined {
   let best: { readonly name: string; readonly distance: number } | undefined;
   // Only the start counts: the words are short, and distance takes time in proportion to both lengths.
   const typed = word.slice(0, 64).toLowerCase();

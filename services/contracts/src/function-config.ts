@@ -2,6 +2,16 @@ import type { XStatic } from 'typebox/schema';
 
 const kebab = '^[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?$';
 
+/** A rate of reads or writes, for each block device. */
+function ioRate<const Minimum extends number>(what: string, minimum: Minimum) {
+  return {
+    type: 'integer',
+    minimum,
+    maximum: 1_000_000_000_000,
+    description: `${what} on each block device in a second.`,
+  } as const;
+}
+
 /** The memory classes that zygotes are made for, MB. A function gets the largest class that is not above its `memoryMb`. */
 export const memoryClassesMb = [128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096, 6144, 8192] as const;
 
@@ -9,6 +19,12 @@ export const memoryClassesMb = [128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 
 export function memoryClassMb(memoryMb: number): number {
   return memoryClassesMb.findLast((classMb) => classMb <= memoryMb) ?? memoryClassesMb[0];
 }
+
+const systemCallList = {
+  type: 'array',
+  items: { type: 'string', minLength: 1, maxLength: 32 },
+  maxItems: 512,
+} as const;
 
 /**
  * The schema of hob.json: the one source of its defaults, ranges, types and documentation. Plain JSON Schema (draft 7),
@@ -31,6 +47,9 @@ export const functionConfigSchema = {
     'env',
     'auth',
     'assets',
+    'nofile',
+    'tmpMb',
+    'responseBytesMax',
   ],
   properties: {
     $schema: { type: 'string', description: 'Where editors find this schema.', maxLength: 2048 },
@@ -103,8 +122,94 @@ export const functionConfigSchema = {
       maxItems: 64,
       description: "Files, folders or globs copied beside the code, relative to the function's folder.",
     },
+    cpuMs: {
+      type: 'integer',
+      minimum: 10,
+      maximum: 57_600_000,
+      description: 'CPU time that one invocation may use, ms; no limit but the others when it is not given.',
+    },
+    pids: {
+      type: 'integer',
+      minimum: 16,
+      maximum: 4096,
+      description: "Processes and threads that a container may have; the server's setting, 128, when it is not given.",
+    },
+    nofile: {
+      type: 'integer',
+      minimum: 64,
+      maximum: 65_536,
+      default: 1024,
+      description: 'Descriptors that each process of a container may have open.',
+    },
+    tmpMb: {
+      type: 'integer',
+      minimum: 1,
+      maximum: 8192,
+      default: 64,
+      description: 'Size of /tmp, MB. What is in it counts to the memory.',
+    },
+    tmpFiles: {
+      type: 'integer',
+      minimum: 16,
+      maximum: 2_097_152,
+      description: 'Files and folders that /tmp may hold; 256 for each MB when it is not given.',
+    },
+    io: {
+      type: 'object',
+      additionalProperties: false,
+      properties: {
+        readBytesPerSecond: ioRate('Bytes that may be read', 4096),
+        writeBytesPerSecond: ioRate('Bytes that may be written', 4096),
+        readsPerSecond: ioRate('Reads', 1),
+        writesPerSecond: ioRate('Writes', 1),
+      },
+      description: 'What a container may do to each block device in a second; no limit when it is not given.',
+    },
+    responseBytesMax: {
+      type: 'integer',
+      minimum: 0,
+      maximum: 1_099_511_627_776,
+      default: 1_073_741_824,
+      description: 'The largest body of a response, bytes.',
+    },
+    logBytesPerSecond: {
+      type: 'integer',
+      minimum: 1,
+      maximum: 1_000_000_000,
+      description:
+        "Bytes of output that a container may give in a second, more is dropped; the server's setting, 4 MiB, when it is not given.",
+    },
+    abortGraceMs: {
+      type: 'integer',
+      minimum: 0,
+      maximum: 900_000,
+      description:
+        'ctx.signal is aborted this long before the deadline, ms; a tenth of timeoutMs, at most a second, when it is not given.',
+    },
+    seccomp: {
+      type: 'object',
+      additionalProperties: false,
+      properties: {
+        deny: { ...systemCallList, description: 'System calls that end the container.' },
+        allow: {
+          ...systemCallList,
+          description:
+            'The only system calls that do not end the container, beside those that the runtime itself needs.',
+        },
+        onViolation: {
+          type: 'string',
+          enum: ['errno', 'kill'],
+          description: 'What a call that no function may make does: it fails with EPERM, or ends the container.',
+        },
+      },
+      description:
+        'Which system calls end the container, beside what hob itself refuses every function; none when it is not given.',
+    },
   },
 } as const;
+
+/** `seccomp` of hob.json. */
+export type SystemCallRules = Readonly<XStatic<typeof functionConfigSchema.properties.seccomp>>;
 
 /** A checked configuration with every default filled in. */
 export type FunctionConfig = Readonly<Omit<XStatic<typeof functionConfigSchema>, '$schema'>>;

@@ -1,5 +1,5 @@
-import type { HobError } from './errors.ts';
-import type { Receipt, StartKind } from './receipt.ts';
+import type { HobError } from './hob-error.ts';
+import type { DeathCause, Receipt, StartKind } from './receipt.ts';
 import type { FunctionVersion } from './version.ts';
 
 /** One call, without its body. */
@@ -16,7 +16,7 @@ export interface InvocationRequest {
   readonly hasBody: boolean;
 }
 
-/** What a call that reached a container has taken so far, ms. */
+/** What a call that reached a container has taken so far. */
 export interface CallAccount {
   readonly start: StartKind;
   readonly queueMs: number;
@@ -24,6 +24,14 @@ export interface CallAccount {
   readonly loadMs: number;
   /** From the call reaching the container until now. */
   readonly runMs: number;
+  /** As in the receipt, until now. */
+  readonly cpuMs: number;
+  readonly memoryPeakBytes: number;
+  readonly containerAgeMs: number;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  /** Set when the call ended its container. */
+  readonly cause?: DeathCause;
 }
 
 /** The start of a function's response. */

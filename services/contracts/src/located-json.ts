@@ -1,5 +1,5 @@
 import { createScanner, type Node, type ParseError, parseTree, printParseErrorCode } from 'jsonc-parser';
-import { fail } from './errors.ts';
+import { fail } from './hob-error.ts';
 
 /** The deepest nesting that is read; hob.json needs two levels. */
 const DEPTH_MAX = 32;

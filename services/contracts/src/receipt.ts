@@ -12,6 +12,7 @@ export type DeathCause =
   | 'oom'
   | 'pids'
   | 'syscall'
+  | 'response-too-large'
   | 'crash'
   | 'cancelled'
   | 'shutdown';
@@ -33,6 +34,18 @@ export interface Receipt {
   readonly loadMs: number;
   /** From the call reaching the container to the end of the response. */
   readonly runMs: number;
+  /**
+   * CPU time of the container during the call, its load included, by the kernel's account. With a concurrency above 1 the
+   * calls of a container share its account: each is told what all of them used.
+   */
+  readonly cpuMs: number;
+  /**
+   * The most memory that was charged to the container during the call, give or take a megabyte. Where the kernel cannot
+   * start the count anew (cgroup v2 before Linux 6.12), the most since the container was forked.
+   */
+  readonly memoryPeakBytes: number;
+  /** How long the container has existed. */
+  readonly containerAgeMs: number;
   readonly bytesIn: number;
   readonly bytesOut: number;
   readonly outcome: Outcome;

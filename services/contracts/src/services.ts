@@ -1,4 +1,5 @@
-import type { LogLine } from './invoker.ts';
+import type { InvocationRequest, LogLine } from './invoker.ts';
+import type { Outcome } from './receipt.ts';
 import type { SchedulerSnapshot } from './snapshot.ts';
 import type { BundleManifest, FunctionSummary, FunctionVersion } from './version.ts';
 import type { FunctionConfig } from './function-config.ts';
@@ -54,8 +55,31 @@ export interface LogStore {
   follow(functionName: string, tail: number, signal: AbortSignal): AsyncIterable<LogLine>;
 }
 
+/** One call of a lesson. */
+export interface LessonCall {
+  readonly request: InvocationRequest;
+  /** Undefined when the request `hasBody` is false. */
+  readonly body: Uint8Array | undefined;
+}
+
+/** What calls of a function taught about it. */
+export interface Lesson {
+  /** Names of the system calls that its containers made from their forks to their ends; a number for one without a name. */
+  readonly systemCalls: readonly string[];
+  /** How each call ended, in their order. */
+  readonly calls: readonly { readonly status: number | undefined; readonly outcome: Outcome }[];
+}
+
 /** What the gateway asks of the scheduler besides invocations. */
 export interface SchedulerControl {
+  /**
+   * Runs calls of one version, one after the other, in a container of their own that no rule of the function's binds and
+   * that remembers its system calls. A call that fails is no error. Counted nowhere, but its output is logged.
+   *
+   * @param signal ends the running call and the lesson.
+   * @throws ERR_SCHED_CLOSED, and the signal's reason
+   */
+  learn(version: FunctionVersion, calls: readonly LessonCall[], signal: AbortSignal): Promise<Lesson>;
   /** Reads CPU and memory from the containers' cgroups: a few microseconds for each container. */
   snapshot(): Promise<SchedulerSnapshot>;
   /** A new version is live: containers of other versions of the function are replaced once idle. */

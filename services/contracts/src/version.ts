@@ -41,6 +41,8 @@ export interface BundleManifest {
 /** The code's name in every bundle, and its source map's. */
 export const BUNDLE_CODE = 'index.mjs';
 export const BUNDLE_MAP = 'index.mjs.map';
+/** The folder of a bundle's files, inside the folder that is named by its digest. */
+export const BUNDLE_FILES_FOLDER = 'files';
 /** The largest bundle, all files together, bytes. */
 export const BUNDLE_BYTES_MAX = 256 * 1024 * 1024;
 /** The most files in one bundle. */

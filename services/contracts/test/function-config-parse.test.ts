@@ -26,6 +26,9 @@ const defaults = {
   env: {},
   auth: 'open',
   assets: [],
+  nofile: 1024,
+  tmpMb: 64,
+  responseBytesMax: 1_073_741_824,
 };
 
 function refused(action: () => unknown): HobError {
@@ -68,6 +71,15 @@ test('parseFunctionConfig keeps what is set', () => {
     env: { GREETING: 'hej', _x1: '' },
     auth: 'token',
     assets: ['public', 'data/*.csv'],
+    cpuMs: 500,
+    pids: 64,
+    nofile: 512,
+    tmpMb: 16,
+    tmpFiles: 100,
+    io: { readBytesPerSecond: 1_000_000, writesPerSecond: 10 },
+    responseBytesMax: 1000,
+    logBytesPerSecond: 1000,
+    abortGraceMs: 500,
   };
   assert.deepEqual(parseFunctionConfig(JSON.stringify(set), 'hob.json'), set);
 });
@@ -100,7 +112,8 @@ test('parseFunctionConfig reports every problem, one a line', () => {
     'hob.json:3:3 memoryMB: is no setting; did you mean "memoryMb"?',
     'hob.json:4:3 cpu: must be a number from 0.05 to 64, not a string',
     'hob.json:5:3 colour: is no setting; there are name, runtime, entry, memoryMb, cpu, timeoutMs, concurrency, ' +
-      'maxContainers, env, auth, assets',
+      'maxContainers, env, auth, assets, cpuMs, pids, nofile, tmpMb, tmpFiles, io, responseBytesMax, ' +
+      'logBytesPerSecond, abortGraceMs, seccomp',
     'hob.json:6:12 env.1A: is not accepted as a name; it must match ^[A-Za-z_][A-Za-z0-9_]{0,127}$',
     'hob.json:6:23 env.B: must be a string of 0 to 32768 characters, not 2',
     'hob.json:7:20 assets[1]: must be a string of 1 to 1024 characters, not 5',
@@ -252,10 +265,34 @@ test('functionConfigJsonSchema is plain JSON Schema that asks for nothing but a 
   assert.equal(validate({ name: 'hello', memory: 1 }), false);
 });
 
-test('functionConfigSchema requires each setting but $schema, and describes each', () => {
+/** Settings that are off, or the server's, when they are not given. */
+const withoutDefault = ['cpuMs', 'pids', 'tmpFiles', 'io', 'logBytesPerSecond', 'abortGraceMs', 'seccomp'];
+
+test('functionConfigSchema requires each setting that has a default or needs none, and describes each', () => {
   const { required, properties } = functionConfigSchema;
-  assert.deepEqual(Object.keys(properties), ['$schema', ...required]);
+  assert.deepEqual(Object.keys(properties).toSorted(), ['$schema', ...required, ...withoutDefault].toSorted());
+  for (const key of withoutDefault) {
+    const words = properties[key as keyof typeof properties];
+    assert.ok(!('default' in words));
+    assert.match(words.description, /when it is not given\.$/, 'it says what holds then');
+  }
   for (const words of Object.values(properties)) assert.match(words.description, /\.$/);
+});
+
+test('parseFunctionConfig refuses limits out of range, and rates that there are not', () => {
+  assert.equal(problemOf({ cpuMs: 9 }), 'cpuMs: must be an integer from 10 to 57600000');
+  assert.equal(problemOf({ pids: 1 }), 'pids: must be an integer from 16 to 4096');
+  assert.equal(problemOf({ nofile: 1e9 }), 'nofile: must be an integer from 64 to 65536');
+  assert.equal(problemOf({ tmpMb: 0 }), 'tmpMb: must be an integer from 1 to 8192');
+  assert.equal(problemOf({ io: 7 }), 'io: must be an object, not 7');
+  assert.equal(
+    problemOf({ io: { readBytesPerSecond: 1 } }),
+    'io.readBytesPerSecond: must be an integer from 4096 to 1000000000000',
+  );
+  assert.equal(
+    problemOf({ io: { reads: 1 } }),
+    'io.reads: is no setting; there are readBytesPerSecond, writeBytesPerSecond, readsPerSecond, writesPerSecond',
+  );
 });
 
 test('memoryClassMb is the largest class that is not above the memory', () => {

@@ -16,11 +16,11 @@ import type {
   RawServerDefault,
 } from 'fastify';
 import { Type } from 'typebox';
-import { functionParams, invocationParams, logsQuery } from './control-schemas.ts';
+import { functionParams, invocationParams, logsQuery, problemAnswer } from './control-schemas.ts';
 import { readDeployUpload, uploadBody, uploadLimits } from './deploy-upload.ts';
 import type { GatewayLimits } from './gateway-limits.ts';
+import { addLearnRoute } from './learn-route.ts';
 import { NDJSON_TYPE, ndjson, streamLogs } from './log-stream.ts';
-import { PROBLEM_TYPE } from './problem.ts';
 import { bearerToken, type TokenVerifier } from './request-headers.ts';
 
 /** What the control API is made of. */
@@ -46,11 +46,6 @@ export type TypedApp = FastifyInstance<
   TypeBoxTypeProvider
 >;
 
-const problemAnswer = {
-  description: 'An error.',
-  content: { [PROBLEM_TYPE]: { schema: Type.Ref('Problem') } },
-};
-
 /** Adds the routes under /v1 to an instance of their own. Every one needs a token. */
 export async function controlApi(app: FastifyInstance, options: ControlApiOptions): Promise<void> {
   await app.register(multipart, { limits: uploadLimits, preservePath: true });
@@ -62,6 +57,7 @@ export async function controlApi(app: FastifyInstance, options: ControlApiOption
   addFunctionRoutes(typed, options);
   addDeployRoute(typed, options);
   addLogsRoute(typed, options);
+  addLearnRoute(typed, options);
   addServerRoutes(typed, options);
 }
 

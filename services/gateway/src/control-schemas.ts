@@ -7,12 +7,19 @@ import {
   type SchedulerSnapshot,
 } from '@hob/contracts';
 import { Type } from 'typebox';
+import { PROBLEM_TYPE } from './problem.ts';
 
 const count = (description: string) => Type.Integer({ minimum: 0, description });
 const object = <P extends Parameters<typeof Type.Object>[0]>(properties: P, description: string) =>
   Type.Object(properties, { description });
 
 const nameParameter = Type.String({ maxLength: 63, description: 'Name of the function.' });
+
+/** What every route may answer with. */
+export const problemAnswer = {
+  description: 'An error.',
+  content: { [PROBLEM_TYPE]: { schema: Type.Ref('Problem') } },
+};
 
 /** Parameters of every route that speaks of one function. */
 export const functionParams = Type.Object({ name: nameParameter });

@@ -9,11 +9,13 @@ import {
   type InvocationSink,
   type Invoker,
   isHobError,
+  type Outcome,
   type ResponseHead,
 } from '@hob/contracts';
 import type { Logger } from 'pino';
 import type { GatewayLimits } from './gateway-limits.ts';
 import { problemOf, sendProblem } from './problem.ts';
+import { hundredths, receiptHeader } from './receipt-header.ts';
 import { cleanResponseHeaders } from './response-headers.ts';
 import type { Deferred, TurnEnd } from './turn-end.ts';
 
@@ -45,15 +47,14 @@ function asLatin1(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
 }
 
-/** Hundredths of a millisecond are the finest that a client can make use of. */
-const round = (ms: number): number => Math.round(ms * 100) / 100;
-
-/** Where a call's container came from and what took how long, as a flat list of headers. */
-function accountHeaders({ start, queueMs, createMs, loadMs, runMs }: CallAccount): string[] {
+/** Where a call's container came from, what took how long and how much, added to a flat list of headers. */
+function addAccount(headers: string[], account: CallAccount, bytesOut: number, outcome: Outcome | undefined): void {
+  const { start, queueMs, createMs, loadMs, runMs } = account;
   const timing =
-    `queue;dur=${round(queueMs)}, create;dur=${round(createMs)}, ` +
-    `load;dur=${round(loadMs)}, run;dur=${round(runMs)}`;
-  return ['hob-start', start, 'server-timing', timing];
+    `queue;dur=${hundredths(queueMs)}, create;dur=${hundredths(createMs)}, ` +
+    `load;dur=${hundredths(loadMs)}, run;dur=${hundredths(runMs)}`;
+  headers.push('hob-start', start, 'server-timing', timing);
+  headers.push('hob-receipt', receiptHeader(account, bytesOut, outcome));
 }
 
 /** The answer of these has no body, whatever the function sent. */
@@ -78,6 +79,8 @@ export class InvocationExchange implements InvocationSink, Deferred {
   #state: 'waiting' | 'held' | 'sending' | 'over' = 'waiting';
   #status = 0;
   #headers: string[] = [];
+  /** As of the head; it is told when the head leaves. */
+  #account: CallAccount | undefined;
   /** The first bytes of the body while the response is held. */
   #first: Uint8Array | undefined;
   /** The length that the function declared, or -1. */
@@ -120,7 +123,7 @@ export class InvocationExchange implements InvocationSink, Deferred {
     this.#status = status;
     this.#headers = clean.headers;
     this.#declared = clean.contentLength;
-    this.#addOwnHeaders(head);
+    this.#account = head;
     this.#state = 'held';
     if (this.#request.method === 'HEAD' || isBodyless(status) || head.bodyless) this.#finishBodyless();
     else this.#context.turnEnd.defer(this);
@@ -205,12 +208,16 @@ export class InvocationExchange implements InvocationSink, Deferred {
     else if (this.#response.writableEnded) this.#request.destroy();
   }
 
-  /** hob's own account of the call. */
-  #addOwnHeaders(head: ResponseHead): void {
-    this.#headers.push('hob-invocation-id', this.#invocation.id);
-    this.#headers.push('hob-version', String(this.#invocation.version.version));
-    this.#headers.push(...accountHeaders(head));
-    if (this.#context.draining()) this.#headers.push('connection', 'close');
+  /** Sends the head, with hob's own account of the call. @param bytesOut of a response that is complete. */
+  #sendHead(bytesOut?: number): void {
+    const headers = this.#headers;
+    headers.push('hob-invocation-id', this.#invocation.id);
+    headers.push('hob-version', String(this.#invocation.version.version));
+    const known = bytesOut ?? this.#first?.byteLength ?? 0;
+    if (this.#account !== undefined)
+      addAccount(headers, this.#account, known, bytesOut === undefined ? undefined : 'ok');
+    if (this.#context.draining()) headers.push('connection', 'close');
+    this.#response.writeHead(this.#status, headers);
   }
 
   /** HEAD and 304 may name the length that a GET would have had; 204 may not, and of 205 it is 0. */
@@ -223,7 +230,7 @@ export class InvocationExchange implements InvocationSink, Deferred {
       return;
     } else if (this.#declared !== -1) this.#headers.push('content-length', String(this.#declared));
     else if (!mayDeclare) this.#headers.push('content-length', '0');
-    this.#response.writeHead(this.#status, this.#headers);
+    this.#sendHead(0);
     this.#finish();
   }
 
@@ -235,7 +242,7 @@ export class InvocationExchange implements InvocationSink, Deferred {
       return;
     }
     this.#headers.push('content-length', String(body.byteLength));
-    this.#response.writeHead(this.#status, this.#headers);
+    this.#sendHead(body.byteLength);
     if (body.byteLength <= JOINED_BYTES_MAX) this.#finish(asLatin1(body));
     else this.#finish(body);
   }
@@ -244,7 +251,7 @@ export class InvocationExchange implements InvocationSink, Deferred {
     if (this.#state !== 'held') return;
     if (this.#declared !== -1) this.#headers.push('content-length', String(this.#declared));
     this.#state = 'sending';
-    this.#response.writeHead(this.#status, this.#headers);
+    this.#sendHead();
     const first = this.#first;
     this.#first = undefined;
     if (first === undefined) this.#response.flushHeaders();
@@ -296,11 +303,10 @@ export class InvocationExchange implements InvocationSink, Deferred {
       failure: this.#trusted ? failure : undefined,
       stranger: !this.#trusted,
     });
+    const headers = ['hob-invocation-id', id, 'hob-version', String(version.version)];
+    if (account !== undefined) addAccount(headers, account, account.bytesOut, error.code);
     sendProblem(this.#request, this.#response, problem, {
-      headers: [
-        ...['hob-invocation-id', id, 'hob-version', String(version.version)],
-        ...(account === undefined ? [] : accountHeaders(account)),
-      ],
+      headers,
       lingerMs: this.#context.limits.lingerMs,
       close: this.#context.draining(),
     });

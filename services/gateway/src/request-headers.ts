@@ -6,6 +6,9 @@ export interface TokenVerifier {
   verify(token: string): boolean;
 }
 
+/** The part of a request that its headers are in. */
+export type HeadedRequest = Pick<IncomingMessage, 'rawHeaders' | 'socket'> & { readonly method?: string | undefined };
+
 /** What the headers of a request to a function say. */
 export interface ForwardedRequest {
   /** Flat list for the function: lower-case names, duplicates kept, hop-by-hop headers and hob's own token removed. */
@@ -93,7 +96,7 @@ export class RequestHeaders {
   }
 
   /** Reads a request's headers once. A body of GET and HEAD is not passed on: the web's Request knows none. */
-  read(request: IncomingMessage, target: InvocationTarget): ForwardedRequest {
+  read(request: HeadedRequest, target: InvocationTarget): ForwardedRequest {
     const sorted = this.#sort(request.rawHeaders);
     if (sorted.connection !== undefined) dropListed(sorted.headers, sorted.connection);
     const { headers } = sorted;

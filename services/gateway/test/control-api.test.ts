@@ -30,6 +30,7 @@ test('the control API needs a token on every route but its document', async () =
     ['GET', '/v1/functions/hello'],
     ['DELETE', '/v1/functions/hello'],
     ['GET', '/v1/functions/hello/logs'],
+    ['POST', '/v1/functions/hello/seccomp/learn'],
     ['GET', '/v1/stats'],
     ['DELETE', '/v1/invocations/x'],
   ] as const;

@@ -43,7 +43,8 @@ async function realMetrics(): Promise<Map<string, Set<string>>> {
   const { metrics } = hob;
   const labels = { invocationId: 'i', function: 'hello', version: 1 };
   const times = { queueMs: 1, createMs: 1, loadMs: 1, runMs: 1, bytesIn: 0, bytesOut: 0 };
-  metrics.invocationEnded({ ...labels, ...times, start: 'cold', outcome: 'ok' });
+  const used = { cpuMs: 1, memoryPeakBytes: 1, containerAgeMs: 1 };
+  metrics.invocationEnded({ ...labels, ...times, ...used, start: 'cold', outcome: 'ok' });
   metrics.log({ ...labels, timeMs: 0, channel: 'stdout', line: '' });
   metrics.containerCreated({ createMs: 1 });
   metrics.containerDied({ function: 'hello', cause: 'oom', cpuSeconds: 1 });

@@ -28,6 +28,38 @@ test('/fn passes method, path, query and headers on, and hob’s account back', 
   assert.equal(response.headers.get('hob-start'), 'warm');
   const timing = response.headers.get('server-timing');
   assert.equal(timing, 'queue;dur=0.25, create;dur=0, load;dur=0, run;dur=1.13');
+  assert.equal(
+    response.headers.get('hob-receipt'),
+    'start=warm, queue-ms=0.25, create-ms=0.0, load-ms=0.0, run-ms=1.13, cpu-ms=0.5, container-age-ms=1000.0, ' +
+      'memory-peak-bytes=9000000, bytes-in=0, bytes-out=5, outcome=ok',
+  );
+});
+
+test('/fn gives the receipt of a response that goes on without an end, and of a failure with its cause', async () => {
+  await using hob = await startGateway();
+  hob.invoker.onCall = (call) => {
+    call.sink.head(headOf(200));
+    call.sink.chunk(Buffer.from('first'));
+  };
+  const gone = new AbortController();
+  const streamed = await fetch(`${hob.url}/fn/hello`, { signal: gone.signal });
+  assert.match(streamed.headers.get('hob-receipt') ?? '', /, bytes-in=0, bytes-out=5$/);
+  gone.abort();
+  const { status: _status, headers: _headers, bodyless: _bodyless, ...account } = headOf(200);
+  hob.invoker.onCall = (call) => {
+    call.sink.fail(fail('ERR_FN_CPU_BUDGET', [10]), undefined, { ...account, cause: 'cpu-budget' });
+  };
+  const failed = await fetch(`${hob.url}/fn/hello`);
+  assert.equal(failed.status, 502);
+  assert.match(failed.headers.get('hob-receipt') ?? '', /, outcome=ERR_FN_CPU_BUDGET, cause=cpu-budget$/);
+});
+
+test('hob-receipt is a dictionary of RFC 9651', async () => {
+  await using hob = await startGateway();
+  const text = (await fetch(`${hob.url}/fn/hello`)).headers.get('hob-receipt') ?? '';
+  const token = "[A-Za-z*][!#$%&'*+.^_`|~0-9A-Za-z:/-]*";
+  const member = new RegExp(`^[a-z*][a-z0-9_.*-]*=(?:-?\\d{1,12}\\.\\d{1,3}|-?\\d{1,15}|${token})$`);
+  for (const each of text.split(', ')) assert.match(each, member);
 });
 
 test('/fn passes every method on, TRACE excepted', async () => {

@@ -14,6 +14,9 @@ const receipt = (more: Partial<Receipt> = {}): Receipt => ({
   createMs: 0,
   loadMs: 0,
   runMs: 2,
+  cpuMs: 1.5,
+  memoryPeakBytes: 20 * 2 ** 20,
+  containerAgeMs: 100,
   bytesIn: 0,
   bytesOut: 0,
   outcome: 'ok',
@@ -68,6 +71,22 @@ test('Metrics counts invocations by function, version and outcome, with their ti
       'a call without a container has no start',
     );
   }
+});
+
+test('Metrics has the CPU time and the most memory of calls that reached a container', async () => {
+  const metrics = new Metrics({ version: '1.2.3' });
+  metrics.invocationEnded(receipt({ cpuMs: 30, memoryPeakBytes: 100 * 2 ** 20 }));
+  metrics.invocationEnded(receipt({ cpuMs: 2000, memoryPeakBytes: 200 * 2 ** 20 }));
+  metrics.invocationEnded(
+    receipt({ cpuMs: 0, memoryPeakBytes: 0, containerAgeMs: 0, outcome: 'ERR_SCHED_QUEUE_FULL' }),
+  );
+  const samples = samplesOf(await metrics.render());
+  const get = (name: string) => samples.get(`hob_invocation_${name}`);
+  assert.equal(get('cpu_seconds_bucket{function="hello",le="0.05"}'), 1);
+  assert.equal(get('cpu_seconds_count{function="hello"}'), 2);
+  assert.equal(get('cpu_seconds_sum{function="hello"}'), 2.03);
+  assert.equal(get(`memory_peak_bytes_bucket{function="hello",le="${128 * 2 ** 20}"}`), 1);
+  assert.equal(get('memory_peak_bytes_count{function="hello"}'), 2);
 });
 
 test('Metrics counts containers, zygotes and log lines', async () => {

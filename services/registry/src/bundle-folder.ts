@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type * as fsPromises from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { type BundleFile, type BundleManifest, fail } from '@hob/contracts';
+import { BUNDLE_FILES_FOLDER, type BundleFile, type BundleManifest, fail } from '@hob/contracts';
 
 /** What of `node:fs/promises` the store needs, so that each of its steps can be made to fail. */
 export type BundleFs = Pick<
@@ -15,8 +15,7 @@ export interface IncomingFile {
   readonly content: AsyncIterable<Uint8Array>;
 }
 
-/** Name of the files' folder, and of their list, inside a bundle's folder. */
-export const FILES_FOLDER = 'files';
+/** Name of the list of a bundle's files, inside the bundle's folder. */
 export const MANIFEST_FILE = 'manifest.json';
 
 /**
@@ -31,7 +30,7 @@ export async function writeBundle(
   manifest: BundleManifest,
   files: AsyncIterable<IncomingFile>,
 ): Promise<void> {
-  const root = join(folder, FILES_FOLDER);
+  const root = join(folder, BUNDLE_FILES_FOLDER);
   const folders = foldersOf(manifest).map((path) => join(root, path));
   for (const path of [root, ...folders]) {
     await fs.mkdir(path);

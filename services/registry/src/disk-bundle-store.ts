@@ -3,6 +3,7 @@ import { renameSync } from 'node:fs';
 import * as fsPromises from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import {
+  BUNDLE_FILES_FOLDER,
   bundleDigest,
   type BundleManifest,
   type BundleStore,
@@ -13,7 +14,6 @@ import {
 import {
   type BundleFs,
   drainFiles,
-  FILES_FOLDER,
   type IncomingFile,
   MANIFEST_FILE,
   syncFolder,
@@ -80,7 +80,7 @@ export class DiskBundleStore implements BundleStore {
 
   /** Absolute path of a bundle's files. @throws ERR_BUNDLE_INVALID when it is not the form of a digest. */
   folder(digest: string): string {
-    return join(this.#place(digest), FILES_FOLDER);
+    return join(this.#place(digest), BUNDLE_FILES_FOLDER);
   }
 
   /** The list of a bundle's files. @throws ERR_BUNDLE_INVALID when the bundle is not in the store. */

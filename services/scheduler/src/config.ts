@@ -26,7 +26,7 @@ export const schedulerConfigSchema = Type.Object(
     abortGraceMs: count(
       1000,
       0,
-      'ctx.signal is aborted this long before the deadline, ms; at most a tenth of the timeout.',
+      'ctx.signal is aborted this long before the deadline, ms, at most a tenth of the timeout; unless its function says so itself.',
     ),
     startFailuresMax: count(3, 1, 'Failed starts in a row after which waiting calls fail too.'),
     startBackoffMs: count(100, 1, 'Pause after a failed start, ms; doubles with each further one.'),
@@ -36,7 +36,11 @@ export const schedulerConfigSchema = Type.Object(
       1,
       'Lines of output that a container may give in a second; more are dropped and counted.',
     ),
-    logBytesPerSecond: count(4 * 1024 * 1024, 1, 'Bytes of output that a container may give in a second.'),
+    logBytesPerSecond: count(
+      4 * 1024 * 1024,
+      1,
+      'Bytes of output that a container may give in a second, unless its function says so itself.',
+    ),
     codeBytesMax: count(256 * 1024 * 1024, 0, "Memory for functions' code and code caches, bytes."),
     codeCacheMinBytes: count(64 * 1024, 0, 'Code of at least this size gets a V8 code cache, bytes.'),
     codeCacheTimeoutMs: count(30_000, 1, 'How long making a code cache may take, ms.'),
@@ -45,7 +49,7 @@ export const schedulerConfigSchema = Type.Object(
       0,
       'The largest source map that is read, bytes: it costs about 35 ms for each MB.',
     ),
-    pidsMax: count(128, 1, "The driver's limit of processes and threads in a container, for messages."),
+    pidsMax: count(128, 16, 'Processes and threads that a container may have, unless its function says so itself.'),
   },
   { additionalProperties: false, description: 'Settings of the scheduler.' },
 );

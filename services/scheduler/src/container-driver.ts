@@ -1,4 +1,26 @@
-import type { Frame, HobError } from '@hob/contracts';
+import type { Frame, FunctionConfig, HobError, SystemCallRules } from '@hob/contracts';
+
+/** Reads and writes on each block device in a second. */
+export type IoLimits = NonNullable<FunctionConfig['io']>;
+
+/** All that the kernel bounds of a container. It is plain data. */
+export interface ContainerLimits {
+  readonly memoryMb: number;
+  /** CPU bandwidth in cores. */
+  readonly cpu: number;
+  /** Processes and threads. */
+  readonly pids: number;
+  /** Descriptors of each process. */
+  readonly nofile: number;
+  /** Size of /tmp, and how many files fit. */
+  readonly tmpMb: number;
+  readonly tmpFiles: number;
+  /** Undefined: no limit. */
+  readonly io: IoLimits | undefined;
+}
+
+/** A limit that a container has run into, though its first process may go on. */
+export type Breach = 'oom' | 'pids';
 
 /** How a container's first process ended, read after everything of the container is gone. */
 export interface ContainerExit {
@@ -12,6 +34,25 @@ export interface ContainerExit {
   readonly pidsDenied: boolean;
   /** CPU time of all its processes, seconds. */
   readonly cpuSeconds: number;
+  /** Name of the system call that it may not make, made, and was ended for. */
+  readonly forbiddenCall?: string;
+  /** Names of the system calls that it made, when it was created to learn them. */
+  readonly systemCalls?: readonly string[];
+}
+
+/**
+ * The kernel's account of a container, from files that are open: each number costs one system call, at once. Methods never
+ * throw; of a container that is gone they give what was read last.
+ */
+export interface ContainerAccount {
+  /** CPU time of all its processes since it was forked, ms with fractions. */
+  cpuMs(): number;
+  /** The most memory that was charged to it since `restartPeak`, or since the fork where that does nothing, bytes. */
+  memoryPeakBytes(): number;
+  /** Starts to look for the most memory anew, where the kernel can. */
+  restartPeak(): void;
+  /** Whether the kernel has refused it processes, or killed some for memory. */
+  breach(): Breach | undefined;
 }
 
 /** What a container tells its owner. Implementations must not throw. */
@@ -38,10 +79,11 @@ export interface ContainerProcess {
   events: ContainerEvents;
   /** Queues frames. @returns false when more than 1 MiB waits: hold back until `drain`. Does nothing after death. */
   send(bytes: Buffer | readonly Buffer[]): boolean;
-  /** Sets what a version asks for. @throws ERR_NATIVE_SYSCALL */
-  setLimits(limits: { readonly memoryMb: number; readonly cpu: number }): Promise<void>;
-  /** Mounts a folder of the host read-only at /var/task inside. @throws ERR_NATIVE_SYSCALL */
-  mountTask(folder: string): Promise<void>;
+  /** Sets what a version asks for, before it is sent any code. @throws ERR_NATIVE_SYSCALL */
+  setLimits(limits: ContainerLimits): Promise<void>;
+  /** Mounts the files of a bundle read-only at /var/task inside. @throws ERR_NATIVE_SYSCALL */
+  mountTask(digest: string): Promise<void>;
+  readonly account: ContainerAccount;
   usage(): Promise<{ readonly cpuSeconds: number; readonly memoryBytes: number }>;
   /** SIGKILL to everything in it. Idempotent. */
   kill(): void;
@@ -55,9 +97,10 @@ export interface ContainerDriver {
    * Forks a container and waits until it is parked.
    *
    * @param memoryClassMb one of `memoryClassesMb`; it is also the memory limit until `setLimits`.
+   * @param seccomp which system calls end it, beside hob's own profile; `learn`: none do, and the exit names those made.
    * @throws ERR_SCHED_START_FAILED with the cause, after which nothing is left; ERR_SCHED_CLOSED after close.
    */
-  create(runtime: string, memoryClassMb: number): Promise<ContainerProcess>;
+  create(runtime: string, memoryClassMb: number, seccomp?: SystemCallRules | 'learn'): Promise<ContainerProcess>;
   zygotes(): readonly {
     readonly runtime: string;
     readonly memoryMb: number;

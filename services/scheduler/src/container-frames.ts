@@ -16,10 +16,8 @@ import {
   LOG_LINE_BYTES_MAX,
   type LogPayload,
 } from '@hob/contracts';
+import type { ContainerState } from './container-state.ts';
 import { cutText } from './log-limit.ts';
-
-/** See `Container`. */
-export type ContainerState = 'creating' | 'parked' | 'compiling' | 'loading' | 'idle' | 'busy' | 'dead';
 
 /** The largest HEAD payload, bytes. */
 const HEAD_BYTES_MAX = 64 * 1024;

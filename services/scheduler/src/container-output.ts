@@ -6,20 +6,23 @@ import { cutText, LogLimit } from './log-limit.ts';
 /** The output of one container: bounded in rate, and told to the observer by line. */
 export class ContainerOutput {
   readonly #env: Environment;
-  readonly #limit: LogLimit;
+  #limit: LogLimit | undefined;
   #version: FunctionVersion | undefined;
   #endedStream = 0;
   #endedId = '';
 
   constructor(env: Environment) {
-    const { logLinesPerSecond: linesPerSecond, logBytesPerSecond: bytesPerSecond } = env.config;
     this.#env = env;
-    this.#limit = new LogLimit({ linesPerSecond, bytesPerSecond });
   }
 
   /** Lines belong to this version from now on. Those of a container without a function are dropped. */
   serve(version: FunctionVersion): void {
     this.#version = version;
+    const { logLinesPerSecond: linesPerSecond, logBytesPerSecond } = this.#env.config;
+    this.#limit = new LogLimit({
+      linesPerSecond,
+      bytesPerSecond: version.config.logBytesPerSecond ?? logBytesPerSecond,
+    });
   }
 
   /** A stream is over. Lines that follow it closely are still the call's. */
@@ -47,15 +50,15 @@ export class ContainerOutput {
 
   /** Says what was dropped last. */
   flush(): void {
-    const dropped = this.#limit.takeDropped();
-    if (dropped === 0) return;
-    const { logLinesPerSecond: lines, logBytesPerSecond: bytes } = this.#env.config;
-    const line = `${dropped} lines dropped: more than ${lines} lines or ${bytes} bytes a second`;
+    const dropped = this.#limit?.takeDropped() ?? 0;
+    if (this.#limit === undefined || dropped === 0) return;
+    const { linesPerSecond, bytesPerSecond } = this.#limit.limits;
+    const line = `${dropped} lines dropped: more than ${linesPerSecond} lines or ${bytesPerSecond} bytes a second`;
     this.#tell({ channel: 'platform', line, invocationId: '' });
   }
 
   #passes(bytes: number): boolean {
-    if (this.#version === undefined || !this.#limit.allows(bytes, this.#env.clock.nowMs())) return false;
+    if (this.#limit?.allows(bytes, this.#env.clock.nowMs()) !== true) return false;
     this.flush();
     return true;
   }

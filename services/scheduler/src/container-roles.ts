@@ -28,6 +28,9 @@ export interface ContainerOwner {
   gone(container: Container, death: Death): void;
 }
 
+/** The owner of a container that has none yet. */
+export const nobody: ContainerOwner = { died: () => undefined, gone: () => undefined };
+
 /** The owner of a container that runs a function. */
 export interface FunctionOwner extends ContainerOwner {
   loaded(container: Container, cacheRejected: boolean): void;

@@ -6,40 +6,22 @@ import {
   FLAG_END,
   FrameType,
   type FunctionVersion,
+  type SystemCallRules,
 } from '@hob/contracts';
 import type { ContainerExit, ContainerProcess } from './container-driver.ts';
-import {
-  checkFrame,
-  type ContainerState,
-  readCredit,
-  readExit,
-  readFailure,
-  readHead,
-  readLoaded,
-  violation,
-} from './container-frames.ts';
+import { checkFrame, readCredit, readExit, readFailure, readHead, readLoaded, violation } from './container-frames.ts';
+import { ContainerMeter, READING_AGE_MS } from './container-meter.ts';
 import { ContainerOutput } from './container-output.ts';
 import type { CompileOwner, ContainerCall, ContainerOwner, FunctionOwner } from './container-roles.ts';
+import { nobody } from './container-roles.ts';
+import { checkTransition, type ContainerState } from './container-state.ts';
 import { type Death, deathBy, deathByExit, deathOf } from './death.ts';
 import type { Environment } from './environment.ts';
 import { Lease, type LeaseHost, type LeaseStart } from './lease.ts';
+import { containerLimits } from './version-limits.ts';
 
 /** Streams are counted in 32 bits, so a container that has used them up is replaced. */
 const STREAMS_MAX = 0xffff_ffff;
-
-const next: Readonly<Record<ContainerState, ReadonlySet<ContainerState>>> = {
-  creating: new Set(['parked', 'dead']),
-  parked: new Set(['compiling', 'loading', 'dead']),
-  compiling: new Set(['dead']),
-  loading: new Set(['idle', 'busy', 'dead']),
-  idle: new Set(['busy', 'dead']),
-  busy: new Set(['idle', 'dead']),
-  dead: new Set(),
-};
-
-const warm: LeaseStart = { kind: 'warm', createMs: 0, claimedAtMs: undefined };
-
-const nobody: ContainerOwner = { died: () => undefined, gone: () => undefined };
 
 /**
  * One container from its fork to the removal of its last trace. It serves one version of one function at most.
@@ -59,8 +41,10 @@ const nobody: ContainerOwner = { died: () => undefined, gone: () => undefined };
 export class Container implements LeaseHost {
   readonly runtime: string;
   readonly memoryClassMb: number;
+  readonly #seccomp: SystemCallRules | undefined; // of its function: it can be claimed for no other
   /** Resolved when nothing of it is left. Never rejects. */
   readonly gone: Promise<void>;
+  readonly meter = new ContainerMeter();
   /** When it last became idle, monotonic ms. */
   idleSinceMs = 0;
   readonly #env: Environment;
@@ -84,8 +68,9 @@ export class Container implements LeaseHost {
   #death: Death | undefined;
   #diedIdle = false;
 
-  constructor(env: Environment, runtime: string, memoryClassMb: number) {
+  constructor(env: Environment, runtime: string, memoryClassMb: number, seccomp?: SystemCallRules) {
     this.#env = env;
+    this.#seccomp = seccomp;
     this.runtime = runtime;
     this.memoryClassMb = memoryClassMb;
     this.gone = this.#gone.promise;
@@ -143,7 +128,7 @@ export class Container implements LeaseHost {
    */
   async create(): Promise<void> {
     try {
-      this.#attach(await this.#env.driver.create(this.runtime, this.memoryClassMb));
+      this.#attach(await this.#env.driver.create(this.runtime, this.memoryClassMb, this.#seccomp));
     } catch (cause) {
       const error = asHobError(cause);
       const death = deathBy('crash', error);
@@ -165,20 +150,20 @@ export class Container implements LeaseHost {
     this.#functionOwner = owner;
     this.#start = start;
     this.#claimedAtMs = this.#env.clock.nowMs();
+    this.meter.claimed(this.#claimedAtMs);
     this.#output.serve(version);
   }
 
   /**
    * Gives it its version's limits, and its files when it has more than code.
    *
-   * @param folder the bundle's folder on the host.
    * @throws ERR_NATIVE_SYSCALL, ERR_SCHED_START_FAILED when it is dead
    */
-  async prepare({ config, hasAssets }: FunctionVersion, folder: string): Promise<void> {
+  async prepare({ config, digest, hasAssets }: FunctionVersion): Promise<void> {
     const process = this.#process;
     if (process === undefined || this.#state === 'dead') throw fail('ERR_SCHED_START_FAILED', ['it has ended']);
-    const { memoryMb, cpu } = config;
-    await Promise.all([process.setLimits({ memoryMb, cpu }), hasAssets ? process.mountTask(folder) : undefined]);
+    const limits = containerLimits(config, this.#env.config);
+    await Promise.all([process.setLimits(limits), hasAssets ? process.mountTask(digest) : undefined]);
   }
 
   /** Has it make a code cache of what `frames` hold. */
@@ -194,9 +179,22 @@ export class Container implements LeaseHost {
     const stream = this.#nextStream++;
     if (stream === STREAMS_MAX) this.#retiring = 'reclaimed';
     this.#calls.set(stream, call);
-    if (this.#state === 'loading') return new Lease(this, stream, this.#leaseStart());
     if (this.#state === 'idle') this.#become('busy');
-    return new Lease(this, stream, warm);
+    return new Lease(this, stream, this.#leaseStart());
+  }
+
+  /**
+   * Ends it when it has run into a limit of processes or memory and goes on all the same.
+   *
+   * @param look false: what is known already is enough.
+   */
+  endIfBreached(look = true): boolean {
+    if (this.#state === 'dead') return false;
+    if (look) this.meter.look();
+    if (this.meter.breach === undefined) return false;
+    // Its exit tells the limit.
+    this.#die(undefined);
+    return true;
   }
 
   /** A stream is given up: see `Lease.abandon`. */
@@ -231,6 +229,7 @@ export class Container implements LeaseHost {
 
   #attach(process: ContainerProcess): void {
     this.#process = process;
+    this.meter.attach(process, this.#env.clock.nowMs());
     void process.exited.then((exit) => this.#exited(exit));
     process.events = {
       frame: (frame) => this.#receive(frame),
@@ -246,9 +245,7 @@ export class Container implements LeaseHost {
   }
 
   #become(state: ContainerState): void {
-    if (!next[this.#state].has(state)) {
-      throw fail('ERR_INTERNAL', [], { cause: new Error(`a container that is ${this.#state} cannot be ${state}`) });
-    }
+    checkTransition(this.#state, state);
     this.#state = state;
   }
 
@@ -294,13 +291,21 @@ export class Container implements LeaseHost {
     }
     const isLast = (frame.flags & FLAG_END) !== 0;
     if (frame.type === FrameType.BODY) call.body(frame.payload, isLast);
-    else if (frame.type === FrameType.HEAD) call.head(readHead(frame), isLast);
     else if (frame.type === FrameType.CREDIT) call.credit(readCredit(frame));
+    else if (this.#isBreached(frame.type)) return;
+    else if (frame.type === FrameType.HEAD) call.head(readHead(frame), isLast);
     else {
       if (frame.type === FrameType.DONE) call.done();
       else call.error(readFailure(frame));
       this.#release(frame.stream, call.id);
     }
+  }
+
+  /** Reads the account as a response begins or a call ends. The calls of a shared container need not be told apart. */
+  #isBreached(type: FrameType): boolean {
+    const isExact = type !== FrameType.DONE && this.#version?.config.concurrency === 1;
+    this.meter.read(this.#env.clock.nowMs(), isExact ? 0 : READING_AGE_MS);
+    return this.endIfBreached(type === FrameType.ERROR);
   }
 
   /** Credit for a request body may cross the end of its call, and an abandoned call may do what it likes. */
@@ -323,8 +328,10 @@ export class Container implements LeaseHost {
   }
 
   #leaseStart(): LeaseStart {
+    const { cpuMs } = this.meter;
+    if (this.#state !== 'loading') return { kind: 'warm', createMs: 0, claimedAtMs: undefined, cpuMs };
     const createMs = this.#start === 'cold' ? this.createMs : 0;
-    return { kind: this.#start, createMs, claimedAtMs: this.#claimedAtMs };
+    return { kind: this.#start, createMs, claimedAtMs: this.#claimedAtMs, cpuMs };
   }
 
   #loaded(cacheRejected: boolean): void {
@@ -341,6 +348,7 @@ export class Container implements LeaseHost {
     this.#output.ended(stream, id);
     if (this.#calls.size === 0) {
       this.idleSinceMs = this.#env.clock.nowMs();
+      this.meter.idle(this.idleSinceMs);
       this.#become('idle');
     }
     if (this.#retiring !== undefined) this.retire(this.#retiring);
@@ -370,8 +378,12 @@ export class Container implements LeaseHost {
   }
 
   #exited(exit: ContainerExit): void {
-    const memoryMb = this.#version?.config.memoryMb ?? this.memoryClassMb;
-    const death = this.#death ?? deathOf(exit, { memoryMb, pidsMax: this.#env.config.pidsMax });
+    const config = this.#version?.config;
+    const limits = {
+      memoryMb: config?.memoryMb ?? this.memoryClassMb,
+      pidsMax: config?.pids ?? this.#env.config.pidsMax,
+    };
+    const death = this.#death ?? deathOf(exit, limits);
     if (this.#state !== 'dead') this.#die(death);
     this.#death = death;
     this.#endCalls(death);

@@ -12,9 +12,17 @@ export interface Death {
 /** Causes that hob's own housekeeping has: nothing is wrong with the function. */
 export const quietCauses: ReadonlySet<DeathCause> = new Set(['reclaimed', 'replaced', 'shutdown']);
 
+/** The one kind of call that the kernel itself ends a process for, and does not tell which it was. */
+const FOREIGN_CALL = 'of another architecture';
+
 /** The death of a container that hob ends. */
 export function deathBy(cause: DeathCause, error: HobError = fail('ERR_CANCELLED', ['hob'])): Death {
   return { cause, error, failure: undefined };
+}
+
+/** The death of a container that made a system call which it may not make. */
+function deathByCall(name: string): Death {
+  return deathBy('syscall', fail('ERR_FN_FORBIDDEN_SYSCALL', [name]));
 }
 
 /** What a container says in EXIT about its end. */
@@ -28,11 +36,12 @@ export function deathByExit({ reason, exitCode, error }: ExitPayload): Death {
 /**
  * Reads the cause of an unexpected death from how the first process ended.
  *
- * A refused fork alone is no death: it counts only when the process then ended abnormally.
+ * A refused fork counts only when the process then ended abnormally, as it does when hob ends it for that.
  */
 export function deathOf(exit: ContainerExit, limits: { readonly memoryMb: number; readonly pidsMax: number }): Death {
+  if (exit.forbiddenCall !== undefined) return deathByCall(exit.forbiddenCall);
   if (exit.oomKilled) return deathBy('oom', fail('ERR_FN_OUT_OF_MEMORY', [limits.memoryMb]));
-  if (exit.signal === 'SIGSYS') return deathBy('syscall', fail('ERR_FN_FORBIDDEN_SYSCALL', []));
+  if (exit.signal === 'SIGSYS') return deathByCall(FOREIGN_CALL);
   const isAbnormal = exit.signal !== undefined || exit.code !== 0;
   if (exit.pidsDenied && isAbnormal) return deathBy('pids', fail('ERR_FN_TOO_MANY_PROCESSES', [limits.pidsMax]));
   const how =

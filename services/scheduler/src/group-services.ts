@@ -5,6 +5,7 @@ import type { DeadlineList } from './deadline-list.ts';
 import type { Environment } from './environment.ts';
 import type { Fleet } from './fleet.ts';
 import type { Invocation } from './invocation.ts';
+import type { LimitSweep } from './limit-sweep.ts';
 import type { Pools } from './pool.ts';
 import type { SourceMaps } from './source-maps.ts';
 import type { VersionGroup } from './version-group.ts';
@@ -13,6 +14,7 @@ import type { VersionGroup } from './version-group.ts';
 export interface GroupServices {
   readonly env: Environment;
   readonly fleet: Fleet;
+  readonly sweep: LimitSweep;
   readonly pools: Pools;
   readonly code: BundleCode;
   readonly caches: CodeCaches;

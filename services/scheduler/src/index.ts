@@ -6,3 +6,5 @@ export { Scheduler, type SchedulerOptions } from './scheduler.ts';
 export { type CgroupHost, detectCgroups } from './driver/cgroup-host.ts';
 export { type DriverOptions, driverDefaults } from './driver/driver-options.ts';
 export { HostDriver } from './driver/host-driver.ts';
+export { connectToLauncher, inheritedConnection, type LauncherConnection } from './launcher/connection.ts';
+export { RemoteDriver } from './launcher/remote-driver.ts';

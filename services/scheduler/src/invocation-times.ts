@@ -1,6 +1,9 @@
 import type { CallAccount, StartKind } from '@hob/contracts';
 import type { LeaseStart } from './lease.ts';
 
+/** The part of a call's account that is times. */
+export type CallTimes = Pick<CallAccount, 'start' | 'queueMs' | 'createMs' | 'loadMs' | 'runMs'>;
+
 /**
  * The times of one call, from monotonic ms to durations. They do not overlap: what waiting, forking, loading and running
  * took adds up to the whole.
@@ -51,7 +54,7 @@ export class InvocationTimes {
   }
 
   /** @param nowMs the end, unless the response was complete before. */
-  account(nowMs: number): CallAccount {
+  account(nowMs: number): CallTimes {
     const endMs = this.#endedAtMs ?? nowMs;
     const hasRun = this.#runAtMs !== undefined;
     const isLoadCut = !hasRun && this.#loadAtMs !== undefined;

@@ -1,4 +1,5 @@
 import {
+  type CallAccount,
   type DeathCause,
   encodeJson,
   type ErrorCode,
@@ -19,6 +20,8 @@ import {
 import type { Clock } from './clock.ts';
 import { violation } from './container-frames.ts';
 import type { ContainerCall } from './container-roles.ts';
+import { type MeterReading, READING_AGE_MS } from './container-meter.ts';
+import { CpuBudget } from './cpu-budget.ts';
 import type { DeadlineList, Expiring } from './deadline-list.ts';
 import type { Death } from './death.ts';
 import { InvocationTimes } from './invocation-times.ts';
@@ -35,6 +38,8 @@ export interface InvocationHost {
   readonly clock: Clock;
   /** `ctx.signal` is aborted this long before the deadline, ms. */
   readonly graceMs: number;
+  /** Cores of this host. */
+  readonly hostCores: number;
   /** Running calls, by the version's timeout. */
   readonly deadlines: DeadlineList<Invocation>;
   /** Cancelled calls that have not ended yet. */
@@ -80,6 +85,8 @@ export class Invocation implements InvocationHandle, ContainerCall, Expiring {
   #phase: Phase = 'queued';
   #response: 'none' | 'open' | 'complete' = 'none';
   #lease: Lease | undefined;
+  #cpuBudget: CpuBudget | undefined;
+  #used: MeterReading | undefined;
   #bytesOut = 0;
 
   constructor(request: InvocationRequest, sink: InvocationSink, host: InvocationHost) {
@@ -122,10 +129,11 @@ export class Invocation implements InvocationHandle, ContainerCall, Expiring {
     if (this.#phase !== 'running' || this.#response === 'complete' || lease === undefined) return false;
     this.#phase = 'cancelling';
     this.#body.discard();
+    this.#cpuBudget?.close();
     this.#host.deadlines.delete(this);
     this.#host.cancelGraces.add(this, this.#host.clock.nowMs());
     lease.send(encodeJson(FrameType.CANCEL, lease.stream, { reason }));
-    this.#sink.fail(error, undefined);
+    this.#sink.fail(error, undefined, this.#account(this.#host.clock.nowMs()));
     return true;
   }
 
@@ -152,6 +160,7 @@ export class Invocation implements InvocationHandle, ContainerCall, Expiring {
     this.#lease = lease;
     this.times.sent(nowMs, lease.start);
     deadlines.add(this, nowMs);
+    this.#watchCpu(lease);
     const deadlineMs = clock.wallMs() + version.config.timeoutMs;
     const payload = { id, method, url, headers, deadlineMs, graceMs };
     const frame = encodeJson(FrameType.INVOKE, lease.stream, payload, hasBody ? 0 : FLAG_END);
@@ -164,16 +173,14 @@ export class Invocation implements InvocationHandle, ContainerCall, Expiring {
   }
 
   expired(): void {
-    const lease = this.#lease;
     if (this.#phase === 'queued') {
       this.#host.leaveQueue(this);
       this.refuse(fail('ERR_SCHED_QUEUE_TIMEOUT', [Math.round(this.#host.clock.nowMs() - this.times.arrivedAtMs)]));
     } else if (this.#phase === 'running') {
-      this.#fail(fail('ERR_FN_TIMEOUT', [this.version.config.timeoutMs]), undefined, 'timeout');
-      lease?.abandon('timeout');
+      this.#end(fail('ERR_FN_TIMEOUT', [this.version.config.timeoutMs]), 'timeout');
     } else if (this.#phase === 'cancelling') {
       this.#finish('ERR_CANCELLED', 'cancelled');
-      lease?.abandon('cancelled');
+      this.#lease?.abandon('cancelled');
     }
   }
 
@@ -187,18 +194,13 @@ export class Invocation implements InvocationHandle, ContainerCall, Expiring {
     if (this.#response !== 'none') throw violation('HEAD twice');
     this.#response = isLast ? 'complete' : 'open';
     if (this.#phase !== 'running') return;
+    if (declaredBytes(head.headers) > this.version.config.responseBytesMax) {
+      this.#responseTooLarge();
+      return;
+    }
     const nowMs = this.#host.clock.nowMs();
-    const { queueMs, createMs, loadMs } = this.times;
-    this.#sink.head({
-      status: head.status,
-      headers: head.headers,
-      bodyless: isLast,
-      start: this.times.start,
-      queueMs,
-      createMs,
-      loadMs,
-      runMs: this.times.runMs(nowMs),
-    });
+    const { status, headers } = head;
+    this.#sink.head({ status, headers, bodyless: isLast, ...this.#account(nowMs) });
     if (isLast) this.#complete(nowMs);
   }
 
@@ -210,6 +212,10 @@ export class Invocation implements InvocationHandle, ContainerCall, Expiring {
     if (this.#phase !== 'running' || this.#lease === undefined) return;
     if (bytes.byteLength > 0) {
       this.#bytesOut += bytes.byteLength;
+      if (this.#bytesOut > this.version.config.responseBytesMax) {
+        this.#responseTooLarge();
+        return;
+      }
       const hasRoom = this.#sink.chunk(bytes);
       if (!isLast) this.#window.taken(this.#lease, hasRoom);
     }
@@ -247,6 +253,45 @@ export class Invocation implements InvocationHandle, ContainerCall, Expiring {
 
   // Ends.
 
+  /** Until the stream is over: what `waitUntil` does uses the same budget. */
+  #watchCpu(lease: Lease): void {
+    const { cpuMs, cpu } = this.version.config;
+    if (cpuMs === undefined) return;
+    const { clock, hostCores } = this.#host;
+    const read = (): number => lease.meter.readCpu();
+    const spent = (): void => this.#end(fail('ERR_FN_CPU_BUDGET', [cpuMs]), 'cpu-budget');
+    this.#cpuBudget = new CpuBudget(cpuMs, { clock, cpu, hostCores, read, spent });
+  }
+
+  #responseTooLarge(): void {
+    this.#end(fail('ERR_FN_RESPONSE_TOO_LARGE', [this.version.config.responseBytesMax]), 'response-too-large');
+  }
+
+  /** It ran into a limit of its own, and its container is to end with it. */
+  #end(error: HobError, cause: DeathCause): void {
+    const lease = this.#lease;
+    this.#fail(error, undefined, cause);
+    lease?.abandon(cause);
+  }
+
+  #account(nowMs: number, cause?: DeathCause): CallAccount {
+    const { start, queueMs, createMs, loadMs, runMs } = this.times.account(nowMs);
+    const used = this.#used ?? this.#lease?.meter.read(nowMs, READING_AGE_MS);
+    return {
+      start,
+      queueMs,
+      createMs,
+      loadMs,
+      runMs,
+      cpuMs: used === undefined ? 0 : used.cpuMs - (this.#lease?.start.cpuMs ?? 0),
+      memoryPeakBytes: used?.memoryPeakBytes ?? 0,
+      containerAgeMs: used === undefined ? 0 : nowMs - used.bornAtMs,
+      bytesIn: this.#body.writtenBytes,
+      bytesOut: this.#bytesOut,
+      ...(cause && { cause }),
+    };
+  }
+
   #complete(nowMs: number): void {
     // The reader may have cancelled in the middle of it.
     if (this.#phase !== 'running') return;
@@ -255,7 +300,7 @@ export class Invocation implements InvocationHandle, ContainerCall, Expiring {
   }
 
   #failExplained(coded: HobError, failure: FunctionFailure, cause?: DeathCause): void {
-    this.#leave('failing');
+    this.#leave('failing', this.#host.clock.nowMs());
     void this.#host.explain(failure).then((explained) => {
       this.#host.log({ invocationId: this.id, channel: 'stderr', line: explained.stack });
       this.#fail(coded, explained, cause);
@@ -271,33 +316,43 @@ export class Invocation implements InvocationHandle, ContainerCall, Expiring {
       this.#finish('ok', cause);
       return;
     }
-    this.#leave('failing');
-    const account = this.times.wasSent ? this.times.account(this.#host.clock.nowMs()) : undefined;
+    const nowMs = this.#host.clock.nowMs();
+    this.#leave('failing', nowMs);
+    const account = this.times.wasSent ? this.#account(nowMs, cause) : undefined;
     this.#sink.fail(error, failure, account);
     this.#finish(error.code, cause);
   }
 
   #finish(outcome: 'ok' | ErrorCode, cause?: DeathCause): void {
-    this.#leave('over');
+    const nowMs = this.#host.clock.nowMs();
+    this.#leave('over', nowMs);
     const { id, version } = this;
     this.#host.ended(this, {
       invocationId: id,
       function: version.name,
       version: version.version,
-      ...this.times.account(this.#host.clock.nowMs()),
-      bytesIn: this.#body.writtenBytes,
-      bytesOut: this.#bytesOut,
+      ...this.#account(nowMs, cause),
       outcome,
-      ...(cause && { cause }),
     });
   }
 
   /** Its stream is over, or never was. */
-  #leave(phase: 'failing' | 'over'): void {
+  #leave(phase: 'failing' | 'over', nowMs: number): void {
     const { deadlines, cancelGraces } = this.#host;
     if (this.#phase === 'running') deadlines.delete(this);
     if (this.#phase === 'cancelling') cancelGraces.delete(this);
+    this.#cpuBudget?.close();
+    // What the container does from now on is another call's.
+    this.#used ??= this.#lease?.meter.read(nowMs, READING_AGE_MS);
     this.#body.discard();
     this.#phase = phase;
   }
+}
+
+/** What a response says that its length is; 0 when it does not. */
+function declaredBytes(headers: readonly string[]): number {
+  for (let at = 0; at < headers.length; at += 2) {
+    if (headers[at] === 'content-length') return Number(headers[at + 1]);
+  }
+  return 0;
 }

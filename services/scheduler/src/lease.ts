@@ -1,10 +1,12 @@
 import type { DeathCause, StartKind } from '@hob/contracts';
+import type { ContainerMeter } from './container-meter.ts';
 
 /** The container's side of its leases. */
 export interface LeaseHost {
   /** More than enough waits for the container. */
   readonly isCongested: boolean;
   send(frame: Buffer): void;
+  readonly meter: ContainerMeter;
   abandon(stream: number, cause: DeathCause): void;
 }
 
@@ -15,6 +17,8 @@ export interface LeaseStart {
   readonly createMs: number;
   /** When the claim of the container began, monotonic ms; undefined for a container that was loaded already. */
   readonly claimedAtMs: number | undefined;
+  /** CPU time of the container when it was last asked for, which is when the call before ended or the claim began, ms. */
+  readonly cpuMs: number;
 }
 
 /** One call's use of one container, on a stream of its own. It ends with the stream, or when it is abandoned. */
@@ -36,6 +40,11 @@ export class Lease {
 
   send(frame: Buffer): void {
     this.#host.send(frame);
+  }
+
+  /** What the container has used, by the kernel's account. */
+  get meter(): ContainerMeter {
+    return this.#host.meter;
   }
 
   /**

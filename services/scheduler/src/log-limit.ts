@@ -12,14 +12,14 @@ export interface LogLimits {
 
 /** Bounds the rate of one container's output, in windows of a second. What is over the bound is dropped and counted. */
 export class LogLimit {
-  readonly #limits: LogLimits;
+  readonly limits: LogLimits;
   #windowEndMs = 0;
   #lines = 0;
   #bytes = 0;
   #dropped = 0;
 
   constructor(limits: LogLimits) {
-    this.#limits = limits;
+    this.limits = limits;
   }
 
   /** Whether a line of this size may pass now. The first line of a window always does, so no window is silent. */
@@ -29,7 +29,7 @@ export class LogLimit {
       this.#lines = 0;
       this.#bytes = 0;
     }
-    const { linesPerSecond, bytesPerSecond } = this.#limits;
+    const { linesPerSecond, bytesPerSecond } = this.limits;
     const fits = this.#lines < linesPerSecond && this.#bytes + bytes <= bytesPerSecond;
     if (fits || this.#lines === 0) {
       this.#lines += 1;

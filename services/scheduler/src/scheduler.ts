@@ -5,6 +5,8 @@ import {
   type InvocationRequest,
   type InvocationSink,
   type Invoker,
+  type Lesson,
+  type LessonCall,
   memoryClassMb,
   type Observer,
   type SchedulerControl,
@@ -23,8 +25,10 @@ import type { Environment } from './environment.ts';
 import { Fleet } from './fleet.ts';
 import type { GroupServices } from './group-services.ts';
 import { Invocation } from './invocation.ts';
+import { LimitSweep } from './limit-sweep.ts';
 import { Pools } from './pool.ts';
 import { SourceMaps } from './source-maps.ts';
+import { SystemCallLesson } from './system-call-lesson.ts';
 import { VersionGroup } from './version-group.ts';
 
 /** A call's headers and URL together, characters: as JSON they fit in a frame, whatever they consist of. */
@@ -57,6 +61,9 @@ export class Scheduler implements Invoker, SchedulerControl, AsyncDisposable {
   /** By function name, then version. */
   readonly #groups = new Map<string, Map<number, VersionGroup>>();
   readonly #removing = new Set<Promise<void>>();
+  readonly #lessons = new Set<Promise<void>>();
+  /** Aborted by `close`: lessons are cut short. */
+  readonly #ending = new AbortController();
   readonly #drained = Promise.withResolvers<void>();
   #closing: Promise<void> | undefined;
 
@@ -71,6 +78,7 @@ export class Scheduler implements Invoker, SchedulerControl, AsyncDisposable {
     this.#services = {
       env: this.#env,
       fleet,
+      sweep: new LimitSweep(this.#env.clock, fleet),
       pools: new Pools(this.#env, fleet),
       code,
       caches,
@@ -102,6 +110,23 @@ export class Scheduler implements Invoker, SchedulerControl, AsyncDisposable {
     return this.#calls.get(invocationId)?.stop('cancelled') ?? false;
   }
 
+  async learn(version: FunctionVersion, calls: readonly LessonCall[], signal: AbortSignal): Promise<Lesson> {
+    if (this.#closing) throw fail('ERR_SCHED_CLOSED', []);
+    const lesson = new SystemCallLesson(version, this.#services);
+    const ending = AbortSignal.any([signal, this.#ending.signal]);
+    const running = lesson.run(calls, ending);
+    const settled = running.then(
+      () => undefined,
+      () => undefined,
+    );
+    this.#lessons.add(settled);
+    try {
+      return await running;
+    } finally {
+      this.#lessons.delete(settled);
+    }
+  }
+
   async snapshot(): Promise<SchedulerSnapshot> {
     return {
       pools: this.#services.pools.snapshot(),
@@ -117,7 +142,8 @@ export class Scheduler implements Invoker, SchedulerControl, AsyncDisposable {
       group.supersede();
       if (group.isEmpty) this.#drop(group);
     }
-    this.#services.pools.of(live.config.runtime, memoryClassMb(live.config.memoryMb));
+    const { runtime, memoryMb, seccomp } = live.config;
+    if (seccomp === undefined) this.#services.pools.of(runtime, memoryClassMb(memoryMb));
     this.#services.caches.want(live);
   }
 
@@ -155,6 +181,8 @@ export class Scheduler implements Invoker, SchedulerControl, AsyncDisposable {
   async #close(): Promise<void> {
     this.#services.pools.close();
     const madeCaches = this.#services.caches.close();
+    this.#ending.abort(fail('ERR_SCHED_CLOSED', []));
+    await Promise.all(this.#lessons);
     if (this.#calls.size > 0) await this.#drained.promise;
     const error = fail('ERR_SCHED_CLOSED', []);
     // What is left makes code caches, or belongs to groups.
@@ -162,6 +190,7 @@ export class Scheduler implements Invoker, SchedulerControl, AsyncDisposable {
     await Promise.all([...this.#allGroups()].map((group) => group.end(error, deathBy('shutdown', error))));
     await Promise.all([this.#services.fleet.gone(), madeCaches, ...this.#removing]);
     this.#services.cancelGraces.clear();
+    this.#services.sweep.close();
   }
 
   #group(version: FunctionVersion): VersionGroup {

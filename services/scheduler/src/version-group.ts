@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import {
   asHobError,
   fail,
@@ -12,7 +13,7 @@ import {
 import { claimFrames } from './bundle-code.ts';
 import type { Clock, Timer } from './clock.ts';
 import { Container } from './container.ts';
-import type { ContainerState } from './container-frames.ts';
+import type { ContainerState } from './container-state.ts';
 import type { FunctionOwner } from './container-roles.ts';
 import { DeadlineList } from './deadline-list.ts';
 import { type Death, deathBy, quietCauses } from './death.ts';
@@ -20,6 +21,7 @@ import type { RoomWaiter } from './fleet.ts';
 import type { GroupServices } from './group-services.ts';
 import type { Invocation, InvocationHost } from './invocation.ts';
 import { StartBackoff } from './start-backoff.ts';
+import { abortGraceMs } from './version-limits.ts';
 
 /** How many of the longest backoffs a version without containers and calls is kept after a failed start. */
 const FAILURE_MEMORY_FACTOR = 10;
@@ -34,6 +36,7 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
   readonly version: FunctionVersion;
   readonly clock: Clock;
   readonly graceMs: number;
+  readonly hostCores = availableParallelism();
   readonly deadlines: DeadlineList<Invocation>;
   readonly cancelGraces: DeadlineList<Invocation>;
   readonly #services: GroupServices;
@@ -59,7 +62,7 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
     const { env } = services;
     this.version = version;
     this.clock = env.clock;
-    this.graceMs = Math.min(env.config.abortGraceMs, version.config.timeoutMs / 10);
+    this.graceMs = abortGraceMs(version.config, env.config);
     this.deadlines = new DeadlineList(env.clock, version.config.timeoutMs);
     this.cancelGraces = services.cancelGraces;
     this.#services = services;
@@ -205,6 +208,7 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
   }
 
   #lease(container: Container, call: Invocation): void {
+    this.#services.sweep.wake();
     const frames = call.begin(container.lease(call));
     const [first] = frames;
     container.send(frames.length === 1 && first !== undefined ? first : frames);
@@ -259,14 +263,15 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
   /** @returns false when there is no room for another container on this host. */
   #start(): boolean {
     const { env, fleet, pools } = this.#services;
-    const { runtime, memoryMb } = this.version.config;
+    const { runtime, memoryMb, seccomp } = this.version.config;
     const classMb = memoryClassMb(memoryMb);
-    const parked = pools.of(runtime, classMb).claim();
+    // A filter is installed at the fork and replaced by none: parked containers have hob's own.
+    const parked = seccomp === undefined ? pools.of(runtime, classMb).claim() : undefined;
     if (parked === undefined && !fleet.hasRoom) {
       fleet.waitForRoom(this);
       return false;
     }
-    const container = parked ?? new Container(env, runtime, classMb);
+    const container = parked ?? new Container(env, runtime, classMb, seccomp);
     if (parked === undefined) fleet.add(container);
     container.owner = this;
     this.#containers.add(container);
@@ -286,7 +291,7 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
       const [bytes, cache] = await Promise.all([
         code.load(digest),
         caches.find(this.version),
-        container.prepare(this.version, code.folder(digest)),
+        container.prepare(this.version),
       ]);
       if (container.state === 'loading') this.#load(container, claimFrames(this.version, bytes, cache));
     } catch (error) {
@@ -297,6 +302,7 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
   /** Sends the code and the first calls in one write. */
   #load(container: Container, frames: Buffer[]): void {
     this.#starting.delete(container);
+    this.#services.sweep.wake();
     const calls: Invocation[] = [];
     for (const call of this.#waiting) {
       if (!container.hasRoom) break;

@@ -19,12 +19,20 @@ test('Scheduler starts a container for the first call and keeps it for the next'
 
 test('Scheduler sends CLAIM, CODE and INVOKE in one write, after the limits', async () => {
   await using bench = await Bench.open(hello);
-  await bench.called(versionOf({ memoryMb: 300, cpu: 0.5 }));
+  await bench.called(versionOf({ memoryMb: 300, cpu: 0.5, tmpMb: 10 }));
   const [container] = bench.driver.made;
   assert.ok(container);
   assert.equal(container.sends, 1);
   assert.equal(container.memoryClassMb, 256);
-  assert.deepEqual(container.limits, { memoryMb: 300, cpu: 0.5 });
+  assert.deepEqual(container.limits, {
+    memoryMb: 300,
+    cpu: 0.5,
+    pids: 128,
+    nofile: 1024,
+    tmpMb: 10,
+    tmpFiles: 2560,
+    io: undefined,
+  });
   assert.equal(container.task, undefined);
   const [claim, code, invoke] = container.frames;
   assert.ok(claim && code && invoke);
@@ -53,8 +61,9 @@ test('Scheduler sends CLAIM, CODE and INVOKE in one write, after the limits', as
 
 test('Scheduler mounts the bundle of a version with assets before it sends the code', async () => {
   await using bench = await Bench.open(hello);
-  await bench.called(versionOf({}, 1, { hasAssets: true }));
-  assert.equal(bench.driver.made[0]?.task, `${bench.folder}/bundle`);
+  const version = versionOf({}, 1, { hasAssets: true });
+  await bench.called(version);
+  assert.equal(bench.driver.made[0]?.task, version.digest);
 });
 
 test('Scheduler gives a receipt whose times add up', async () => {
@@ -78,6 +87,9 @@ test('Scheduler gives a receipt whose times add up', async () => {
     createMs: 4,
     loadMs: 0,
     runMs: 1000,
+    cpuMs: 0,
+    memoryPeakBytes: 0,
+    containerAgeMs: 1004,
     bytesIn: 0,
     bytesOut: 0,
     outcome: 'ERR_FN_TIMEOUT',

@@ -119,6 +119,11 @@ async function misbehave(what: string, request: Request, ctx: Context): Promise<
       return crash();
     case '/bomb':
       return Response.json(await bomb());
+    case '/bomb-and-throw':
+      throw new Error((await bomb()).refusal);
+    case '/bomb-and-wait':
+      await bomb();
+      return never();
     case '/bomb-and-die':
       await bomb();
       return crash();

@@ -1,6 +1,6 @@
 /** What the host and a zygote say to each other over the zygote's control socket: one JSON object a line. */
 
-import type { ContainerSpec } from '@hob/native/library';
+import type { ContainerProgram, ContainerSpec } from '@hob/native/library';
 
 /** The first line that a zygote gets. */
 export interface ZygoteSetup {
@@ -13,25 +13,32 @@ export interface ZygoteSetup {
   readonly faultStep: string;
 }
 
+type ZygotesOwn = 'insideUid' | 'framesFd' | 'loopFds' | 'clockStartNs' | 'noticesFd';
+
+/** What the host says of a container; the zygote knows the rest. */
+interface ContainerRequest extends Omit<ContainerSpec, ZygotesOwn> {
+  readonly serial: number;
+}
+
 /** Fork a container. Its descriptors come over the zygote's channel with the same serial. */
-export interface ForkRequest extends Omit<ContainerSpec, 'cgroup2Dir' | 'insideUid' | 'framesFd' | 'loopFds'> {
+export interface ForkRequest extends ContainerRequest {
   readonly op: 'fork';
-  readonly serial: number;
-  readonly cgroup2Dir?: string;
+  /**
+   * A seccomp filter with notices in place of the profile's, base64. The socket for its listener has come over the channel,
+   * with the same serial.
+   */
+  readonly filter?: string;
 }
 
-/** Mount a folder of the host read-only inside a container. */
-export interface MountRequest {
-  readonly op: 'mount';
-  readonly serial: number;
-  readonly pid: number;
-  readonly source: string;
-  readonly target: string;
+/** Execute a program in a container, which is otherwise as a forked one. */
+export interface SpawnRequest extends ContainerRequest {
+  readonly op: 'spawn';
+  readonly program: ContainerProgram;
 }
 
-export type ZygoteRequest = ZygoteSetup | ForkRequest | MountRequest;
+export type ZygoteRequest = ZygoteSetup | ForkRequest | SpawnRequest;
 
-/** `ready` answers the set-up, with serial 0; `done` a request; `failed` either. */
+/** `ready` answers the set-up, with serial 0; `done` the others; `failed` either. */
 export type ZygoteReply =
   | { readonly op: 'ready'; readonly serial: 0; readonly nodeVersion: string }
   | { readonly op: 'done'; readonly serial: number; readonly pid: number }

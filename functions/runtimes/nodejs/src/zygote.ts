@@ -5,7 +5,7 @@
  * with the loop as it was, so that whatever a container needs of it is made once, before any fork. It ends when its control
  * socket closes, that is with the host's process.
  */
-import { readdirSync, readlinkSync, readSync, writeSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync, readSync, writeSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import { loadNative, type Native, type SeccompFilter } from '@hob/native/library';
 import { prepareShim, Shim } from './shim.ts';
@@ -13,6 +13,7 @@ import {
   ENTER_FAILED_EXIT_CODE,
   type ForkRequest,
   INSIDE_UID,
+  type SpawnRequest,
   ZYGOTE_CHANNEL_FD,
   ZYGOTE_CONTROL_FD,
   type ZygoteReply,
@@ -24,6 +25,8 @@ const REQUEST_BYTES_MAX = 64 * 1024;
 const LINE_END = 0x0a;
 /** The first process of a pid namespace. */
 const CONTAINER_PID = 1;
+/** Where a program's clocks start: it has none that it read before. */
+const PROGRAM_CLOCK_START_NS = 1;
 
 /** Reads the host's requests, one line each, and answers them. Nothing of it waits in the event loop. */
 class Control {
@@ -85,32 +88,85 @@ async function setUp({ library, profile, faultStep }: ZygoteSetup): Promise<Forg
 
 /** Answers requests until the host is gone; in a forked child it returns at once. */
 function serve(control: Control, { native, filter, shim, framesFd, loopFds }: Forge): void {
+  // Behind what it is now the clocks of no container go: Node has read them till then.
+  const clockStartNs = hasOwnClocks() ? Number(process.hrtime.bigint()) : 0;
   /** @returns whether this is the child. */
   const fork = (request: ForkRequest): boolean => {
-    const spec = { ...request, cgroup2Dir: request.cgroup2Dir, insideUid: INSIDE_UID, framesFd, loopFds };
     const { serial } = request;
-    const parts = { spec, filter, channel: ZYGOTE_CHANNEL_FD, serial };
-    const pid = native.forkInto(parts, (stderrFd, error) => {
-      report(stderrFd, error.message);
-      return native.exit(ENTER_FAILED_EXIT_CODE);
-    });
+    const own = request.filter === undefined ? undefined : ownFilter(native, serial, request.filter);
+    const noticesFd = own?.noticesFd ?? 0;
+    const spec = { ...request, insideUid: INSIDE_UID, clockStartNs, framesFd, loopFds, noticesFd };
+    const parts = { spec, filter: own?.filter ?? filter, channel: ZYGOTE_CHANNEL_FD, serial };
+    let pid = -1;
+    try {
+      pid = native.forkInto(parts, (stderrFd, error) => {
+        report(stderrFd, error.message);
+        return native.exit(ENTER_FAILED_EXIT_CODE);
+      });
+    } finally {
+      if (pid !== 0) own?.release();
+    }
     if (pid === 0) shim.start();
     else control.reply({ op: 'done', serial, pid });
     return pid === 0;
   };
+  const spawn = ({ program, ...request }: SpawnRequest): void => {
+    const start = clockStartNs === 0 ? 0 : PROGRAM_CLOCK_START_NS;
+    const spec = { ...request, insideUid: INSIDE_UID, clockStartNs: start, framesFd: -1, loopFds: [], noticesFd: 0 };
+    const { serial } = request;
+    const pid = native.spawn({ spec, filter, channel: ZYGOTE_CHANNEL_FD, serial }, program);
+    control.reply({ op: 'done', serial, pid });
+  };
   for (let request = control.next(); request !== undefined; request = control.next()) {
     try {
-      if (request.op === 'fork') {
-        if (fork(request)) return;
-      } else if (request.op === 'mount') {
-        native.mount(request.pid, request.source, request.target);
-        control.reply({ op: 'done', serial: request.serial, pid: request.pid });
-      }
+      if (request.op === 'fork' && fork(request)) return;
+      if (request.op === 'spawn') spawn(request);
     } catch (error) {
       refuse(control, request.op === 'setup' ? 0 : request.serial, error);
     }
   }
   native.exit(0);
+}
+
+/** A filter for one container, and the socket that its listener leaves through. */
+interface OwnFilter {
+  readonly filter: SeccompFilter;
+  readonly noticesFd: number;
+  /** Gives up both, in the zygote. */
+  release(): void;
+}
+
+function ownFilter(native: Native, serial: number, code: string): OwnFilter {
+  const noticesFd = socketOf(native, serial);
+  try {
+    const filter = native.readFilter(Buffer.from(code, 'base64'));
+    const release = (): void => {
+      native.freeFilter(filter);
+      native.close(noticesFd);
+    };
+    return { filter, noticesFd, release };
+  } catch (error) {
+    native.close(noticesFd);
+    throw error;
+  }
+}
+
+function socketOf(native: Native, serial: number): number {
+  for (let next = native.receive(ZYGOTE_CHANNEL_FD, 1); next; next = native.receive(ZYGOTE_CHANNEL_FD, 1)) {
+    const [fd = -1] = next.fds;
+    if (next.serial === serial) return fd;
+    native.close(fd); // of a request that never came
+  }
+  throw new Error('the socket for its notices did not come');
+}
+
+/** Whether clocks were started for this process: see native/src/fork-friendly.c. Then it may start a container's. */
+function hasOwnClocks(): boolean {
+  try {
+    return !/^monotonic +0 +0$/m.test(readFileSync('/proc/self/timens_offsets', 'utf8'));
+  } catch {
+    return false;
+  }
 }
 
 function refuse(control: Control, serial: number, error: unknown): void {

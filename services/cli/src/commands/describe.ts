@@ -1,4 +1,4 @@
-import type { FunctionSnapshot, FunctionSummary, FunctionVersion } from '@hob/contracts';
+import type { FunctionConfig, FunctionSnapshot, FunctionSummary, FunctionVersion } from '@hob/contracts';
 import type { Command } from 'commander';
 import { humanBytes, table, withoutControls } from '../terminal.ts';
 import type { Tools } from '../tools.ts';
@@ -42,12 +42,38 @@ async function describe(tools: Tools, name: string, json: boolean): Promise<void
     ['timeout', `${config.timeoutMs} ms`],
     ['concurrency', `${config.concurrency} in a container`],
     ['containers', `at most ${config.maxContainers}`],
+    ['limits', limits(config)],
+    ['seccomp', systemCalls(config)],
     ['auth', config.auth],
     ['env', Object.keys(config.env).join(' ') || '-'],
   ];
   const width = Math.max(...facts.map(([key]) => key.length));
   const head = facts.map(([key, value]) => `${key.padEnd(width)}  ${withoutControls(value)}`).join('\n');
   return tools.terminal.result(`${head}\n\n${versionTable(versions, summary.live.version)}${usage(snapshot)}`);
+}
+
+/** The limits that most functions leave as they are. */
+function limits(config: FunctionConfig): string {
+  const { cpuMs, pids, nofile, tmpMb, io, responseBytesMax } = config;
+  const rates = Object.entries(io ?? {}).map(([key, rate]) => `${key} ${rate}`);
+  return [
+    ...(cpuMs === undefined ? [] : [`${cpuMs} ms of CPU time`]),
+    ...(pids === undefined ? [] : [`${pids} processes`]),
+    `${nofile} descriptors`,
+    `${tmpMb} MB in /tmp`,
+    `responses of ${humanBytes(responseBytesMax)}`,
+    ...rates,
+  ].join(', ');
+}
+
+/** Which system calls end its containers. */
+function systemCalls({ seccomp: { deny, allow, onViolation } = {} }: FunctionConfig): string {
+  const rules = [
+    ...(deny === undefined ? [] : [`denies ${deny.join(' ') || 'none'}`]),
+    ...(allow === undefined ? [] : [`allows ${allow.join(' ') || 'none'} beside what the runtime needs`]),
+    ...(onViolation === 'kill' ? ['violations end the container'] : []),
+  ];
+  return rules.join(', ') || '-';
 }
 
 function versionTable(versions: readonly FunctionVersion[], live: number): string {

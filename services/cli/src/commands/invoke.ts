@@ -6,7 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import { fail, type HobError } from '@hob/contracts';
 import { type Command, InvalidArgumentError } from 'commander';
 import { type ApiClient, type ApiResponse, problemOf } from '../api-client.ts';
-import { invocationAccount, receiptLine } from '../invocation-account.ts';
+import { invocationAccount, receiptLines } from '../invocation-account.ts';
 import { controlFilter } from '../terminal.ts';
 import type { Tools } from '../tools.ts';
 import { complete } from './command.ts';
@@ -24,7 +24,8 @@ interface InvokeOptions {
   readonly json?: true;
 }
 
-interface Payload {
+/** A body, and the headers that speak of it. */
+export interface Payload {
   readonly body: string | Readable;
   readonly headers: Readonly<Record<string, string>>;
 }
@@ -39,7 +40,7 @@ export function addInvoke(program: Command, tools: Tools): void {
     .option('-p, --path <path>', 'path and query behind the name', parsePath, '/')
     .option('-X, --method <method>', 'HTTP method (default: GET, or POST with --data)', parseMethod)
     .option('-H, --header <k: v>', 'header to send; may be repeated', parseHeader)
-    .option('-r, --receipt', 'print the receipt too: version, kind of start, times')
+    .option('-r, --receipt', 'print the receipt too: version, kind of start, times, CPU, memory, outcome')
     .action((target: string, options: InvokeOptions) => invoke(tools, functionTarget(target), options));
   complete(command, [
     ['hob invoke hello', 'GET /'],
@@ -49,18 +50,21 @@ export function addInvoke(program: Command, tools: Tools): void {
   ]);
 }
 
-function parsePath(text: string): string {
+/** Path and query, as they go over the wire. */
+export function parsePath(text: string): string {
   if (!text.startsWith('/') && !text.startsWith('?')) throw new InvalidArgumentError('must start with "/" or "?".');
   return text.replaceAll(/[^\u0021-\u007e]/gu, encodeURIComponent);
 }
 
-function parseMethod(text: string): string {
+/** A method in upper case. */
+export function parseMethod(text: string): string {
   const method = text.toUpperCase();
   if (/^[A-Z]{1,20}$/.test(method) && method !== 'CONNECT') return method;
   throw new InvalidArgumentError('must be an HTTP method such as PUT.');
 }
 
-function parseHeader(text: string, before: Readonly<Record<string, string[]>> = {}): Record<string, string[]> {
+/** Adds a `name: value` to the headers before it. */
+export function parseHeader(text: string, before: Readonly<Record<string, string[]>> = {}): Record<string, string[]> {
   const [, name = '', value = ''] = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*)$/.exec(text) ?? [];
   if (name === '') throw new InvalidArgumentError("must look like 'name: value'.");
   const key = name.toLowerCase();
@@ -81,7 +85,7 @@ async function invoke(tools: Tools, target: string, options: InvokeOptions): Pro
     }),
   );
   const problem = await printAnswer(tools, client, response, options);
-  if (options.receipt && !options.json) tools.terminal.note(receiptLine(invocationAccount(response.headers)));
+  if (options.receipt && !options.json) tools.terminal.note(receiptLines(invocationAccount(response.headers)));
   if (problem !== undefined) throw problem;
   if (response.statusCode >= 400) throw fail('ERR_CLI_STATUS', [target, response.statusCode]);
 }
@@ -109,7 +113,8 @@ async function printAnswer(
   return problem;
 }
 
-async function readPayload(data: string, stdin: Readable): Promise<Payload> {
+/** What `--data` says: text, a file, or standard input. */
+export async function readPayload(data: string, stdin: Readable): Promise<Payload> {
   if (data === '@-') return { body: stdin, headers: { 'content-type': 'application/octet-stream' } };
   if (data.startsWith('@')) {
     const path = data.slice(1);

@@ -10,14 +10,18 @@ import { complete } from './command.ts';
 export function addServe(program: Command, tools: Tools, help: string): void {
   const command = program
     .command('serve')
-    .description('Run hob: gateway, scheduler, registry and a private Redis in one process. Needs root.')
-    .action(async ({ json }: { json?: true }) => {
+    .description(
+      'Run hob: gateway, scheduler, registry and a private Redis without privileges. Needs root, or a launcher.',
+    )
+    .option('--strict', 'do not start where a line of the isolation checklist is missing')
+    .action(async ({ json, strict }: { json?: true; strict?: true }) => {
       const { serve } = await import('../serve/serve.ts');
-      tools.exitCode = await serve(tools, json === true);
+      tools.exitCode = await serve(tools, { json: json === true, strict: strict === true });
     });
   complete(command, [
     ['hob serve', 'on 127.0.0.1:8080, data in /var/lib/hob'],
     ['HOB_LISTEN=0.0.0.0:80 HOB_DATA_DIR=/srv/hob hob serve', 'for other machines too, data elsewhere'],
+    ['hob serve --strict', 'only where every line that "hob doctor" shows is held'],
     ['HOB_POOL_MIN=8 hob serve', 'more containers ready before the first call'],
   ]);
   command.addHelpText('after', help);

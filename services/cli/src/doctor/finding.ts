@@ -14,6 +14,9 @@ export interface Finding {
   readonly remedy?: string;
 }
 
+/** Where commands are looked for when the environment has no PATH. */
+export const systemPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
 /** What the checks see of the machine. Nothing is ever thrown: what cannot be read is undefined. */
 export interface Host {
   /** Text of a file. */

@@ -40,6 +40,7 @@ export async function kernelChecks(host: Host): Promise<Finding[]> {
     fileSystem(host, 'overlay'),
     swap(host),
     openFiles(host),
+    resources(host),
   ];
 }
 
@@ -103,7 +104,15 @@ function cgroupChecks(host: Host): Finding[] {
     if (mount !== undefined) return ok(id, `v1 at ${mount}`);
     return missing(id, 'no such controller', `boot with the ${name} controller enabled (cgroup_enable=${name})`);
   });
-  return [ok('cgroups', version), ...each];
+  return [ok('cgroups', version), ...each, blockIo(onV2, v1)];
+}
+
+/** Without it, `io` of a hob.json has no effect. */
+function blockIo(onV2: readonly string[], v1: readonly (readonly string[])[]): Finding {
+  if (onV2.includes('io')) return ok('cgroup-io', 'v2');
+  const mount = v1.find((fields) => fields.at(-1)?.split(',').includes('blkio'))?.[4];
+  if (mount !== undefined) return ok('cgroup-io', `v1 (blkio) at ${mount}`);
+  return warning('cgroup-io', 'no such controller', 'mount it: else "io" of a hob.json has no effect');
 }
 
 function seccomp(host: Host): Finding {
@@ -143,6 +152,19 @@ function openFiles(host: Host): Finding {
   return warning(
     'open-files',
     soft,
-    'ulimit -n 65536, or LimitNOFILE=65536 in the systemd unit: a container needs four',
+    'ulimit -n 65536, or LimitNOFILE=65536 in the systemd unit: a container needs eight',
+  );
+}
+
+/** CAP_SYS_RESOURCE of capabilities(7). */
+const SYS_RESOURCE = 24n;
+
+function resources(host: Host): Finding {
+  const effective = BigInt(`0x${/^CapEff:\s+([0-9a-f]+)/m.exec(host.read('/proc/self/status') ?? '')?.[1] ?? '0'}`);
+  if ((effective & (1n << SYS_RESOURCE)) !== 0n) return ok('resources', 'limits can be raised');
+  return warning(
+    'resources',
+    'no CAP_SYS_RESOURCE',
+    'give hob this capability: else a function with "nofile" above 1024 cannot be started',
   );
 }

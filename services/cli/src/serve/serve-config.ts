@@ -1,6 +1,6 @@
 import { fail } from '@hob/contracts';
-import { gatewayLimitsSchema } from '@hob/gateway';
-import { schedulerConfigSchema } from '@hob/scheduler';
+import { gatewayLimitsSchema } from '@hob/gateway/limits';
+import { schedulerConfigSchema } from '@hob/scheduler/config';
 import { type Static, Type, type TSchema } from 'typebox';
 import { Check } from 'typebox/value';
 import { LISTEN_DEFAULT, parseListen } from '../address.ts';
@@ -29,6 +29,23 @@ const serverSchema = Type.Object(
       default: rootfsPath,
       pattern: '^/',
       description: 'Root filesystem of containers. An absolute path.',
+    }),
+    user: Type.Optional(
+      Type.String({
+        pattern: '^(?:[a-z_][a-z0-9_-]{0,31}|[1-9][0-9]{0,8})$',
+        description:
+          'User that serves when root starts hob, by name or number. Without it: hob, where there is such a user, else 1999999.',
+      }),
+    ),
+    launcher: Type.String({
+      default: '/run/hob/launcher.sock',
+      pattern: '^(?:/|inherited$)',
+      description: "Socket of the launcher, for a hob serve that is not root's. An absolute path.",
+    }),
+    strict: Type.Boolean({
+      default: false,
+      description:
+        'Do not start where a line of the isolation checklist is missing; "hob doctor" shows them. The same as --strict.',
     }),
     logLevel: Type.Union(
       (['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const).map((level) => Type.Literal(level)),

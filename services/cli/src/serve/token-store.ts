@@ -1,11 +1,13 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
-import { open, readFile, rename, rm } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fail } from '@hob/contracts';
 import { type Static, Type } from 'typebox';
 import { Check } from 'typebox/value';
 
 const TOKEN_BYTES = 32;
+const FILE_BYTES_MAX = 64 * 1024;
 const tokenForm = /^[\u0021-\u007e]{16,512}$/;
 
 const fileSchema = Type.Object({
@@ -70,21 +72,28 @@ function digest(token: string): Buffer {
 }
 
 async function read(path: string): Promise<Static<typeof fileSchema> | undefined> {
-  let text: string;
+  let text: string | undefined;
   try {
-    text = await readFile(path, 'utf8');
+    text = await readPlain(path);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
   }
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = text === undefined ? undefined : JSON.parse(text);
   } catch {
     value = undefined;
   }
   if (Check(fileSchema, value)) return value;
   throw fail('ERR_CONFIG_INVALID', [path, 'is damaged; remove it, and the next start makes a new token']);
+}
+
+/** The text of a file, undefined when it is anything else: root reads this in a folder that is another user's. */
+async function readPlain(path: string): Promise<string | undefined> {
+  await using file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  const stat = await file.stat();
+  return stat.isFile() && stat.size <= FILE_BYTES_MAX ? await file.readFile('utf8') : undefined;
 }
 
 /** Writes the file so that a crash leaves either none or a whole one. */

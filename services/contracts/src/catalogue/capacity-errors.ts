@@ -37,4 +37,11 @@ export const capacityErrors = {
     title: 'The registry is unavailable',
     message: (why: string) => `Redis does not answer: ${why}`,
   },
+  ERR_LAUNCHER_LOST: {
+    http: 503,
+    kind: 'capacity',
+    retry: 'after-backoff',
+    title: 'There is no launcher',
+    message: (why: string) => why,
+  },
 } as const satisfies Record<`ERR_${string}`, ErrorSpec>;

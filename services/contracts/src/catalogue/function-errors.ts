@@ -49,14 +49,14 @@ export const functionErrors = {
     kind: 'function',
     retry: 'never',
     title: 'Too many processes',
-    message: (pidsMax: number) => `the function started more than ${pidsMax} processes`,
+    message: (pidsMax: number) => `the function started more than ${pidsMax} processes and threads`,
   },
   ERR_FN_FORBIDDEN_SYSCALL: {
     http: 502,
     kind: 'function',
     retry: 'never',
     title: 'Forbidden system call',
-    message: () => 'the function was ended for a system call that no function may make',
+    message: (call: string) => `the function was ended for a system call that it may not make: ${call}`,
   },
   ERR_FN_TIMEOUT: {
     http: 504,
@@ -71,5 +71,19 @@ export const functionErrors = {
     retry: 'never',
     title: 'The container broke the protocol',
     message: (why: string) => why,
+  },
+  ERR_FN_CPU_BUDGET: {
+    http: 502,
+    kind: 'function',
+    retry: 'never',
+    title: 'CPU time used up',
+    message: (cpuMs: number) => `the function used its ${cpuMs} ms of CPU time before it had answered`,
+  },
+  ERR_FN_RESPONSE_TOO_LARGE: {
+    http: 502,
+    kind: 'function',
+    retry: 'never',
+    title: 'Response too large',
+    message: (bytesMax: number) => `the function's response is larger than ${bytesMax} bytes`,
   },
 } as const satisfies Record<`ERR_${string}`, ErrorSpec>;

@@ -51,11 +51,33 @@ export const platformErrors = {
     title: 'The data folder is in use',
     message: (folder: string, pid: number) => `process ${pid} already serves from ${folder}`,
   },
+  ERR_SERVE_STRICT: {
+    http: 500,
+    kind: 'platform',
+    retry: 'never',
+    title: 'This host does not hold the isolation checklist',
+    message: (lines: string) =>
+      `missing for containers on this host, and HOB_STRICT is set:\n${lines}\n"hob doctor" says what follows`,
+  },
   ERR_INTERNAL: {
     http: 500,
     kind: 'platform',
     retry: 'same-request',
     title: 'Internal error',
     message: () => 'hob failed; its log has the cause',
+  },
+  ERR_LAUNCHER_REFUSED: {
+    http: 500,
+    kind: 'platform',
+    retry: 'never',
+    title: 'The launcher refused',
+    message: (why: string) => `the launcher refused: ${why}`,
+  },
+  ERR_SERVE_HAND_OVER: {
+    http: 500,
+    kind: 'platform',
+    retry: 'never',
+    title: 'The data folder cannot be given to its user',
+    message: (path: string, uid: number) => `${path} has a second name, so it is not given to user ${uid}`,
   },
 } as const satisfies Record<`ERR_${string}`, ErrorSpec>;

@@ -1,8 +1,10 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
-import { DurationHistogram } from './duration-histogram.ts';
+import { CallHistogram } from './call-histogram.ts';
 
 /** Seconds. From a warm call of a tenth of a millisecond to the longest timeout. */
 const callBuckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900];
+/** Bytes. From a container that does nothing to the largest memory limit. */
+const memoryBuckets = [8, 16, 32, 64, 128, 192, 256, 384, 512, 768, 1024, 2048, 4096, 8192].map((mb) => mb * 2 ** 20);
 /** Seconds. Waiting for a container: most calls do not. */
 const queueBuckets = [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30];
 /** Seconds. Forking and loading take milliseconds. */
@@ -13,8 +15,10 @@ type FunctionLabel = 'function';
 /** Every metric of hob's own. `prom-client` adds those of the process. */
 export interface Definitions {
   readonly invocations: Counter<FunctionLabel | 'version' | 'outcome'>;
-  readonly duration: DurationHistogram;
-  readonly queueTime: DurationHistogram;
+  readonly duration: CallHistogram;
+  readonly cpuTime: CallHistogram;
+  readonly memoryPeak: CallHistogram;
+  readonly queueTime: CallHistogram;
   readonly starts: Counter<'kind'>;
   readonly createTime: Histogram;
   readonly loadTime: Histogram;
@@ -30,7 +34,7 @@ export interface Definitions {
   readonly buildInfo: Gauge<'version' | 'node'>;
 }
 
-/** Makes the metrics; all but the two histograms of calls are in the registry. */
+/** Makes the metrics; all but the histograms of calls are in the registry. */
 export function defineMetrics(register: Registry): Definitions {
   const registers = [register];
   return {
@@ -94,7 +98,10 @@ export function defineMetrics(register: Registry): Definitions {
 
 function defineCallMetrics(
   registers: Registry[],
-): Pick<Definitions, 'invocations' | 'duration' | 'queueTime' | 'starts' | 'createTime' | 'loadTime'> {
+): Pick<
+  Definitions,
+  'invocations' | 'duration' | 'cpuTime' | 'memoryPeak' | 'queueTime' | 'starts' | 'createTime' | 'loadTime'
+> {
   return {
     invocations: new Counter({
       name: 'hob_invocations_total',
@@ -102,12 +109,22 @@ function defineCallMetrics(
       labelNames: ['function', 'version', 'outcome'],
       registers,
     }),
-    duration: new DurationHistogram({
+    duration: new CallHistogram({
       name: 'hob_invocation_duration_seconds',
       help: 'From the call reaching hob to the end of its response.',
       bounds: callBuckets,
     }),
-    queueTime: new DurationHistogram({
+    cpuTime: new CallHistogram({
+      name: 'hob_invocation_cpu_seconds',
+      help: 'CPU time of the container during the call, its load included.',
+      bounds: callBuckets,
+    }),
+    memoryPeak: new CallHistogram({
+      name: 'hob_invocation_memory_peak_bytes',
+      help: 'The most memory that was charged to the container during the call.',
+      bounds: memoryBuckets,
+    }),
+    queueTime: new CallHistogram({
       name: 'hob_invocation_queue_seconds',
       help: 'Waiting for a container, without the time to make one.',
       bounds: queueBuckets,

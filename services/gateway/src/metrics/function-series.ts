@@ -1,6 +1,6 @@
 import type { FunctionSummary } from '@hob/contracts';
 import type { Definitions } from './definitions.ts';
-import type { DurationTally } from './duration-histogram.ts';
+import type { Tally } from './call-histogram.ts';
 import { PendingCount } from './pending-count.ts';
 
 /** Stands for every function or version that got no label of its own. No function can be called so. */
@@ -23,7 +23,9 @@ export class FunctionSeries {
   readonly #metrics: Definitions;
   readonly #versionsMax: number;
   readonly #versions = new Map<number, Map<string, PendingCount>>();
-  #duration: DurationTally | undefined;
+  #duration: Tally | undefined;
+  #cpuTime: Tally | undefined;
+  #memoryPeak: Tally | undefined;
   #logLines: PendingCount | undefined;
   /** CPU time of dead containers, seconds. */
   #deadCpuSeconds = 0;
@@ -50,6 +52,14 @@ export class FunctionSeries {
   observeDuration(seconds: number): void {
     this.#duration ??= this.#metrics.duration.of(this.label);
     this.#duration.observe(seconds);
+  }
+
+  /** Of a call that reached a container. */
+  observeUse(cpuSeconds: number, memoryPeakBytes: number): void {
+    this.#cpuTime ??= this.#metrics.cpuTime.of(this.label);
+    this.#cpuTime.observe(cpuSeconds);
+    this.#memoryPeak ??= this.#metrics.memoryPeak.of(this.label);
+    this.#memoryPeak.observe(memoryPeakBytes);
   }
 
   countLogLine(): void {
@@ -86,6 +96,8 @@ export class FunctionSeries {
   remove(): void {
     for (const [version, outcomes] of this.#versions) this.#removeVersion(version, outcomes);
     this.#metrics.duration.remove(this.label);
+    this.#metrics.cpuTime.remove(this.label);
+    this.#metrics.memoryPeak.remove(this.label);
     this.#metrics.logLines.remove(this.label);
     this.#metrics.cpuSeconds.remove(this.label);
   }

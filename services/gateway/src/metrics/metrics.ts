@@ -11,7 +11,7 @@ import type {
 } from '@hob/contracts';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { type Definitions, defineMetrics } from './definitions.ts';
-import type { DurationTally } from './duration-histogram.ts';
+import type { Tally } from './call-histogram.ts';
 import { type FunctionSeries, FunctionSeriesSet, type LabelLimits } from './function-series.ts';
 import { PendingCount } from './pending-count.ts';
 
@@ -41,6 +41,7 @@ const causes: readonly DeathCause[] = [
   'oom',
   'pids',
   'syscall',
+  'response-too-large',
   'crash',
   'cancelled',
   'shutdown',
@@ -61,7 +62,7 @@ export class Metrics implements Observer {
   readonly #metrics: Definitions;
   readonly #series: FunctionSeriesSet;
   readonly #starts: Readonly<Record<StartKind, PendingCount>>;
-  readonly #queueTime: DurationTally;
+  readonly #queueTime: Tally;
   #sources: MetricsSources | undefined;
   #rendering: Promise<string> | undefined;
 
@@ -100,7 +101,8 @@ export class Metrics implements Observer {
     series.countInvocation(receipt.version, receipt.outcome);
     series.observeDuration(seconds(queueMs + createMs + loadMs + runMs));
     this.#queueTime.observe(seconds(queueMs));
-    // A call that got no container started none.
+    // A call that got no container started none, and used nothing.
+    if (receipt.containerAgeMs > 0) series.observeUse(seconds(receipt.cpuMs), receipt.memoryPeakBytes);
     if (runMs > 0) this.#starts[receipt.start].add();
     if (loadMs > 0) this.#metrics.loadTime.observe(seconds(loadMs));
   }
@@ -132,8 +134,9 @@ export class Metrics implements Observer {
     this.#setContainers(snapshot?.functions ?? []);
     this.#addPools(snapshot?.pools ?? []);
     for (const starts of Object.values(this.#starts)) starts.flush();
-    const { duration, queueTime } = this.#metrics;
-    return [await this.#registry.metrics(), duration.render(), queueTime.render()].join('\n');
+    const { duration, cpuTime, memoryPeak, queueTime } = this.#metrics;
+    const ofCalls = [duration, cpuTime, memoryPeak, queueTime].map((histogram) => histogram.render());
+    return [await this.#registry.metrics(), ...ofCalls].join('\n');
   }
 
   #setContainers(functions: readonly FunctionSnapshot[]): void {

@@ -7,7 +7,8 @@ export function headOf(
   more: Partial<ResponseHead> = {},
 ): ResponseHead {
   const timing = { queueMs: 0.25, createMs: 0, loadMs: 0, runMs: 1.125 };
-  return { status, headers, bodyless: false, start: 'warm', ...timing, ...more };
+  const used = { cpuMs: 0.5, memoryPeakBytes: 9_000_000, containerAgeMs: 1000, bytesIn: 0, bytesOut: 0 };
+  return { status, headers, bodyless: false, start: 'warm', ...timing, ...used, ...more };
 }
 
 /** One call as the invoker sees it: what came in, and the sink to answer on. */

@@ -8,6 +8,9 @@ import {
   type FunctionDirectory,
   type FunctionSummary,
   type FunctionVersion,
+  type HobError,
+  type Lesson,
+  type LessonCall,
   type LogLine,
   type LogStore,
   type SchedulerControl,
@@ -16,8 +19,19 @@ import {
 
 /** A configuration with all its defaults. */
 export function configOf(name: string, more: Partial<FunctionConfig> = {}): FunctionConfig {
-  const limits = { memoryMb: 256, cpu: 1, timeoutMs: 30_000, concurrency: 1, maxContainers: 16 };
-  return { name, runtime: 'nodejs24.x', entry: 'index.ts', ...limits, env: {}, auth: 'open', assets: [], ...more };
+  const limits = { memoryMb: 256, cpu: 1, timeoutMs: 30_000, concurrency: 1, maxContainers: 16, nofile: 1024 };
+  const sizes = { tmpMb: 64, responseBytesMax: 2 ** 30 };
+  return {
+    name,
+    runtime: 'nodejs24.x',
+    entry: 'index.ts',
+    ...limits,
+    ...sizes,
+    env: {},
+    auth: 'open',
+    assets: [],
+    ...more,
+  };
 }
 
 /** Functions in memory. */
@@ -154,6 +168,23 @@ export class FakeControl implements SchedulerControl {
   snapshots = 0;
   readonly replacedVersions: FunctionVersion[] = [];
   readonly removedNames: string[] = [];
+  readonly lessons: { readonly version: FunctionVersion; readonly calls: readonly LessonCall[] }[] = [];
+  /** Codes of what lessons were cut short with. */
+  readonly lessonsCut: string[] = [];
+  /** What a lesson gives; undefined: it goes on until it is cut short. */
+  lesson: Lesson | undefined = { systemCalls: [], calls: [] };
+
+  async learn(version: FunctionVersion, calls: readonly LessonCall[], signal: AbortSignal): Promise<Lesson> {
+    this.lessons.push({ version, calls });
+    if (this.lesson !== undefined) return this.lesson;
+    return new Promise((_, reject) =>
+      signal.addEventListener('abort', () => {
+        const reason = signal.reason as HobError;
+        this.lessonsCut.push(reason.code);
+        reject(reason);
+      }),
+    );
+  }
 
   snapshot(): Promise<SchedulerSnapshot> {
     this.snapshots += 1;

@@ -1,13 +1,25 @@
 import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { fail } from '@hob/contracts';
+import { hostNative } from '@hob/native';
 
-/** Where this host's controllers are mounted. v1 has one tree for each controller (or few), v2 one for all. */
+/**
+ * Where this host's controllers are mounted. v1 has one tree for each controller (or few), v2 one for all. A hybrid host has
+ * besides v1 a v2 tree without controllers, whose groups can be killed, frozen and cloned into all the same. Of a v2 tree it
+ * is the folder that hob's own groups go below: see `cgroupBase`.
+ */
 export type CgroupHost =
-  | { readonly version: 1; readonly mounts: ReadonlyMap<CgroupController, string> }
-  | { readonly version: 2; readonly mount: string };
+  | { readonly version: 1; readonly mounts: ReadonlyMap<CgroupController, string>; readonly unified?: string }
+  | { readonly version: 2; readonly mount: string; readonly hasIo: boolean };
 
-/** The controllers that hob uses. `cpuacct` and `devices` exist in v1 only. */
-export const cgroupControllers = ['cpu', 'cpuacct', 'memory', 'pids', 'devices'] as const;
+/** The controllers that hob needs. `cpuacct` and `devices` exist in v1 only. */
+const neededControllers = ['cpu', 'cpuacct', 'memory', 'pids', 'devices'] as const;
+/**
+ * Those that it uses, too, where the host has them: without `blkio` (v2: `io`) there is no limit on block devices; `freezer`
+ * is for hosts without any v2 tree, which freezes without a controller.
+ */
+const optionalControllers = ['blkio', 'freezer'] as const;
+const cgroupControllers = [...neededControllers, ...optionalControllers] as const;
 export type CgroupController = (typeof cgroupControllers)[number];
 
 const remedy = 'mount cgroup v2, or the v1 controllers cpu, cpuacct, memory, pids and devices';
@@ -34,19 +46,45 @@ export function parseCgroupHost(mountinfo: string, readControllers: (mount: stri
       if (controller !== undefined && !mounts.has(controller)) mounts.set(controller, point);
     }
   }
-  if (cgroupControllers.every((controller) => mounts.has(controller))) return { version: 1, mounts };
+  if (neededControllers.every((controller) => mounts.has(controller))) {
+    if (unified === undefined) return { version: 1, mounts };
+    mounts.delete('freezer');
+    return { version: 1, mounts, unified };
+  }
   if (unified !== undefined) {
     const offered = readControllers(unified).trim().split(/\s+/);
     if (['cpu', 'memory', 'pids'].every((controller) => offered.includes(controller))) {
-      return { version: 2, mount: unified };
+      return { version: 2, mount: unified, hasIo: offered.includes('io') };
     }
   }
   throw fail('ERR_NATIVE_UNSUPPORTED', ['the cgroup controllers are missing', remedy]);
 }
 
-/** This host's cgroups. @throws ERR_NATIVE_UNSUPPORTED */
-export function detectCgroups(): CgroupHost {
-  return parseCgroupHost(readFileSync('/proc/self/mountinfo', 'utf8'), (mount) =>
+/**
+ * Where in a v2 tree hob's own groups go: into the group that systemd gave away (Delegate=yes) and this process runs in, or
+ * in a child of; else to the top, which on a systemd host is systemd's own.
+ *
+ * @param mount where the tree is mounted.
+ * @param ownCgroups text of /proc/self/cgroup.
+ */
+export function cgroupBase(mount: string, ownCgroups: string, isDelegated: (folder: string) => boolean): string {
+  const own = /^0::(\/.*)$/m.exec(ownCgroups)?.[1] ?? '/';
+  const candidates = own === '/' ? [] : [join(mount, own), join(mount, dirname(own))];
+  return candidates.find((folder) => folder !== mount && isDelegated(folder)) ?? mount;
+}
+
+/**
+ * This host's cgroups.
+ *
+ * @param base where in the v2 tree the groups are, when another process has decided it.
+ * @throws ERR_NATIVE_UNSUPPORTED
+ */
+export function detectCgroups(base?: string): CgroupHost {
+  const host = parseCgroupHost(readFileSync('/proc/self/mountinfo', 'utf8'), (mount) =>
     readFileSync(`${mount}/cgroup.controllers`, 'utf8'),
   );
+  const baseIn = (mount: string): string =>
+    base ?? cgroupBase(mount, readFileSync('/proc/self/cgroup', 'utf8'), (folder) => hostNative().isDelegated(folder));
+  if (host.version === 2) return { ...host, mount: baseIn(host.mount) };
+  return host.unified === undefined ? host : { ...host, unified: baseIn(host.unified) };
 }

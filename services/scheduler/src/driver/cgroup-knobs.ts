@@ -1,3 +1,5 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import type { AccountFiles } from './cgroup-account.ts';
 import type { CgroupLimits } from './cgroup-tree.ts';
 
 /** What the kernel accounts to a container. */
@@ -21,6 +23,8 @@ export interface CgroupKnobs {
    */
   setLimits(name: string, limits: CgroupLimits, before: CgroupLimits | undefined): void;
   usage(name: string): Promise<CgroupUsage>;
+  /** The files that the account of a container is read from. */
+  accountFiles(name: string): AccountFiles;
 }
 
 /** Length of the window that CPU bandwidth is counted in, µs: the kernel's default. */
@@ -31,6 +35,16 @@ const CPU_QUOTA_US_MIN = 1000;
 /** The quota of a number of cores, µs in each period. */
 export function cpuQuotaUs(cpu: number): number {
   return Math.max(CPU_QUOTA_US_MIN, Math.round(cpu * CPU_PERIOD_US));
+}
+
+/**
+ * The block devices that reads and writes can be limited on, as `major:minor`: whole disks, since the kernel counts those of a
+ * partition to its disk; and not the ones without a medium, such as a loop device that is not in use.
+ */
+export function blockDevices(): string[] {
+  return readdirSync('/sys/block')
+    .filter((name) => Number(readFileSync(`/sys/block/${name}/size`, 'utf8')) > 0)
+    .map((name) => readFileSync(`/sys/block/${name}/dev`, 'utf8').trim());
 }
 
 /** The number after a key in a flat keyed file such as memory.events; 0 when the key is absent. */

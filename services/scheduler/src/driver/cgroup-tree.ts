@@ -1,8 +1,10 @@
-import { mkdirSync } from 'node:fs';
+import { chownSync, mkdirSync, writeFileSync } from 'node:fs';
 import { mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fail } from '@hob/contracts';
-import { type CgroupHost, cgroupControllers } from './cgroup-host.ts';
+import type { IoLimits } from '../container-driver.ts';
+import { AccountReader } from './cgroup-account.ts';
+import type { CgroupHost } from './cgroup-host.ts';
 import type { CgroupKnobs, CgroupUsage } from './cgroup-knobs.ts';
 import { knobsV1 } from './cgroup-v1.ts';
 import { knobsV2 } from './cgroup-v2.ts';
@@ -13,6 +15,8 @@ export interface CgroupLimits {
   /** CPU bandwidth in cores. */
   readonly cpu: number;
   readonly pidsMax: number;
+  /** For each block device; without effect where the host has no controller for it. */
+  readonly io: IoLimits | undefined;
 }
 
 /** How long the kernel may take to let go of a cgroup whose processes are gone: a second on a host with too much to do. */
@@ -30,17 +34,20 @@ const PARENT = 'hob';
 export class CgroupTree {
   readonly #knobs: CgroupKnobs;
   readonly #roots: readonly string[];
-  readonly #version: 1 | 2;
+  /** The roots of v1 among them, and the one of v2, where the host has it. */
+  readonly #rootsV1: readonly string[];
+  readonly #rootV2: string | undefined;
+  /** Where in the v2 tree hob's groups go; undefined on a host without one. */
+  readonly base: string | undefined;
 
   /** @param instance name of this hob's folder: the same for each run on the same data folder. */
   constructor(host: CgroupHost, instance: string) {
-    this.#version = host.version;
-    const mounts =
-      host.version === 2
-        ? [host.mount]
-        : [...new Set(cgroupControllers.map((controller) => host.mounts.get(controller) as string))];
-    this.#roots = mounts.map((mount) => join(mount, PARENT, instance));
-    this.#knobs = host.version === 2 ? knobsV2(host.mount, instance) : knobsV1(host.mounts, instance);
+    const below = (mount: string): string => join(mount, PARENT, instance);
+    this.base = host.version === 2 ? host.mount : host.unified;
+    this.#rootsV1 = host.version === 2 ? [] : [...new Set(host.mounts.values())].map(below);
+    this.#rootV2 = this.base === undefined ? undefined : below(this.base);
+    this.#roots = this.#rootV2 === undefined ? this.#rootsV1 : [...this.#rootsV1, this.#rootV2];
+    this.#knobs = host.version === 2 ? knobsV2(host, instance) : knobsV1(host.mounts, instance);
   }
 
   /** Makes the instance's folders. @throws ERR_NATIVE_SYSCALL */
@@ -53,20 +60,23 @@ export class CgroupTree {
 
   /** The folders that a container's first process enters. v2's one folder is cloned into instead. */
   dirs(name: string): { readonly cgroupDirs: readonly string[]; readonly cgroup2Dir?: string } {
-    const dirs = this.#roots.map((root) => join(root, name));
-    return this.#version === 2 ? { cgroupDirs: [], cgroup2Dir: dirs[0] as string } : { cgroupDirs: dirs };
+    const cgroupDirs = this.#rootsV1.map((root) => join(root, name));
+    return this.#rootV2 === undefined ? { cgroupDirs } : { cgroupDirs, cgroup2Dir: join(this.#rootV2, name) };
   }
 
   /**
    * Makes a container's cgroups with their limits. Synchronous, about a third of a millisecond: handing a dozen small calls to
    * threads takes this thread as long, and the container four times as long.
    *
+   * @param accountUid who may start to look for the most memory anew.
    * @throws ERR_NATIVE_SYSCALL; what was made by then is left for `remove`.
    */
-  create(name: string, limits: CgroupLimits): void {
+  create(name: string, limits: CgroupLimits, accountUid: number): void {
     syscallSync('cgroup create', () => {
       for (const root of this.#roots) mkdirSync(join(root, name));
+      if (this.#rootV2 !== undefined) writeFileSync(join(this.#rootV2, name, 'cgroup.max.descendants'), '0');
       this.#knobs.setLimits(name, limits, undefined);
+      if (accountUid !== 0) chownSync(this.#knobs.accountFiles(name).memoryPeak.path, accountUid, 0);
     });
   }
 
@@ -75,12 +85,29 @@ export class CgroupTree {
     syscallSync('cgroup limits', () => this.#knobs.setLimits(name, limits, before));
   }
 
+  /** Opens the account of a container that was created. The caller closes it. @throws ERR_NATIVE_SYSCALL */
+  account(name: string): AccountReader {
+    return syscallSync('cgroup account', () => new AccountReader(this.#knobs.accountFiles(name)));
+  }
+
   /** What a container has used; zeroes when it is already gone. */
   async usage(name: string): Promise<CgroupUsage> {
     try {
       return await this.#knobs.usage(name);
     } catch {
       return { cpuSeconds: 0, memoryBytes: 0, oomKills: 0, pidsDenied: 0 };
+    }
+  }
+
+  /** SIGKILL to all that is in a container's cgroup, at once. @returns false where the host has no v2 tree for it, or it is gone. */
+  kill(name: string): boolean {
+    if (this.#rootV2 === undefined) return false;
+    try {
+      // Not made if it is not there: before Linux 5.14.
+      writeFileSync(join(this.#rootV2, name, 'cgroup.kill'), '1', { flag: 'r+' });
+      return true;
+    } catch {
+      return false;
     }
   }
 
@@ -160,9 +187,9 @@ async function syscall<T>(step: string, run: () => Promise<T>): Promise<T> {
   }
 }
 
-function syscallSync(step: string, run: () => void): void {
+function syscallSync<T>(step: string, run: () => T): T {
   try {
-    run();
+    return run();
   } catch (error) {
     throw wrap(step, error);
   }

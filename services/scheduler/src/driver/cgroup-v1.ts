@@ -1,8 +1,9 @@
 import { writeFileSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { IoLimits } from '../container-driver.ts';
 import type { CgroupController } from './cgroup-host.ts';
-import { type CgroupKnobs, cpuQuotaUs, keyedNumber } from './cgroup-knobs.ts';
+import { blockDevices, type CgroupKnobs, cpuQuotaUs, keyedNumber } from './cgroup-knobs.ts';
 
 /** Major 1, minors of null, zero, full, random, urandom: all that a container may open or make. */
 const deviceMinors = [3, 5, 7, 8, 9];
@@ -13,6 +14,23 @@ function setMemory(dir: string, bytes: number, beforeBytes: number | undefined):
   const withSwap = join(dir, 'memory.memsw.limit_in_bytes');
   const grows = beforeBytes !== undefined && bytes > beforeBytes;
   for (const file of grows ? [withSwap, memory] : [memory, withSwap]) writeFileSync(file, String(bytes));
+}
+
+/** Files of the throttling of block devices. */
+const throttles = {
+  readBytesPerSecond: 'read_bps_device',
+  writeBytesPerSecond: 'write_bps_device',
+  readsPerSecond: 'read_iops_device',
+  writesPerSecond: 'write_iops_device',
+} as const satisfies Record<keyof IoLimits, string>;
+
+function setIo(dir: string, io: IoLimits): void {
+  for (const device of blockDevices()) {
+    for (const [key, file] of Object.entries(throttles)) {
+      const rate = io[key as keyof IoLimits];
+      if (rate !== undefined) writeFileSync(join(dir, `blkio.throttle.${file}`), `${device} ${rate}`);
+    }
+  }
 }
 
 /** cgroup v1: one tree for each controller. */
@@ -30,11 +48,19 @@ export function knobsV1(mounts: ReadonlyMap<CgroupController, string>, instance:
       for (const minor of deviceMinors) await writeFile(join(dir('devices'), 'devices.allow'), `c 1:${minor} rwm`);
     },
     setLimits(name, limits, before) {
-      const { memoryBytes, cpu, pidsMax } = limits;
+      const { memoryBytes, cpu, pidsMax, io } = limits;
       if (memoryBytes !== before?.memoryBytes) setMemory(dir('memory', name), memoryBytes, before?.memoryBytes);
       if (cpu !== before?.cpu) writeFileSync(join(dir('cpu', name), 'cpu.cfs_quota_us'), String(cpuQuotaUs(cpu)));
       if (pidsMax !== before?.pidsMax) writeFileSync(join(dir('pids', name), 'pids.max'), String(pidsMax));
+      if (io !== undefined && mounts.has('blkio')) setIo(dir('blkio', name), io);
     },
+    accountFiles: (name) => ({
+      cpu: { path: join(dir('cpuacct', name), 'cpuacct.usage'), key: '' },
+      cpuUnitsPerMs: 1_000_000,
+      memoryPeak: { path: join(dir('memory', name), 'memory.max_usage_in_bytes'), key: '' },
+      pidsDenied: { path: join(dir('pids', name), 'pids.events'), key: 'max ' },
+      oomKills: { path: join(dir('memory', name), 'memory.oom_control'), key: 'oom_kill ' },
+    }),
     async usage(name) {
       const [cpu, memory, oom, pids] = await Promise.all([
         read('cpuacct', name, 'cpuacct.usage'),

@@ -1,24 +1,66 @@
 import { existsSync, writeFileSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { CPU_PERIOD_US, type CgroupKnobs, cpuQuotaUs, keyedNumber } from './cgroup-knobs.ts';
+import type { IoLimits } from '../container-driver.ts';
+import type { CgroupHost } from './cgroup-host.ts';
+import { blockDevices, CPU_PERIOD_US, type CgroupKnobs, cpuQuotaUs, keyedNumber } from './cgroup-knobs.ts';
 
 /** A controller can be given to children only by a folder that has it, so it is handed down from the root. */
-async function handDown(dir: string): Promise<void> {
-  await writeFile(join(dir, 'cgroup.subtree_control'), '+cpu +memory +pids');
+async function handDown(dir: string, hasIo: boolean): Promise<void> {
+  await writeFile(join(dir, 'cgroup.subtree_control'), `+cpu +memory +pids${hasIo ? ' +io' : ''}`);
+}
+
+/** Keys of io.max. */
+const ioKeys = {
+  readBytesPerSecond: 'rbps',
+  writeBytesPerSecond: 'wbps',
+  readsPerSecond: 'riops',
+  writesPerSecond: 'wiops',
+} as const satisfies Record<keyof IoLimits, string>;
+
+function setIo(dir: string, io: IoLimits): void {
+  const rates = Object.entries(io).map(([key, rate]) => `${ioKeys[key as keyof IoLimits]}=${rate}`);
+  if (rates.length === 0) return;
+  for (const device of blockDevices()) writeFileSync(join(dir, 'io.max'), `${device} ${rates.join(' ')}`);
+}
+
+const hasPeak = (dir: string): boolean => existsSync(join(dir, 'memory.peak'));
+
+/** Processes may start while others are moved; somebody who starts them for ever does not keep us. */
+const VACATE_ROUNDS_MAX = 100;
+
+/**
+ * A group that gives controllers to its children holds no process itself, but for the tree's top. So what runs in the group
+ * that is hob's, delegated by systemd or the top of a cgroup namespace, moves to a child of it, hob itself for one.
+ */
+async function vacate(base: string): Promise<void> {
+  if (!existsSync(join(base, 'cgroup.events'))) return; // the top of the tree
+  const leaf = join(base, 'hob-serve');
+  for (let round = 0; round < VACATE_ROUNDS_MAX; round++) {
+    // 0: a process that this pid namespace does not have.
+    const pids = (await readFile(join(base, 'cgroup.procs'), 'utf8')).split('\n').filter((pid) => Number(pid) > 0);
+    if (pids.length === 0) return;
+    await mkdir(leaf, { recursive: true });
+    for (const pid of pids) await writeFile(join(leaf, 'cgroup.procs'), pid).catch(ignoreEnded);
+  }
+}
+
+function ignoreEnded(error: unknown): void {
+  if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
 }
 
 /** cgroup v2: one tree. */
-export function knobsV2(mount: string, instance: string): CgroupKnobs {
+export function knobsV2({ mount, hasIo }: CgroupHost & { version: 2 }, instance: string): CgroupKnobs {
   const dir = (name: string): string => join(mount, 'hob', instance, name);
   const read = (name: string, file: string): Promise<string> => readFile(join(dir(name), file), 'utf8');
 
   return {
     async prepareInstance() {
-      for (const folder of [mount, join(mount, 'hob'), join(mount, 'hob', instance)]) await handDown(folder);
+      await vacate(mount);
+      for (const folder of [mount, join(mount, 'hob'), join(mount, 'hob', instance)]) await handDown(folder, hasIo);
     },
     setLimits(name, limits, before) {
-      const { memoryBytes, cpu, pidsMax } = limits;
+      const { memoryBytes, cpu, pidsMax, io } = limits;
       const write = (file: string, value: string): void => writeFileSync(join(dir(name), file), value);
       if (before === undefined) {
         // Absent where the kernel counts no swap: then there is none to forbid.
@@ -28,7 +70,16 @@ export function knobsV2(mount: string, instance: string): CgroupKnobs {
       if (memoryBytes !== before?.memoryBytes) write('memory.max', String(memoryBytes));
       if (cpu !== before?.cpu) write('cpu.max', `${cpuQuotaUs(cpu)} ${CPU_PERIOD_US}`);
       if (pidsMax !== before?.pidsMax) write('pids.max', String(pidsMax));
+      if (io !== undefined && hasIo) setIo(dir(name), io);
     },
+    accountFiles: (name) => ({
+      cpu: { path: join(dir(name), 'cpu.stat'), key: 'usage_usec ' },
+      cpuUnitsPerMs: 1000,
+      // Before Linux 5.19 there is no peak: what is charged at the time of asking stands for it.
+      memoryPeak: { path: join(dir(name), hasPeak(dir(name)) ? 'memory.peak' : 'memory.current'), key: '' },
+      pidsDenied: { path: join(dir(name), 'pids.events'), key: 'max ' },
+      oomKills: { path: join(dir(name), 'memory.events'), key: 'oom_kill ' },
+    }),
     async usage(name) {
       const [cpu, memory, events, pids] = await Promise.all([
         read(name, 'cpu.stat'),

@@ -1,16 +1,23 @@
 import { Socket } from 'node:net';
 import { asHobError, fail, type Frame, FrameDecoder, FrameType, type HobError } from '@hob/contracts';
+import type { Native } from '@hob/native';
 import { ENTER_FAILED_EXIT_CODE } from '@hob/runtime-nodejs';
-import type { ContainerEvents, ContainerExit, ContainerProcess } from '../container-driver.ts';
-import type { CgroupLimits, CgroupTree } from './cgroup-tree.ts';
+import type {
+  ContainerAccount,
+  ContainerEvents,
+  ContainerExit,
+  ContainerLimits,
+  ContainerProcess,
+} from '../container-driver.ts';
+import type { AccountReader } from './cgroup-account.ts';
+import type { CgroupTree } from './cgroup-tree.ts';
+import type { ContainerControl } from './container-control.ts';
+import { closeEnds, type ContainerEnds } from './descriptor-inbox.ts';
+import { readFairly } from './fair-reading.ts';
 import { readLines } from './output-lines.ts';
-import type { ProcessReaper } from './process-reaper.ts';
-import type { ForkResult } from './zygote.ts';
 
 /** `send` asks its caller to hold back when more than this waits, bytes. */
 const SEND_BUFFER_BYTES = 1024 * 1024;
-const MiB = 1024 * 1024;
-const TASK_FOLDER = 'var/task';
 /** V8 ends the process with one of these when its heap is full, after saying so. */
 const V8_FATAL_SIGNALS = new Set(['SIGABRT', 'SIGSEGV', 'SIGTRAP', 'SIGILL', 'SIGBUS']);
 const V8_OUT_OF_MEMORY = /JavaScript heap out of memory|Fatal process out of memory/;
@@ -22,21 +29,18 @@ const silent: ContainerEvents = {
   drain: () => undefined,
 };
 
-/** What a container is made with. */
+/** What a container is made with; it takes ownership of the descriptors. */
 export interface HostContainerParts {
-  readonly id: string;
-  /** Mounts a folder of the host in the container, by whichever zygote lives. */
-  readonly mount: (pid: number, source: string, target: string) => Promise<void>;
-  readonly forked: ForkResult;
+  readonly control: ContainerControl;
+  readonly ends: ContainerEnds;
+  /** Read only: what the kernel accounts to containers is open to every user. */
   readonly cgroups: CgroupTree;
-  readonly reaper: ProcessReaper;
-  /** What the container's cgroups enforce so far. */
-  readonly limits: CgroupLimits;
 }
 
 /**
- * A container on this host. Owns its descriptors, its first process and its cgroups, and gives `exited` when the last of
- * them is gone. Lifecycle: starting → parked → dying → gone.
+ * A container on this host as its owner sees it: its frames and its output, which need no privilege, and its control, which
+ * may be in another process. Owns its descriptors, and gives `exited` when the last trace of it is gone.
+ * Lifecycle: starting → parked → dying → gone.
  */
 export class HostContainer implements ContainerProcess {
   readonly id: string;
@@ -45,12 +49,12 @@ export class HostContainer implements ContainerProcess {
   events: ContainerEvents = silent;
   readonly exited: Promise<ContainerExit>;
   readonly #parts: HostContainerParts;
+  readonly #account: AccountReader;
   readonly #socket: Socket;
   readonly #pipes: readonly Socket[];
   readonly #parked = Promise.withResolvers<void>();
   readonly #exit = Promise.withResolvers<ContainerExit>();
   readonly #decoder = new FrameDecoder((frame) => this.#take(frame));
-  #limits: CgroupLimits;
   #isParked = false;
   #saidOutOfMemory = false;
   #lastWords = '';
@@ -68,13 +72,13 @@ export class HostContainer implements ContainerProcess {
     else this.#write(Buffer.concat(pieces));
   };
 
-  constructor(parts: HostContainerParts) {
+  private constructor(parts: HostContainerParts) {
     this.#parts = parts;
-    this.#limits = parts.limits;
-    this.id = parts.id;
-    this.pid = parts.forked.pid;
+    this.#account = parts.cgroups.account(parts.control.id);
+    this.id = parts.control.id;
+    this.pid = parts.control.pid;
     this.exited = this.#exit.promise;
-    const { ends } = parts.forked;
+    const { control, ends } = parts;
     this.#socket = new Socket({ fd: ends.framesFd, readable: true, writable: true });
     this.#pipes = (['stdout', 'stderr'] as const).map((channel) => {
       const pipe = new Socket({
@@ -82,12 +86,26 @@ export class HostContainer implements ContainerProcess {
         readable: true,
         writable: false,
       });
+      readFairly(pipe);
       readLines(pipe, (line) => this.#output(channel, line));
       return pipe;
     });
+    readFairly(this.#socket);
     this.#socket.on('data', (chunk: Buffer) => this.#receive(chunk));
     this.#socket.on('drain', () => this.#drained());
     for (const end of ['error', 'end', 'close']) this.#socket.on(end, () => this.#lost());
+    void control.ended.then(() => this.#die());
+  }
+
+  /** Takes over a container that was just forked. @throws ERR_NATIVE_SYSCALL, after which it is being ended. */
+  static hold(parts: HostContainerParts, native: Native): HostContainer {
+    try {
+      return new HostContainer(parts);
+    } catch (error) {
+      closeEnds(native, parts.ends);
+      parts.control.kill();
+      throw error;
+    }
   }
 
   /** Resolves at the PARKED frame. @throws ERR_SCHED_START_FAILED when the container ended instead; it is gone by then. */
@@ -112,14 +130,16 @@ export class HostContainer implements ContainerProcess {
     return !this.#full;
   }
 
-  async setLimits({ memoryMb, cpu }: { readonly memoryMb: number; readonly cpu: number }): Promise<void> {
-    const limits = { ...this.#limits, memoryBytes: memoryMb * MiB, cpu };
-    this.#parts.cgroups.setLimits(this.id, limits, this.#limits);
-    this.#limits = limits;
+  setLimits(limits: ContainerLimits): Promise<void> {
+    return this.#parts.control.setLimits(limits);
   }
 
-  mountTask(folder: string): Promise<void> {
-    return this.#parts.mount(this.pid, folder, TASK_FOLDER);
+  get account(): ContainerAccount {
+    return this.#account;
+  }
+
+  mountTask(digest: string): Promise<void> {
+    return this.#parts.control.mountTask(digest);
   }
 
   usage(): Promise<{ readonly cpuSeconds: number; readonly memoryBytes: number }> {
@@ -185,28 +205,23 @@ export class HostContainer implements ContainerProcess {
   }
 
   async #bury(): Promise<void> {
-    const { reaper, cgroups } = this.#parts;
-    // The first process of a pid namespace takes all others with it, and is reaped only when they are gone.
-    try {
-      process.kill(this.pid, 'SIGKILL');
-    } catch {
-      // It is already gone, and not yet reaped.
-    }
-    const end = await reaper.wait(this.pid);
+    const { control } = this.#parts;
+    control.kill();
+    const { oomKills, pidsDenied, ...end } = await control.ended;
     await Promise.all(this.#pipes.map(drained));
     this.#socket.destroy();
-    const usage = await cgroups.usage(this.id);
-    await cgroups.remove(this.id).catch(() => undefined); // busy for ever: the next start removes it
+    this.#account.close();
     if (!this.#isParked) {
       const why = end.code === ENTER_FAILED_EXIT_CODE ? 'could not enter' : 'ended before it was parked';
-      this.#parked.reject(fail('ERR_SCHED_START_FAILED', [`the container ${why}: ${this.#lastWords}`]));
+      const { forbiddenCall } = end;
+      const words = forbiddenCall ? `it may not make the system call ${forbiddenCall}` : this.#lastWords;
+      this.#parked.reject(fail('ERR_SCHED_START_FAILED', [`the container ${why}: ${words}`]));
     }
     const heapFull = this.#saidOutOfMemory && end.signal !== undefined && V8_FATAL_SIGNALS.has(end.signal);
     this.#exit.resolve({
       ...end,
-      oomKilled: usage.oomKills > 0 || heapFull,
-      pidsDenied: usage.pidsDenied > 0,
-      cpuSeconds: usage.cpuSeconds,
+      oomKilled: oomKills > 0 || heapFull,
+      pidsDenied: pidsDenied > 0,
     });
   }
 }

@@ -1,19 +1,27 @@
 import { realpathSync } from 'node:fs';
-import { fail, isHobError } from '@hob/contracts';
-import { loadNative, type Native } from '@hob/native';
-import type { ContainerDriver, ContainerProcess } from '../container-driver.ts';
+import { fail, functionConfigSchema, isHobError, type SystemCallRules } from '@hob/contracts';
+import { type ContainerProgram, loadNative, type Native } from '@hob/native';
+import type { ForkRequest } from '@hob/runtime-nodejs';
+import type { ContainerDriver, ContainerLimits, ContainerProcess } from '../container-driver.ts';
 import { detectCgroups } from './cgroup-host.ts';
-import { type CgroupLimits, CgroupTree } from './cgroup-tree.ts';
-import type { DriverOptions } from './driver-options.ts';
+import { CgroupTree } from './cgroup-tree.ts';
+import { type Confinement, openConfinement } from './confinement.ts';
+import type { ContainerControl } from './container-control.ts';
+import type { ContainerEnds } from './descriptor-inbox.ts';
+import type { DriverEvents, DriverOptions } from './driver-options.ts';
 import { HostContainer } from './host-container.ts';
+import { cgroupLimits, HostControl } from './host-control.ts';
 import { HostUids } from './host-uids.ts';
 import { childrenRunning, removeLeftovers } from './leftovers.ts';
 import { ProcessReaper } from './process-reaper.ts';
+import { SystemCallWatch, type WatchedCalls } from './system-call-watch.ts';
 import { type ForkResult, Zygote } from './zygote.ts';
 
 const MiB = 1024 * 1024;
 const RUNTIME = 'nodejs24.x';
 const HOSTNAME = 'hob';
+/** Twice what any function may have: the limit is the cgroup's, which counts its refusals; this one stands behind it. */
+const NPROC_MAX = 2 * functionConfigSchema.properties.pids.maximum;
 
 interface ZygoteSlot {
   booting: Promise<Zygote>;
@@ -21,11 +29,27 @@ interface ZygoteSlot {
   restarts: number;
 }
 
+/** What a driver is made of. */
+interface HostDriverParts {
+  readonly options: DriverOptions;
+  readonly cgroups: CgroupTree;
+  readonly confinement: Confinement;
+  readonly events: DriverEvents;
+}
+
 /** What a container has before it is forked. */
 interface Made {
   readonly id: string;
   readonly hostUid: number;
-  readonly limits: CgroupLimits;
+  readonly limits: ContainerLimits;
+  readonly calls: WatchedCalls | undefined;
+}
+
+/** A container that was forked and is not yet parked. */
+export interface Launched {
+  readonly control: ContainerControl;
+  /** The receiver owns them. */
+  readonly ends: ContainerEnds;
 }
 
 /**
@@ -38,44 +62,60 @@ export class HostDriver implements ContainerDriver {
   readonly #cgroups: CgroupTree;
   readonly #reaper: ProcessReaper;
   readonly #uids: HostUids;
+  readonly #systemCalls: SystemCallWatch;
+  readonly #confinement: Confinement;
   readonly #zygotes = new Map<number, ZygoteSlot>();
-  readonly #alive = new Map<number, HostContainer>();
-  readonly #onZygoteRestart: (memoryClassMb: number) => void;
+  /** By pid. */
+  readonly #alive = new Map<number, ContainerControl>();
+  /** Those whose bytes are read by this process. */
+  readonly #containers = new Set<HostContainer>();
+  readonly #events: DriverEvents;
   /** Two runs on one data folder never give a container the same name. */
   readonly #run = Date.now().toString(36);
   #serial = 0;
   #closing: Promise<void> | undefined;
 
-  private constructor(options: DriverOptions, cgroups: CgroupTree, onZygoteRestart: (memoryClassMb: number) => void) {
+  private constructor({ options, cgroups, confinement, events }: HostDriverParts) {
     this.#options = options;
     this.#native = loadNative(options.library);
     this.#cgroups = cgroups;
+    this.#confinement = confinement;
     this.#reaper = new ProcessReaper(this.#native);
     this.#uids = new HostUids(options.hostUidFirst, options.hostUids);
-    this.#onZygoteRestart = onZygoteRestart;
+    this.#systemCalls = new SystemCallWatch(this.#native, options.library);
+    this.#events = events;
   }
 
   /**
    * Opens the driver, after having removed what a killed predecessor of the same instance left.
    *
-   * @param onZygoteRestart told each time a zygote is booted in place of one that died; must not throw.
    * @throws ERR_NATIVE_UNSUPPORTED, ERR_NATIVE_SYSCALL
    */
-  static async open(
-    options: DriverOptions,
-    onZygoteRestart: (memoryClassMb: number) => void = () => undefined,
-  ): Promise<HostDriver> {
+  static async open(options: DriverOptions, events: DriverEvents = {}): Promise<HostDriver> {
     const cgroups = new CgroupTree(detectCgroups(), options.instance);
     await removeLeftovers(cgroups);
     await cgroups.open();
-    return new HostDriver({ ...options, root: realpathSync(options.root) }, cgroups, onZygoteRestart);
+    const root = realpathSync(options.root);
+    const confinement = await openConfinement(root);
+    return new HostDriver({ options: { ...options, root }, cgroups, confinement, events });
   }
 
-  async create(runtime: string, memoryClassMb: number): Promise<ContainerProcess> {
-    if (this.#closing) throw fail('ERR_SCHED_CLOSED', []);
-    if (runtime !== RUNTIME) throw fail('ERR_SCHED_START_FAILED', [`no runtime is called ${runtime}`]);
+  /** Where in the v2 tree containers' groups are; undefined on a host without one. */
+  get cgroupBase(): string | undefined {
+    return this.#cgroups.base;
+  }
+
+  /** Why security modules that are in force on this host do not confine containers, one sentence each; empty when they do. */
+  get lacks(): readonly string[] {
+    return this.#confinement.lacks;
+  }
+
+  async create(runtime: string, memoryClassMb: number, seccomp?: SystemCallRules | 'learn'): Promise<ContainerProcess> {
     const startedMs = performance.now();
-    const container = await this.#start(memoryClassMb);
+    const launched = await this.launch(runtime, memoryClassMb, seccomp);
+    const container = HostContainer.hold({ ...launched, cgroups: this.#cgroups }, this.#native);
+    this.#containers.add(container);
+    void container.exited.then(() => this.#containers.delete(container));
     await container.parked(this.#options.startTimeoutMs);
     container.createMs = performance.now() - startedMs;
     if (this.#isClosing()) {
@@ -84,6 +124,24 @@ export class HostDriver implements ContainerDriver {
       throw fail('ERR_SCHED_CLOSED', []);
     }
     return container;
+  }
+
+  /**
+   * Forks a container, which parks by itself; for a caller who reads its bytes elsewhere.
+   *
+   * @throws ERR_SCHED_START_FAILED, after which nothing is left; ERR_SCHED_CLOSED after close.
+   */
+  async launch(runtime: string, memoryClassMb: number, seccomp?: SystemCallRules | 'learn'): Promise<Launched> {
+    if (this.#closing) throw fail('ERR_SCHED_CLOSED', []);
+    const { programs } = this.#options;
+    const program = Object.hasOwn(programs, runtime) ? programs[runtime] : undefined;
+    if (runtime !== RUNTIME && program === undefined) {
+      throw fail('ERR_SCHED_START_FAILED', [`no runtime is called ${runtime}`]);
+    }
+    if (program !== undefined && seccomp !== undefined) {
+      throw fail('ERR_SCHED_START_FAILED', [`${runtime} takes no rules for system calls`]);
+    }
+    return this.#start(memoryClassMb, program, seccomp);
   }
 
   zygotes(): { runtime: string; memoryMb: number; pid: number; restarts: number }[] {
@@ -101,57 +159,88 @@ export class HostDriver implements ContainerDriver {
     return this.#closing !== undefined;
   }
 
-  async #start(memoryClassMb: number): Promise<HostContainer> {
-    const { options, id } = { options: this.#options, id: `c-${this.#run}-${this.#serial++}` };
+  async #start(
+    memoryClassMb: number,
+    program: ContainerProgram | undefined,
+    seccomp: SystemCallRules | 'learn' | undefined,
+  ): Promise<Launched> {
+    const serial = this.#serial++;
+    const { options, id } = { options: this.#options, id: `c-${this.#run}-${serial}` };
     const zygote = await this.#zygote(memoryClassMb);
     const hostUid = this.#uids.take();
+    let calls: WatchedCalls | undefined;
     try {
-      const limits = { memoryBytes: memoryClassMb * MiB, cpu: 1, pidsMax: options.pidsMax };
-      this.#cgroups.create(id, limits);
-      const forked = await zygote.fork({
-        root: options.root,
-        hostname: HOSTNAME,
-        ...this.#cgroups.dirs(id),
-        hostUid,
-        tmpBytes: options.tmpBytes,
-        tmpInodes: options.tmpInodes,
-        shmBytes: options.shmBytes,
-        nofileMax: options.nofileMax,
-        // Above the cgroup's limit, which counts its refusals: this one stands behind it, for every process of the uid.
-        nprocMax: 2 * options.pidsMax,
-        fileBytesMax: options.fileBytesMax,
-      });
-      return this.#adopt({ id, hostUid, limits }, forked);
+      if (seccomp) calls = this.#systemCalls.watch(serial, seccomp);
+      const limits = this.#parkedLimits(memoryClassMb);
+      this.#cgroups.create(id, cgroupLimits(limits), options.accountUid);
+      const request = this.#request(id, hostUid);
+      const forked = await zygote.start(
+        program
+          ? { op: 'spawn', program, ...request }
+          : { op: 'fork', ...request, ...(calls && { filter: calls.filter }) },
+        calls?.noticesFd,
+      );
+      return this.#adopt({ id, hostUid, limits, calls }, forked);
     } catch (cause) {
       this.#uids.giveBack(hostUid);
-      await this.#cgroups.remove(id).catch(() => undefined); // a lost child is in it: see #endLostChildren
+      await this.#endLost(id);
+      calls?.release();
       throw isHobError(cause) ? cause : fail('ERR_SCHED_START_FAILED', [String(cause)], { cause });
+    } finally {
+      calls?.forked();
     }
   }
 
-  #adopt({ id, hostUid, limits }: Made, forked: ForkResult): HostContainer {
-    const container = new HostContainer({
-      id,
-      forked,
-      cgroups: this.#cgroups,
-      reaper: this.#reaper,
-      limits,
-      mount: (pid, source, target) => this.#mount(pid, source, target),
-    });
-    this.#alive.set(forked.pid, container);
-    void container.exited.then(() => {
-      this.#alive.delete(forked.pid);
-      this.#uids.giveBack(hostUid);
-    });
-    return container;
+  #request(id: string, hostUid: number): Omit<ForkRequest, 'op' | 'serial'> {
+    const { root, tmpBytes, tmpInodes, shmBytes, nofileMax, fileBytesMax, hostUidFirst } = this.#options;
+    return {
+      root,
+      hostname: HOSTNAME,
+      ...this.#cgroups.dirs(id),
+      ...this.#confinement.labels(hostUid - hostUidFirst),
+      hostUid,
+      tmpBytes,
+      tmpInodes,
+      shmBytes,
+      nofileMax,
+      nprocMax: NPROC_MAX,
+      fileBytesMax,
+      // Its loopback is all that it could reach, and some functions serve HTTP to themselves.
+      tcpAllowed: true,
+    };
   }
 
-  /** Any zygote can mount for any container. */
-  async #mount(pid: number, source: string, target: string): Promise<void> {
-    const classMb = this.#zygotes.keys().next().value;
-    if (classMb === undefined) throw fail('ERR_NATIVE_SYSCALL', ['mount', 'no zygote']);
-    const zygote = await this.#zygote(classMb);
-    await zygote.mount({ pid, source, target });
+  /** Removes the cgroups of a container that did not come to be, with what its zygote could not tell of. */
+  async #endLost(id: string): Promise<void> {
+    const pids = await this.#cgroups.processes(id);
+    if (!this.#cgroups.kill(id)) for (const pid of pids) this.#native.kill(pid);
+    for (const pid of pids) void this.#reaper.wait(pid);
+    await this.#cgroups.remove(id).catch(() => undefined); // it is not in there yet: see #endLostChildren
+  }
+
+  #parkedLimits(memoryMb: number): ContainerLimits {
+    const { pidsMax: pids, nofileMax: nofile, tmpBytes, tmpInodes: tmpFiles } = this.#options;
+    return { memoryMb, cpu: 1, pids, nofile, tmpMb: tmpBytes / MiB, tmpFiles, io: undefined };
+  }
+
+  #adopt({ id, hostUid, limits, calls }: Made, { pid, ends }: ForkResult): Launched {
+    const control = new HostControl({
+      id,
+      pid,
+      hostUid,
+      native: this.#native,
+      cgroups: this.#cgroups,
+      reaper: this.#reaper,
+      bundles: this.#options.bundles,
+      limits,
+      calls,
+    });
+    this.#alive.set(pid, control);
+    void control.ended.then(() => {
+      this.#alive.delete(pid);
+      this.#uids.giveBack(hostUid);
+    });
+    return { control, ends };
   }
 
   /** The zygote of a memory class, booting it when there is none that lives. */
@@ -181,14 +270,16 @@ export class HostDriver implements ContainerDriver {
     slot.booting.then(
       (zygote) => {
         slot.live = zygote;
+        this.#events.zygotesChanged?.();
         void zygote.exited.then(() => {
           slot.live = undefined;
           if (this.#closing) return;
+          this.#events.zygotesChanged?.();
           this.#endLostChildren();
           slot.restarts += 1;
           slot.booting = this.#boot(memoryClassMb);
           this.#follow(memoryClassMb, slot);
-          this.#onZygoteRestart(memoryClassMb);
+          this.#events.zygoteRestarted?.(memoryClassMb);
         });
       },
       () => this.#zygotes.delete(memoryClassMb),
@@ -206,16 +297,22 @@ export class HostDriver implements ContainerDriver {
   }
 
   async #close(): Promise<void> {
-    for (const container of this.#alive.values()) container.kill();
-    await Promise.all([...this.#alive.values()].map((container) => container.exited));
+    await this.#endAll();
     for (const slot of [...this.#zygotes.values()]) {
       const zygote = await slot.booting.catch(() => undefined);
       zygote?.kill();
       await zygote?.exited;
     }
     this.#zygotes.clear();
+    await this.#endAll(); // what they forked meanwhile
     await removeLeftovers(this.#cgroups);
     await this.#cgroups.close();
+    await this.#systemCalls.close();
     this.#reaper.close();
+  }
+  async #endAll(): Promise<void> {
+    for (const control of this.#alive.values()) control.kill();
+    await Promise.all([...this.#alive.values()].map((control) => control.ended));
+    await Promise.all([...this.#containers].map((container) => container.exited));
   }
 }

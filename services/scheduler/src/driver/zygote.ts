@@ -1,14 +1,15 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Duplex } from 'node:stream';
 import { fail } from '@hob/contracts';
-import { type ContainerEnds, type Native, preloadPath, seccompProfilePath } from '@hob/native';
+import { type Native, preloadPath, seccompProfilePath } from '@hob/native';
 import {
   type ForkRequest,
-  type MountRequest,
+  type SpawnRequest,
   type ZygoteReply,
   type ZygoteRequest,
   zygotePath,
 } from '@hob/runtime-nodejs';
+import { type ContainerEnds, DescriptorInbox } from './descriptor-inbox.ts';
 import type { DriverOptions } from './driver-options.ts';
 import { readLines } from './output-lines.ts';
 
@@ -50,12 +51,10 @@ const runtimeFlags = [
  */
 export class Zygote {
   readonly memoryClassMb: number;
-  readonly #native: Native;
   readonly #child: ChildProcess;
   readonly #control: Duplex;
-  readonly #channel: number;
+  readonly #inbox: DescriptorInbox;
   readonly #pending = new Map<number, Pending>();
-  readonly #ends = new Map<number, ContainerEnds>();
   readonly #lastWords: string[] = [];
   #nextSerial = 1;
   #partial = '';
@@ -64,10 +63,9 @@ export class Zygote {
   readonly exited: Promise<void>;
 
   private constructor(native: Native, options: DriverOptions, memoryClassMb: number) {
-    this.#native = native;
     this.memoryClassMb = memoryClassMb;
     const [ours, theirs] = native.channel('packets');
-    this.#channel = ours;
+    this.#inbox = new DescriptorInbox(native, ours);
     try {
       this.#child = spawn(
         `${options.root}/usr/local/bin/node`,
@@ -132,27 +130,26 @@ export class Zygote {
     return this.#dead;
   }
 
-  /** Forks a container, which is not yet parked. @throws ERR_SCHED_START_FAILED, after which nothing is left. */
-  async fork(request: Omit<ForkRequest, 'op' | 'serial'>): Promise<ForkResult> {
+  /**
+   * Forks a container, or makes one that executes a program; it is not yet parked.
+   *
+   * @param noticesFd the socket for the listener of the request's own filter; a copy of it is sent.
+   * @throws ERR_SCHED_START_FAILED, after which nothing is left.
+   */
+  async start(
+    request: Omit<ForkRequest, 'serial'> | Omit<SpawnRequest, 'serial'>,
+    noticesFd?: number,
+  ): Promise<ForkResult> {
     const serial = this.#nextSerial++;
     try {
-      const { pid } = await this.#ask(serial, { op: 'fork', serial, ...request });
-      const ends = this.#takeEnds(serial);
+      if (noticesFd !== undefined) this.#inbox.send(serial, noticesFd);
+      const { pid } = await this.#ask(serial, { ...request, serial });
+      const ends = this.#inbox.take(serial);
       if (ends === undefined) throw fail('ERR_NATIVE_SYSCALL', ['receive', 'EAGAIN']);
       return { pid, ends };
     } catch (cause) {
-      this.#closeEnds(serial);
+      this.#inbox.discard(serial);
       throw fail('ERR_SCHED_START_FAILED', [this.#account(cause)], { cause });
-    }
-  }
-
-  /** Mounts a folder read-only inside a running container. @throws ERR_NATIVE_SYSCALL */
-  async mount(request: Omit<MountRequest, 'op' | 'serial'>): Promise<void> {
-    const serial = this.#nextSerial++;
-    try {
-      await this.#ask(serial, { op: 'mount', serial, ...request });
-    } catch (cause) {
-      throw fail('ERR_NATIVE_SYSCALL', ['mount', this.#account(cause)], { cause });
     }
   }
 
@@ -180,25 +177,6 @@ export class Zygote {
     }
   }
 
-  /** Descriptors arrive in the order of forks, and are there before the reply is. */
-  #takeEnds(serial: number): ContainerEnds | undefined {
-    for (;;) {
-      const found = this.#ends.get(serial);
-      if (found) {
-        this.#ends.delete(serial);
-        return found;
-      }
-      const next = this.#dead ? undefined : this.#native.receive(this.#channel);
-      if (next === undefined) return undefined;
-      this.#ends.set(next.serial, next);
-    }
-  }
-
-  #closeEnds(serial: number): void {
-    const ends = this.#takeEnds(serial);
-    if (ends) for (const fd of [ends.framesFd, ends.stdoutFd, ends.stderrFd]) this.#native.close(fd);
-  }
-
   #remember(line: string): void {
     this.#lastWords.push(line);
     if (this.#lastWords.length > 20) this.#lastWords.shift();
@@ -213,10 +191,8 @@ export class Zygote {
     if (this.#dead) return;
     for (const pending of this.#pending.values()) pending.reject(new Error('the zygote died'));
     this.#pending.clear();
-    // What it forked without telling: the descriptors close, and the driver finds the processes.
-    this.#takeEnds(-1);
     this.#dead = true;
-    for (const serial of [...this.#ends.keys()]) this.#closeEnds(serial);
-    this.#native.close(this.#channel);
+    // What it forked without telling: the descriptors close, and the driver finds the processes.
+    this.#inbox.close();
   }
 }

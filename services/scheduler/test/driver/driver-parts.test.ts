@@ -3,11 +3,12 @@ import { Readable } from 'node:stream';
 import { test } from 'node:test';
 import { LOG_LINE_BYTES_MAX, memoryClassesMb } from '@hob/contracts';
 import * as fc from 'fast-check';
-import { parseCgroupHost } from '../../src/driver/cgroup-host.ts';
+import { cgroupBase, parseCgroupHost } from '../../src/driver/cgroup-host.ts';
 import { cpuQuotaUs, keyedNumber } from '../../src/driver/cgroup-knobs.ts';
 import { HostUids } from '../../src/driver/host-uids.ts';
 import { readLines } from '../../src/driver/output-lines.ts';
 import { decodeStatus } from '../../src/driver/process-reaper.ts';
+import { categoryPair } from '../../src/driver/selinux.ts';
 import { heapFlags } from '../../src/driver/zygote.ts';
 
 const none = (): string => '';
@@ -22,13 +23,25 @@ test('parseCgroupHost finds v1 controllers, also two in one tree', () => {
   assert.equal(host.version === 1 && host.mounts.get('cpuacct'), '/sys/fs/cgroup/cpu,cpuacct');
 });
 
+test('parseCgroupHost takes the v1 controller for block devices where there is one', () => {
+  const without = parseCgroupHost(v1.join('\n'), none);
+  assert.equal(without.version === 1 && without.mounts.has('blkio'), false);
+  const blkio = '40 25 0:40 / /sys/fs/cgroup/blkio rw,relatime - cgroup cgroup rw,blkio';
+  const host = parseCgroupHost([...v1, blkio].join('\n'), none);
+  assert.equal(host.version === 1 && host.mounts.get('blkio'), '/sys/fs/cgroup/blkio');
+});
+
 test('parseCgroupHost takes v1 on a hybrid host, whose v2 tree has no controllers', () => {
   assert.equal(parseCgroupHost([...v1, v2].join('\n'), () => 'hugetlb\n').version, 1);
 });
 
 test('parseCgroupHost takes v2 where it has the controllers', () => {
   const host = parseCgroupHost(v2, () => 'cpuset cpu io memory pids\n');
-  assert.deepEqual(host, { version: 2, mount: '/sys/fs/cgroup' });
+  assert.deepEqual(host, { version: 2, mount: '/sys/fs/cgroup', hasIo: true });
+  assert.deepEqual(
+    parseCgroupHost(v2, () => 'cpu memory pids'),
+    { version: 2, mount: '/sys/fs/cgroup', hasIo: false },
+  );
 });
 
 test('parseCgroupHost refuses a host on which a controller is missing', () => {
@@ -101,4 +114,36 @@ test('readLines gives every character once, in lines of bounded length, however 
     long.map((line) => line.length),
     [LOG_LINE_BYTES_MAX, LOG_LINE_BYTES_MAX, LOG_LINE_BYTES_MAX, 5],
   );
+});
+
+test('parseCgroupHost sees the v2 tree beside v1, and then needs no freezer', () => {
+  const freezer = '39 25 0:39 / /sys/fs/cgroup/freezer rw - cgroup cgroup rw,freezer';
+  const alone = parseCgroupHost([...v1, freezer].join('\n'), none);
+  assert.ok(alone.version === 1 && alone.unified === undefined && alone.mounts.has('freezer'));
+  const hybrid = parseCgroupHost([...v1, freezer, v2].join('\n'), none);
+  assert.ok(hybrid.version === 1 && hybrid.unified === '/sys/fs/cgroup' && !hybrid.mounts.has('freezer'));
+});
+
+test('cgroupBase is what systemd delegated, whether this process is in it or in a child, else the top', () => {
+  const service = '/sys/fs/cgroup/system.slice/hob.service';
+  const isDelegated = (folder: string): boolean => folder === service;
+  const base = (own: string): string => cgroupBase('/sys/fs/cgroup', `3:cpu:/other\n0::${own}\n`, isDelegated);
+  assert.equal(base('/system.slice/hob.service'), service);
+  assert.equal(base('/system.slice/hob.service/hob-serve'), service);
+  for (const own of ['/', '/system.slice', '/system.slice/other.service']) assert.equal(base(own), '/sys/fs/cgroup');
+  assert.equal(
+    cgroupBase('/sys/fs/cgroup', '3:cpu:/\n', () => true),
+    '/sys/fs/cgroup',
+  );
+});
+
+test('categoryPair gives another pair for each number', () => {
+  const numbers = Array.from({ length: 60_000 }, (_, number) => number);
+  const pairs = numbers.map(categoryPair);
+  assert.equal(new Set(pairs).size, pairs.length);
+  assert.deepEqual(pairs.slice(0, 4), ['c0,c1', 'c0,c2', 'c1,c2', 'c0,c3']);
+  for (const pair of pairs) {
+    const [low = 0, high = 0] = pair.split(',').map((name) => Number(name.slice(1)));
+    assert.ok(low < high && high < 1024, pair);
+  }
 });

@@ -1,23 +1,33 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { faultsLibraryPath } from '@hob/native';
+import { detectCgroups } from '../../src/driver/cgroup-host.ts';
+import { CgroupTree } from '../../src/driver/cgroup-tree.ts';
 import { HostDriver } from '../../src/driver/host-driver.ts';
-import { driverOptions, holdings } from './real-driver.ts';
+import { driverOptions, holdings, limitsOf, shellProgram } from './real-driver.ts';
 
-const steps = [
-  ...['pipes', 'send', 'clone'],
-  ...['spec', 'session', 'cgroup', 'namespaces', 'loopback', 'root', 'pivot', 'hostname', 'stdio', 'rlimits', 'ids'],
-  ...['user namespace', 'capabilities', 'identity', 'parent', 'no_new_privs', 'frames', 'descriptors', 'handlers'],
-  ...['seccomp', 'event loop', 'settle'],
+const forking = ['pipes', 'send', 'clone'];
+const entering = [
+  ...['spec', 'session', 'cgroup', 'namespaces', 'clocks', 'loopback', 'root', 'pivot', 'hostname', 'stdio', 'rlimits'],
+  ...['ids', 'user namespace', 'namespace limits', 'keyring', 'capabilities', 'identity', 'parent', 'label'],
+  ...['no_new_privs', 'landlock', 'frames', 'descriptors', 'handlers', 'seccomp'],
 ];
+const sweeps = {
+  'nodejs24.x': [...forking, ...entering, 'event loop', 'settle'],
+  // The library's own sweep fails every step for a program too; here are those that differ.
+  shell: ['clone', 'label', 'descriptors', 'seccomp', 'signals', 'folder', 'execute'],
+};
 
-for (const faultStep of steps) {
-  test(`HostDriver.create leaves nothing when "${faultStep}" fails`, async () => {
+for (const [runtime, steps] of Object.entries(sweeps)) for (const step of steps) sweep(runtime, step);
+
+function sweep(runtime: string, faultStep: string): void {
+  test(`HostDriver.create of ${runtime} leaves nothing when "${faultStep}" fails`, async () => {
     const before = holdings();
-    const driver = await HostDriver.open(driverOptions({ library: faultsLibraryPath, faultStep }));
+    const programs = { shell: shellProgram('read line <&3') };
+    const driver = await HostDriver.open(driverOptions({ library: faultsLibraryPath, faultStep, programs }));
     try {
       for (let tries = 0; tries < 2; tries++) {
-        await assert.rejects(driver.create('nodejs24.x', 128), (error: Error & { code: string }) => {
+        await assert.rejects(driver.create(runtime, 128), (error: Error & { code: string }) => {
           assert.equal(error.code, 'ERR_SCHED_START_FAILED');
           assert.match(error.message, new RegExp(`${faultStep}: EIO`));
           return true;
@@ -29,6 +39,34 @@ for (const faultStep of steps) {
     assert.deepEqual(holdings(), before);
   });
 }
+
+for (const faultStep of ['limit nofile', 'limit tmp']) {
+  test(`setLimits fails when "${faultStep}" does, and the container leaves nothing`, async (t) => {
+    const before = holdings();
+    const driver = await HostDriver.open(driverOptions({ library: faultsLibraryPath }));
+    try {
+      const container = await driver.create('nodejs24.x', 128);
+      // The host's own calls into the library fail, not the zygote's.
+      process.env['HOB_FAULT_STEP'] = faultStep;
+      t.after(() => delete process.env['HOB_FAULT_STEP']);
+      const limits = limitsOf({ nofile: 100, tmpMb: 1 });
+      await assert.rejects(container.setLimits(limits), {
+        code: 'ERR_NATIVE_SYSCALL',
+        message: `${faultStep}: EIO`,
+      });
+      container.kill();
+      await container.exited;
+    } finally {
+      await driver.close();
+    }
+    assert.deepEqual(holdings(), before);
+  });
+}
+
+test('an account that cannot be opened is told with its step', () => {
+  const tree = new CgroupTree(detectCgroups(), driverOptions().instance);
+  assert.throws(() => tree.account('nobody'), { code: 'ERR_NATIVE_SYSCALL', message: 'cgroup account: ENOENT' });
+});
 
 test('HostDriver.create tells of a zygote that cannot boot, and boots one when it can', async () => {
   const before = holdings();

@@ -5,13 +5,21 @@ import { existsSync, mkdtempSync, readlinkSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { HostDriver } from '../../src/driver/host-driver.ts';
-import { driverOptions, evaluate, holdings, runToTheEnd, withDriver } from './real-driver.ts';
+import {
+  bundlesFolder,
+  driverOptions,
+  evaluate,
+  holdings,
+  limitsOf,
+  runToTheEnd,
+  testDrivers,
+  withDriver,
+} from './real-driver.ts';
 
 const runtime = 'nodejs24.x';
 
-test('HostDriver runs JavaScript in a container that shares nothing with the next one', async () => {
+testDrivers(' runs JavaScript in a container that shares nothing with the next one', async (withDriver) => {
   await withDriver(async (driver) => {
     const [a, b] = [await driver.create(runtime, 128), await driver.create(runtime, 128)];
     assert.equal(await evaluate(a, "fs.writeFileSync('/tmp/mine', 'x'); return process.pid"), '1');
@@ -42,9 +50,12 @@ test('HostDriver: a thousand containers give a thousand of each random thing', a
   });
 });
 
-test('HostDriver: containers outlive their zygote, which is booted anew', async () => {
+testDrivers(': containers outlive their zygote, which is booted anew', async (_withDriver, kind) => {
+  using bundles = bundlesFolder();
   const restarts: number[] = [];
-  const driver = await HostDriver.open(driverOptions(), (memoryMb) => restarts.push(memoryMb));
+  const driver = await kind.open(driverOptions({ bundles: bundles.path }), {
+    zygoteRestarted: (memoryMb) => restarts.push(memoryMb),
+  });
   try {
     const before = await driver.create(runtime, 128);
     const [zygote] = driver.zygotes();
@@ -53,15 +64,15 @@ test('HostDriver: containers outlive their zygote, which is booted anew', async 
     while (driver.zygotes()[0]?.restarts !== 1) await new Promise((resolve) => setTimeout(resolve, 10));
     assert.deepEqual(restarts, [128]);
     const after = await driver.create(runtime, 128);
-    await before.mountTask(fileURLToPath(new URL('.', import.meta.url)));
-    assert.match(await evaluate(before, "return fs.readdirSync('/var/task')"), /host-driver\.test\.ts/);
+    await before.mountTask(bundles.digest);
+    assert.equal(await evaluate(before, "return fs.readFileSync('/var/task/asset.txt')"), 'of the bundle');
     assert.equal(await evaluate(after, 'return 1 + 1'), '2');
   } finally {
     await driver.close();
   }
 });
 
-test('HostDriver.create keeps working when its zygote is killed again and again under load', async () => {
+testDrivers('.create keeps working when its zygote is killed again and again under load', async (withDriver) => {
   const before = holdings();
   await withDriver(async (driver) => {
     let failures = 0;
@@ -83,7 +94,7 @@ test('HostDriver.create keeps working when its zygote is killed again and again 
   assert.deepEqual(holdings(), before);
 });
 
-test('HostDriver names how a container ended', async () => {
+testDrivers(' names how a container ended', async (withDriver) => {
   await withDriver(async (driver) => {
     const end = async (body: string): Promise<object> => runToTheEnd(await driver.create(runtime, 128), body);
     const heap = await end('const a = []; for (;;) a.push(new Array(1e5).fill(0.5))');
@@ -104,21 +115,21 @@ test('HostDriver names how a container ended', async () => {
   });
 });
 
-test('HostDriver.setLimits bounds memory from then on', async () => {
+testDrivers('.setLimits bounds memory from then on', async (withDriver) => {
   await withDriver(async (driver) => {
     const body = 'const a = []; for (let i = 0; i < 18; i++) a.push(Buffer.alloc(1e7, 1)); process.exit(9)';
     const roomy = await driver.create(runtime, 128);
-    await roomy.setLimits({ memoryMb: 512, cpu: 1 });
+    await roomy.setLimits(limitsOf({ memoryMb: 512 }));
     assert.equal((await runToTheEnd(roomy, body)).code, 9);
     const tight = await driver.create(runtime, 128);
-    await tight.setLimits({ memoryMb: 128, cpu: 1 });
+    await tight.setLimits(limitsOf());
     assert.equal((await runToTheEnd(tight, body)).oomKilled, true);
   });
 });
 
-test('HostDriver.close leaves no process, descriptor, mount or cgroup, whatever is alive', async () => {
+testDrivers('.close leaves no process, descriptor, mount or cgroup, whatever is alive', async (_withDriver, kind) => {
   const before = holdings();
-  const driver = await HostDriver.open(driverOptions());
+  const driver = await kind.open(driverOptions());
   await Promise.all([driver.create(runtime, 128), driver.create(runtime, 256), driver.create(runtime, 128)]);
   await driver.close();
   await driver.close();

@@ -1,5 +1,20 @@
-import { type Frame, FrameDecoder, FrameType, type HobError, asHobError, decodeJson } from '@hob/contracts';
-import type { ContainerEvents, ContainerExit, ContainerProcess } from '../../src/container-driver.ts';
+import {
+  type Frame,
+  FrameDecoder,
+  FrameType,
+  type HobError,
+  asHobError,
+  decodeJson,
+  type SystemCallRules,
+} from '@hob/contracts';
+import type {
+  Breach,
+  ContainerAccount,
+  ContainerEvents,
+  ContainerExit,
+  ContainerLimits,
+  ContainerProcess,
+} from '../../src/container-driver.ts';
 
 /** What runs in a fake container: it is given each frame that arrives, and answers through the container. */
 export type Program = (frame: Frame, container: FakeContainer) => void;
@@ -11,12 +26,25 @@ const silent: ContainerEvents = {
   drain: () => undefined,
 };
 
+/** What a fake container is made with. */
+interface FakeParts {
+  readonly id: number;
+  readonly memoryClassMb: number;
+  readonly createMs: number;
+  readonly program: Program;
+  readonly seccomp: SystemCallRules | 'learn' | undefined;
+}
+
 /** A container without a process: it speaks real bytes of frames with its owner, as a program of the test says. */
 export class FakeContainer implements ContainerProcess {
   readonly id: string;
   readonly pid: number;
   readonly memoryClassMb: number;
   readonly createMs: number;
+  /** The rules that it was created with. */
+  readonly seccomp: FakeParts['seccomp'];
+  /** What its exit says of its system calls. */
+  systemCalls: readonly string[] = [];
   readonly exited: Promise<ContainerExit>;
   events: ContainerEvents = silent;
   /** Every frame that was sent to it. */
@@ -25,7 +53,19 @@ export class FakeContainer implements ContainerProcess {
   sends = 0;
   /** What `send` returns. */
   takesMore = true;
-  limits: { readonly memoryMb: number; readonly cpu: number } | undefined;
+  limits: ContainerLimits | undefined;
+  /** What the kernel would say. */
+  used = { cpuMs: 0, memoryPeakBytes: 0 };
+  ranInto: Breach | undefined;
+  restarts = 0;
+  readonly account: ContainerAccount = {
+    cpuMs: () => this.used.cpuMs,
+    memoryPeakBytes: () => this.used.memoryPeakBytes,
+    restartPeak: () => {
+      this.restarts += 1;
+    },
+    breach: () => this.ranInto,
+  };
   task: string | undefined;
   /** `name@version` of each CLAIM. */
   readonly claims: string[] = [];
@@ -41,11 +81,12 @@ export class FakeContainer implements ContainerProcess {
   readonly #toHost = new FrameDecoder((frame) => this.#give(frame));
   #isDead = false;
 
-  constructor(parts: { id: number; memoryClassMb: number; createMs: number; program: Program }) {
+  constructor(parts: FakeParts) {
     this.id = `fake-${parts.id}`;
     this.pid = parts.id;
     this.memoryClassMb = parts.memoryClassMb;
     this.createMs = parts.createMs;
+    this.seccomp = parts.seccomp;
     this.#program = parts.program;
     this.exited = this.#exit.promise;
   }
@@ -61,7 +102,7 @@ export class FakeContainer implements ContainerProcess {
     return this.takesMore;
   }
 
-  setLimits(limits: { readonly memoryMb: number; readonly cpu: number }): Promise<void> {
+  setLimits(limits: ContainerLimits): Promise<void> {
     this.limits = limits;
     return this.prepareError ? Promise.reject(this.prepareError) : Promise.resolve();
   }
@@ -76,7 +117,7 @@ export class FakeContainer implements ContainerProcess {
   }
 
   kill(): void {
-    this.exit({ signal: 'SIGKILL' });
+    this.exit({ signal: 'SIGKILL', oomKilled: this.ranInto === 'oom', pidsDenied: this.ranInto === 'pids' });
   }
 
   /** The other end: bytes to the host, as the real driver gives them on. */
@@ -97,7 +138,8 @@ export class FakeContainer implements ContainerProcess {
     if (this.#isDead) return;
     this.#isDead = true;
     const exit = { code: undefined, signal: undefined, oomKilled: false, pidsDenied: false, cpuSeconds: 0.25, ...how };
-    setImmediate(() => this.#exit.resolve(exit));
+    const calls = this.seccomp === 'learn' ? { systemCalls: this.systemCalls } : {};
+    setImmediate(() => this.#exit.resolve({ ...exit, ...calls }));
   }
 
   /** Its end of the socket closes; the process follows with `exit`. */

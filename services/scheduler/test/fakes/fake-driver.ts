@@ -1,4 +1,4 @@
-import { fail } from '@hob/contracts';
+import { fail, type SystemCallRules } from '@hob/contracts';
 import type { ContainerDriver, ContainerProcess } from '../../src/container-driver.ts';
 import { FakeContainer, type Program } from './fake-container.ts';
 
@@ -22,7 +22,11 @@ export class FakeDriver implements ContainerDriver {
     this.program = program;
   }
 
-  async create(_runtime: string, memoryClassMb: number): Promise<ContainerProcess> {
+  async create(
+    _runtime: string,
+    memoryClassMb: number,
+    seccomp?: SystemCallRules | 'learn',
+  ): Promise<ContainerProcess> {
     const serial = ++this.#serial;
     this.creating += 1;
     this.aliveMax = Math.max(this.aliveMax, this.alive.size + this.creating);
@@ -34,7 +38,7 @@ export class FakeDriver implements ContainerDriver {
       this.creating -= 1;
     }
     const program: Program = (frame, container) => this.program(frame, container);
-    const container = new FakeContainer({ id: serial, memoryClassMb, createMs: 4, program });
+    const container = new FakeContainer({ id: serial, memoryClassMb, createMs: 4, program, seccomp });
     this.alive.add(container);
     this.made.push(container);
     void container.exited.then(() => this.alive.delete(container));

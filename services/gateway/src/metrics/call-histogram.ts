@@ -1,21 +1,21 @@
-/** Observed durations in buckets. */
-export class DurationTally {
+/** Observed values in buckets. */
+export class Tally {
   readonly #bounds: readonly number[];
   /** How many fell into each bucket and into no smaller one; the last is above all bounds. */
   readonly #counts: number[];
-  #sumSeconds = 0;
+  #sum = 0;
 
   constructor(bounds: readonly number[]) {
     this.#bounds = bounds;
     this.#counts = Array.from({ length: bounds.length + 1 }, () => 0);
   }
 
-  observe(seconds: number): void {
+  observe(value: number): void {
     const bounds = this.#bounds;
     let at = 0;
-    while (at < bounds.length && seconds > (bounds[at] as number)) at++;
+    while (at < bounds.length && value > (bounds[at] as number)) at++;
     this.#counts[at] = (this.#counts[at] as number) + 1;
-    this.#sumSeconds += seconds;
+    this.#sum += value;
   }
 
   /** The samples in Prometheus' text format. @param labels such as `function="hello"`, or ''. */
@@ -27,11 +27,11 @@ export class DurationTally {
       count += inBucket;
       return `${name}_bucket{${before}le="${this.#bounds[at] ?? '+Inf'}"} ${count}`;
     });
-    return [...samples, `${name}_sum${all} ${this.#sumSeconds}`, `${name}_count${all} ${count}`];
+    return [...samples, `${name}_sum${all} ${this.#sum}`, `${name}_count${all} ${count}`];
   }
 }
 
-/** What a histogram is called, and its upper bounds in seconds, ascending. */
+/** What a histogram is called, and its upper bounds, ascending. */
 export interface HistogramDefinition {
   readonly name: string;
   readonly help: string;
@@ -42,20 +42,20 @@ export interface HistogramDefinition {
  * A histogram for what is observed at every call, by function or not: an observation is an addition, where that of
  * `prom-client` took a tenth of a whole warm call. It is rendered beside the registry.
  */
-export class DurationHistogram {
+export class CallHistogram {
   readonly #definition: HistogramDefinition;
-  readonly #tallies = new Map<string, DurationTally>();
+  readonly #tallies = new Map<string, Tally>();
 
   constructor(definition: HistogramDefinition) {
     this.#definition = definition;
   }
 
   /** The tally of a function, made when first asked for; without a function, the one of a histogram without labels. */
-  of(functionLabel?: string): DurationTally {
+  of(functionLabel?: string): Tally {
     // Function names are of letters, digits, hyphens and underscores: there is nothing to escape.
     const labels = functionLabel === undefined ? '' : `function="${functionLabel}"`;
     let tally = this.#tallies.get(labels);
-    if (tally === undefined) this.#tallies.set(labels, (tally = new DurationTally(this.#definition.bounds)));
+    if (tally === undefined) this.#tallies.set(labels, (tally = new Tally(this.#definition.bounds)));
     return tally;
   }
 

@@ -1,0 +1,26 @@
+/** The command line that runs test files. */
+import { join, resolve } from 'node:path';
+
+const reporters = resolve(import.meta.dirname, '../reporters');
+/** A test that hangs must end as a failure. The slowest, the soak, takes about a minute. */
+const TEST_TIMEOUT_MS = 10 * 60_000;
+
+/**
+ * @param files relative to the repository's top folder, which must be the working folder
+ * @param totalsFile where the counts are written
+ * @param concurrency how many files run at the same time
+ */
+export function nodeTest(files: readonly string[], totalsFile: string, concurrency: number): string[] {
+  return [
+    process.execPath,
+    '--conditions=@hob/source',
+    '--test',
+    `--test-concurrency=${concurrency}`,
+    `--test-timeout=${TEST_TIMEOUT_MS}`,
+    `--test-reporter=${join(reporters, 'outcome.ts')}`,
+    '--test-reporter-destination=stdout',
+    `--test-reporter=${join(reporters, 'totals.ts')}`,
+    `--test-reporter-destination=${totalsFile}`,
+    ...files,
+  ];
+}

@@ -1,0 +1,134 @@
+/** A guest: a kernel of its own under QEMU, on the host's files, that runs one job and is gone. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtemp } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+import { guestKernelFolder } from '../setup/guest-kernel.mjs';
+import { initramfs } from './initramfs.ts';
+
+const CONSOLE_LINES = 80;
+/** What QEMU writes for itself, and how much of it is kept. */
+const QEMU_CHARACTERS_MAX = 8192;
+
+/** A guest and its job. */
+export interface GuestOptions {
+  /** The repository's top folder. */
+  readonly root: string;
+  /** What is added to the kernel's command line. */
+  readonly kernelArguments: string;
+  /** Shell script that root runs in the guest. It may read and write in /share. */
+  readonly job: string;
+  /** Texts of the files that it finds in /share, by name. */
+  readonly files: ReadonlyMap<string, string>;
+  /** Folder on the host that gets what the job leaves in /share/results, in place of what it had. */
+  readonly results: string;
+  readonly memoryMb: number;
+  /** When the guest has not ended by then it is ended, ms. */
+  readonly timeoutMs: number;
+  /** Told each line that the job writes. */
+  readonly onLine: (line: string) => void;
+}
+
+/** How a guest ended. */
+export interface GuestEnd {
+  /** Exit code of the job; undefined when it did not come to its end. */
+  readonly exitCode: number | undefined;
+  /** Why there is no exit code, with the last lines of the guest's console; empty when there is one. */
+  readonly problem: string;
+}
+
+/**
+ * Boots a guest, waits for its end, and leaves nothing of it. The set-up must have prepared its kernel.
+ *
+ * @param signal ends the guest; the result then says so.
+ */
+export async function runGuest(options: GuestOptions, signal?: AbortSignal): Promise<GuestEnd> {
+  const folder = await mkdtemp(join(options.root, '.hob', 'vm', 'run-'));
+  try {
+    const share = join(folder, 'share');
+    mkdirSync(join(share, 'results'), { recursive: true });
+    for (const [name, text] of [...options.files, ['job.sh', options.job] as const])
+      writeFileSync(join(share, name), text);
+    const kernel = guestKernelFolder(options.root);
+    const init = readFileSync(resolve(import.meta.dirname, 'guest-init.sh'), 'utf8');
+    writeFileSync(join(folder, 'initramfs'), initramfs(kernel, init));
+    const why = await boot(folder, options, signal);
+    rmSync(options.results, { recursive: true, force: true });
+    cpSync(join(share, 'results'), options.results, { recursive: true });
+    const exitCode = read(join(share, 'exit-code'))?.trim();
+    if (exitCode !== undefined && /^\d+$/.test(exitCode)) return { exitCode: Number(exitCode), problem: '' };
+    const console = read(join(folder, 'console')) ?? '';
+    return { exitCode: undefined, problem: `${why}; its console:\n${lastLines(console)}` };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** @returns why a guest that left no exit code ended. */
+async function boot(folder: string, options: GuestOptions, signal?: AbortSignal): Promise<string> {
+  const [program, ...args] = commandLine(folder, options);
+  const child: ChildProcess = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  let reason = '';
+  let said = '';
+  const end = (why: string): void => {
+    reason ||= why;
+    child.kill('SIGKILL');
+  };
+  const seconds = Math.round(options.timeoutMs / 1000);
+  const timer = setTimeout(() => end(`the guest did not end within ${seconds} s`), options.timeoutMs);
+  const abort = (): void => end('the guest was cancelled');
+  signal?.addEventListener('abort', abort, { once: true });
+  if (signal?.aborted) abort();
+  if (child.stdout) createInterface(child.stdout).on('line', options.onLine);
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    said = (said + text).slice(-QEMU_CHARACTERS_MAX);
+  });
+  const how = await new Promise<string>((done) => {
+    child.once('error', (error) => done(`QEMU could not be started: ${error.message}`));
+    child.once('close', (code) => done(code === 0 ? 'the guest ended without a result' : `QEMU ended with ${code}`));
+  });
+  clearTimeout(timer);
+  signal?.removeEventListener('abort', abort);
+  return [reason === '' ? how : reason, said.trim()].filter(Boolean).join(': ');
+}
+
+/**
+ * Software emulation, because a guest must run where there is no virtualisation. A processor without AVX: what is emulated
+ * of that is slower than what C libraries use instead. The guest ends with this process, whichever way that ends.
+ */
+function commandLine(folder: string, { root, memoryMb, kernelArguments }: GuestOptions): [string, ...string[]] {
+  const kernel = guestKernelFolder(root);
+  const fixed = 'console=ttyS0 quiet loglevel=4 panic=-1 mitigations=off';
+  const ninePoint = (id: string, path: string, readonly: 'on' | 'off'): string[] => [
+    ...['-fsdev', `local,id=${id},path=${path},security_model=none,multidevs=remap,readonly=${readonly}`],
+    ...['-device', `virtio-9p-pci,fsdev=${id},mount_tag=${id}`],
+  ];
+  return [
+    ...(['setpriv', '--pdeathsig', 'KILL'] as const),
+    ...['qemu-system-x86_64', '-nodefaults', '-no-user-config', '-no-reboot', '-display', 'none'],
+    ...['-machine', 'pc', '-accel', 'tcg,thread=multi', '-cpu', 'Nehalem', '-smp', '2', '-m', `${memoryMb}`],
+    ...['-kernel', join(kernel, 'vmlinuz'), '-initrd', join(folder, 'initramfs')],
+    ...['-append', `${fixed} ${kernelArguments}`],
+    ...['-serial', `file:${join(folder, 'console')}`, '-serial', 'stdio', '-device', 'virtio-rng-pci'],
+    ...ninePoint('host', '/', 'on'),
+    ...ninePoint('share', join(folder, 'share'), 'off'),
+  ];
+}
+
+function read(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
+/** What a person needs of a console: without the codes for colours, positions and carriage returns. */
+function lastLines(text: string): string {
+  const lines = text
+    .replaceAll(/\u001B\[[0-9;?]*[A-Za-z]/g, '')
+    .split(/[\r\n]+/)
+    .filter((line) => line.trim() !== '');
+  return lines.length === 0 ? '(nothing)' : lines.slice(-CONSOLE_LINES).join('\n');
+}

@@ -1,0 +1,40 @@
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { fail } from '@hob/contracts';
+import { libraryPath } from '@hob/native';
+import { type DriverOptions, driverDefaults } from '@hob/scheduler/launcher';
+import type { ServeConfig } from './serve-config.ts';
+import { serviceUser } from './service-user.ts';
+
+/** Where a data folder has its bundles. */
+export function bundlesFolder(dataDir: string): string {
+  return join(dataDir, 'bundles');
+}
+
+/** Names the cgroups of a server: equal in each of its runs, and different from those of other data folders. */
+export function instanceName(dataDir: string): string {
+  return createHash('sha256').update(dataDir).digest('hex').slice(0, 16);
+}
+
+/**
+ * What the launcher makes containers with.
+ *
+ * @param dataDir absolute path without links.
+ * @throws ERR_NATIVE_UNSUPPORTED when there is no root filesystem
+ */
+export function driverOptions(config: ServeConfig, dataDir: string): DriverOptions {
+  const root = config.server.rootfs;
+  if (!existsSync(root)) {
+    throw fail('ERR_NATIVE_UNSUPPORTED', [`there is no root filesystem at ${root}`, 'run "npm start" once']);
+  }
+  return {
+    ...driverDefaults,
+    root,
+    instance: instanceName(dataDir),
+    bundles: bundlesFolder(dataDir),
+    library: libraryPath,
+    pidsMax: config.scheduler.pidsMax,
+    accountUid: serviceUser(config.server.user).uid,
+  };
+}

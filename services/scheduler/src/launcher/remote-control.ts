@@ -1,0 +1,49 @@
+import type { ContainerLimits } from '../container-driver.ts';
+import type { ContainerControl, ControlEnd } from '../driver/container-control.ts';
+import type { Reply, Request } from './messages.ts';
+
+export type WithoutSerial<T> = T extends { serial: number } ? Omit<T, 'serial'> : never;
+
+/** Sends a request to the launcher. @throws what it answers; ERR_LAUNCHER_LOST when it is gone. */
+export type Ask = (request: WithoutSerial<Request>) => Promise<Reply>;
+
+/** A container's processes, mounts and cgroups, which the launcher holds. */
+export class RemoteControl implements ContainerControl {
+  readonly id: string;
+  readonly pid: number;
+  readonly ended: Promise<ControlEnd>;
+  readonly #ask: Ask;
+  readonly #end = Promise.withResolvers<ControlEnd>();
+  #isKilled = false;
+
+  constructor({ id, pid }: { readonly id: string; readonly pid: number }, ask: Ask) {
+    this.id = id;
+    this.pid = pid;
+    this.ended = this.#end.promise;
+    this.#ask = ask;
+  }
+
+  async setLimits({ io, ...limits }: ContainerLimits): Promise<void> {
+    await this.#ask({ op: 'limits', container: this.id, ...limits, ...(io && { io }) });
+  }
+
+  async mountTask(digest: string): Promise<void> {
+    await this.#ask({ op: 'mount', container: this.id, digest });
+  }
+
+  kill(): void {
+    if (this.#isKilled) return;
+    this.#isKilled = true;
+    this.#ask({ op: 'kill', container: this.id }).catch(() => undefined); // the launcher is gone: so is the container
+  }
+
+  /** The launcher says how it ended; JSON leaves out what is undefined. */
+  end(end: ControlEnd): void {
+    this.#end.resolve({ ...end, code: end.code, signal: end.signal });
+  }
+
+  /** The launcher is gone: the kernel ends its containers with it. */
+  lost(): void {
+    this.end({ code: undefined, signal: 'SIGKILL', oomKills: 0, pidsDenied: 0, cpuSeconds: 0 });
+  }
+}

@@ -1,0 +1,25 @@
+import type { FunctionConfig } from '@hob/contracts';
+import type { SchedulerConfig } from './config.ts';
+import type { ContainerLimits } from './container-driver.ts';
+
+/** How many files /tmp holds for each of its MB, when its function does not say. */
+const TMP_FILES_PER_MB = 256;
+
+/** The limits of a version's containers: what it asks for, and the server's settings for the rest. */
+export function containerLimits(config: FunctionConfig, { pidsMax }: SchedulerConfig): ContainerLimits {
+  const { memoryMb, cpu, nofile, tmpMb, io } = config;
+  return {
+    memoryMb,
+    cpu,
+    pids: config.pids ?? pidsMax,
+    nofile,
+    tmpMb,
+    tmpFiles: config.tmpFiles ?? TMP_FILES_PER_MB * tmpMb,
+    io,
+  };
+}
+
+/** How long before the deadline `ctx.signal` is aborted, ms. */
+export function abortGraceMs({ abortGraceMs: own, timeoutMs }: FunctionConfig, config: SchedulerConfig): number {
+  return own === undefined ? Math.min(config.abortGraceMs, timeoutMs / 10) : Math.min(own, timeoutMs);
+}

@@ -1,0 +1,53 @@
+import { join } from 'node:path';
+import { Abusers, abuses, deployAbusers } from '../support/abusers.ts';
+import { HobServer } from '../support/hob-server.ts';
+import { TemporaryFolder } from '../support/temporary-folder.ts';
+import { until } from '../support/until.ts';
+import { type Measurement, quantiles } from './measurement.ts';
+import { runWrk, type WrkResult } from './peers/wrk.ts';
+import { needProgram } from './tools.ts';
+
+const ROUNDS = 4;
+const SECONDS = 5;
+
+/** Percentiles of single calls within a round; of those, the median over the rounds. */
+function latency(results: readonly WrkResult[]): { p50: number; p99: number } {
+  return {
+    p50: quantiles(results.map(({ p50Ms }) => p50Ms)).p50,
+    p99: quantiles(results.map(({ p99Ms }) => p99Ms)).p50,
+  };
+}
+
+/**
+ * (e) Calls of a function while others abuse one resource each to its limit, against calls of the same function without them.
+ * The rounds take turns, so that whatever else the machine does falls on both.
+ */
+export async function benchNeighbours(): Promise<Measurement[]> {
+  const wrk = await needProgram('wrk');
+  if ('missing' in wrk) throw new Error(`no load generator: ${wrk.missing}`);
+  await using hob = await HobServer.create({ env: { HOB_LOG_LEVEL: 'warn' } });
+  await using folder = await TemporaryFolder.create('neighbours');
+  await hob.deploy(join(import.meta.dirname, 'functions/answer'));
+  await deployAbusers(hob, folder.path);
+  const url = `${hob.url}/fn/answer`;
+  const load = { connections: 1, seconds: SECONDS };
+  await runWrk(wrk.path, url, load);
+  const beside: WrkResult[] = [];
+  const alone: WrkResult[] = [];
+  for (let round = 0; round < ROUNDS; round += 1) {
+    alone.push(await runWrk(wrk.path, url, load));
+    await using abusers = new Abusers(hob);
+    await until('each abuse was ended once', () => abusers.haveEnded(1));
+    beside.push(await runWrk(wrk.path, url, load));
+  }
+  return [
+    {
+      name: `warm, beside ${abuses.length} abusers: latency`,
+      unit: 'ms',
+      better: 'lower',
+      hob: latency(beside),
+      peer: { name: 'hob without abusers', ...latency(alone) },
+      how: `wrk, 1 connection, ${ROUNDS} rounds of ${SECONDS} s in turn; abused are ${abuses.join(', ')}`,
+    },
+  ];
+}

@@ -1,0 +1,43 @@
+/** What kind of host this is, as far as results depend on it. */
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { detectCgroups } from '@hob/scheduler';
+import type { HostFacet } from './attempt.ts';
+
+const CAP_SYS_RESOURCE = 24n;
+
+function textOf(path: string): string {
+  return existsSync(path) ? readFileSync(path, 'utf8').trim() : '';
+}
+
+/** The security module that confines programs, if there is one. */
+function securityModule(): 'apparmor' | 'selinux' | 'no-lsm' {
+  if (textOf('/sys/module/apparmor/parameters/enabled') === 'Y') return 'apparmor';
+  return textOf('/sys/fs/selinux/enforce') === '1' ? 'selinux' : 'no-lsm';
+}
+
+function isHybrid(): boolean {
+  return / - cgroup2 /.test(readFileSync('/proc/self/mountinfo', 'utf8'));
+}
+
+function hasSysResource(): boolean {
+  const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0';
+  return ((BigInt(`0x${effective}`) >> CAP_SYS_RESOURCE) & 1n) === 1n;
+}
+
+/**
+ * The name of this kind of host, for the columns of the table, such as `cgroup-hybrid, no-lsm`.
+ */
+export function hostKind(): string {
+  const cgroups = detectCgroups().version === 2 ? 'cgroup-v2' : isHybrid() ? 'cgroup-hybrid' : 'cgroup-v1';
+  return `${cgroups}, ${securityModule()}`;
+}
+
+/** @param i386 a static program that makes a call of i386: where the kernel knows these, it ends by itself. */
+export function hostFacets(i386: string | undefined): ReadonlySet<HostFacet> {
+  const facets = new Set<HostFacet>([detectCgroups().version === 2 ? 'cgroup-v2' : 'cgroup-v1', securityModule()]);
+  if (!hasSysResource()) facets.add('no-sys-resource');
+  if (process.arch === 'arm64') facets.add('arm64');
+  if (i386 !== undefined && spawnSync(i386).status !== 0) facets.add('no-i386');
+  return facets;
+}
