@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { bundledProcess, ShimHost } from './support/shim-host.ts';
 
-test('refreshAfterFork gives random numbers, ids and contexts that no two processes share', async () => {
+test('prepareProcess gives random numbers, ids and contexts that no two processes share', async () => {
   const source = `import crypto from 'node:crypto';
     import vm, { runInNewContext } from 'node:vm';
     import { Worker } from 'node:worker_threads';
@@ -46,7 +46,7 @@ test('Math.random is uniform in [0, 1) and looks native', async () => {
   assert.ok(result.fine > 500, 'the lowest bits vary');
 });
 
-test('refreshAfterFork gives the process its own id, clocks, folder, arguments and paths', async () => {
+test('Shim gives the process its own id, clocks, folder, arguments and paths', async () => {
   await using host = await ShimHost.load(
     `import { performance as imported } from 'node:perf_hooks';
      export default () => {
