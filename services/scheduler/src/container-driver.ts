@@ -8,6 +8,8 @@ export interface ContainerLimits {
   readonly memoryMb: number;
   /** CPU bandwidth in cores. */
   readonly cpu: number;
+  /** Its part of the CPU time beside other containers while there is not enough for all: 100 is usual. */
+  readonly cpuWeight: number;
   /** Processes and threads. */
   readonly pids: number;
   /** Descriptors of each process. */
@@ -79,7 +81,10 @@ export interface ContainerProcess {
   events: ContainerEvents;
   /** Queues frames. @returns false when more than 1 MiB waits: hold back until `drain`. Does nothing after death. */
   send(bytes: Buffer | readonly Buffer[]): boolean;
-  /** Sets what a version asks for, before it is sent any code. @throws ERR_NATIVE_SYSCALL */
+  /**
+   * Sets what a version asks for. Descriptors and /tmp only before it is sent any code, the rest at any time; what is as it was
+   * costs nothing. @throws ERR_NATIVE_SYSCALL
+   */
   setLimits(limits: ContainerLimits): Promise<void>;
   /** Mounts the files of a bundle read-only at /var/task inside. @throws ERR_NATIVE_SYSCALL */
   mountTask(digest: string): Promise<void>;

@@ -23,6 +23,7 @@ const PEAK_AGE_MS = 100;
  * allow: for the CPU time at each call, for the rest once the container has used enough of it.
  */
 export class ContainerMeter {
+  #process: ContainerProcess | undefined;
   #account: ContainerAccount | undefined;
   #bornAtMs = 0;
   #cpuMs = 0;
@@ -34,9 +35,21 @@ export class ContainerMeter {
   #breach: Breach | undefined;
 
   /** The container is there. */
-  attach({ account, createMs }: ContainerProcess, nowMs: number): void {
-    this.#account = account;
-    this.#bornAtMs = nowMs - createMs;
+  attach(process: ContainerProcess, nowMs: number): void {
+    this.#process = process;
+    this.#account = process.account;
+    this.#bornAtMs = nowMs - process.createMs;
+  }
+
+  /** Forking it took this long, ms. */
+  get createMs(): number {
+    return this.#process?.createMs ?? 0;
+  }
+
+  /** CPU time and memory now, without the readings of the calls; nothing when it is gone. */
+  async usage(): Promise<{ readonly cpuSeconds: number; readonly memoryBytes: number }> {
+    // It may end while it is asked.
+    return (await this.#process?.usage().catch(() => undefined)) ?? { cpuSeconds: 0, memoryBytes: 0 };
   }
 
   /** CPU time when it was read last, ms. */

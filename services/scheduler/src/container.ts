@@ -99,9 +99,9 @@ export class Container implements LeaseHost {
     return this.#diedIdle;
   }
 
-  /** Forking it took this long, ms. */
-  get createMs(): number {
-    return this.#process?.createMs ?? 0;
+  /** How many calls it was given so far. */
+  get callsBegun(): number {
+    return this.#nextStream - 1;
   }
 
   /** More waits to be sent than should. */
@@ -220,11 +220,11 @@ export class Container implements LeaseHost {
     this.#die(death);
   }
 
-  /** CPU time and memory of its processes; nothing when it is dead. */
-  async usage(): Promise<{ readonly cpuSeconds: number; readonly memoryBytes: number }> {
-    const process = this.#state === 'dead' ? undefined : this.#process;
-    // It may end while it is asked.
-    return (await process?.usage().catch(() => undefined)) ?? { cpuSeconds: 0, memoryBytes: 0 };
+  /** Changes its part of the CPU time. Only while it serves a version. */
+  weigh(cpuWeight: number): void {
+    if (this.#state === 'dead' || this.#version === undefined) return;
+    const limits = { ...containerLimits(this.#version.config, this.#env.config), cpuWeight };
+    this.#process?.setLimits(limits).catch(() => undefined); // it ends meanwhile
   }
 
   #attach(process: ContainerProcess): void {
@@ -238,8 +238,8 @@ export class Container implements LeaseHost {
       drain: () => this.#drain(),
       closed: () => this.#die(undefined),
     };
-    const { runtime, memoryClassMb: memoryMb, createMs } = this;
-    this.#env.observer.containerCreated({ runtime, memoryMb, createMs });
+    const { runtime, memoryClassMb: memoryMb, meter } = this;
+    this.#env.observer.containerCreated({ runtime, memoryMb, createMs: meter.createMs });
     if (this.#state === 'dead') process.kill();
     else this.#become('parked');
   }
@@ -330,7 +330,7 @@ export class Container implements LeaseHost {
   #leaseStart(): LeaseStart {
     const { cpuMs } = this.meter;
     if (this.#state !== 'loading') return { kind: 'warm', createMs: 0, claimedAtMs: undefined, cpuMs };
-    const createMs = this.#start === 'cold' ? this.createMs : 0;
+    const createMs = this.#start === 'cold' ? this.meter.createMs : 0;
     return { kind: this.#start, createMs, claimedAtMs: this.#claimedAtMs, cpuMs };
   }
 

@@ -121,7 +121,7 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
   async snapshot(): Promise<FunctionSnapshot> {
     const all = [...this.#containers];
     const count = (...states: ContainerState[]): number => all.filter(({ state }) => states.includes(state)).length;
-    const usages = await Promise.all(all.map((container) => container.usage()));
+    const usages = await Promise.all(all.map((container) => container.meter.usage()));
     return {
       function: this.version.name,
       version: this.version.version,

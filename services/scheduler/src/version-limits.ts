@@ -5,12 +5,16 @@ import type { ContainerLimits } from './container-driver.ts';
 /** How many files /tmp holds for each of its MB, when its function does not say. */
 const TMP_FILES_PER_MB = 256;
 
+/** The weight of a container like any other. */
+export const CPU_WEIGHT = 100;
+
 /** The limits of a version's containers: what it asks for, and the server's settings for the rest. */
 export function containerLimits(config: FunctionConfig, { pidsMax }: SchedulerConfig): ContainerLimits {
   const { memoryMb, cpu, nofile, tmpMb, io } = config;
   return {
     memoryMb,
     cpu,
+    cpuWeight: CPU_WEIGHT,
     pids: config.pids ?? pidsMax,
     nofile,
     tmpMb,

@@ -133,6 +133,38 @@ test('a container that ran into a limit in a call that is over is not used again
   assert.notEqual((await bench.called()).response?.start, 'warm');
 });
 
+test('a call that computes for long leaves the CPU to others, until it is over', async () => {
+  await using bench = await Bench.open(quiet);
+  const { call, container } = await running(bench, { timeoutMs: 60_000 });
+  const weight = (): number | undefined => container.limits?.cpuWeight;
+  await bench.clock.advance(100);
+  container.used = { cpuMs: 40, memoryPeakBytes: 0 };
+  await bench.clock.advance(100);
+  assert.equal(weight(), 100, 'it waits most of the time');
+  container.used = { cpuMs: 100, memoryPeakBytes: 0 };
+  await bench.clock.advance(100);
+  assert.equal(weight(), 10);
+  await bench.clock.advance(1000);
+  assert.equal(weight(), 10, 'it may go on at any time');
+  respond(container, 1);
+  assert.equal(call.body, 'hello');
+  await bench.clock.advance(100);
+  assert.equal(weight(), 100);
+});
+
+test('many short calls are no long one, however much they compute', async () => {
+  await using bench = await Bench.open(quiet);
+  const { container } = await running(bench, { timeoutMs: 60_000 });
+  for (let stream = 1; stream < 6; stream++) {
+    respond(container, stream);
+    bench.call(versionOf({ timeoutMs: 60_000 }));
+    await bench.until(() => container.open.has(stream + 1), 'the next one runs');
+    container.used = { cpuMs: stream * 90, memoryPeakBytes: 0 };
+    await bench.clock.advance(100);
+    assert.equal(container.limits?.cpuWeight, 100);
+  }
+});
+
 test('nothing is asked of containers that are not used', async () => {
   await using bench = await Bench.open(hello);
   await bench.called();

@@ -27,6 +27,7 @@ test('Scheduler sends CLAIM, CODE and INVOKE in one write, after the limits', as
   assert.deepEqual(container.limits, {
     memoryMb: 300,
     cpu: 0.5,
+    cpuWeight: 100,
     pids: 128,
     nofile: 1024,
     tmpMb: 10,

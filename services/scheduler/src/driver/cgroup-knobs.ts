@@ -29,6 +29,8 @@ export interface CgroupKnobs {
 
 /** Length of the window that CPU bandwidth is counted in, µs: the kernel's default. */
 export const CPU_PERIOD_US = 100_000;
+/** The weight that a new cgroup has, as cgroup v2 counts. */
+export const CPU_WEIGHT_USUAL = 100;
 /** The kernel refuses a smaller quota, µs. */
 const CPU_QUOTA_US_MIN = 1000;
 

@@ -14,6 +14,8 @@ export interface CgroupLimits {
   readonly memoryBytes: number;
   /** CPU bandwidth in cores. */
   readonly cpu: number;
+  /** As in cgroup v2: 1 to 10,000, 100 is what a new cgroup has. */
+  readonly cpuWeight: number;
   readonly pidsMax: number;
   /** For each block device; without effect where the host has no controller for it. */
   readonly io: IoLimits | undefined;

@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { IoLimits } from '../container-driver.ts';
 import type { CgroupController } from './cgroup-host.ts';
-import { blockDevices, type CgroupKnobs, cpuQuotaUs, keyedNumber } from './cgroup-knobs.ts';
+import { blockDevices, type CgroupKnobs, CPU_WEIGHT_USUAL, cpuQuotaUs, keyedNumber } from './cgroup-knobs.ts';
 
 /** Major 1, minors of null, zero, full, random, urandom: all that a container may open or make. */
 const deviceMinors = [3, 5, 7, 8, 9];
@@ -33,6 +33,11 @@ function setIo(dir: string, io: IoLimits): void {
   }
 }
 
+/** What v1 has for weights: 1024 is what a new cgroup has. */
+function cpuShares(cpuWeight: number): number {
+  return Math.round((1024 * cpuWeight) / CPU_WEIGHT_USUAL);
+}
+
 /** cgroup v1: one tree for each controller. */
 export function knobsV1(mounts: ReadonlyMap<CgroupController, string>, instance: string): CgroupKnobs {
   const dir = (controller: CgroupController, name = ''): string =>
@@ -48,9 +53,12 @@ export function knobsV1(mounts: ReadonlyMap<CgroupController, string>, instance:
       for (const minor of deviceMinors) await writeFile(join(dir('devices'), 'devices.allow'), `c 1:${minor} rwm`);
     },
     setLimits(name, limits, before) {
-      const { memoryBytes, cpu, pidsMax, io } = limits;
+      const { memoryBytes, cpu, cpuWeight, pidsMax, io } = limits;
       if (memoryBytes !== before?.memoryBytes) setMemory(dir('memory', name), memoryBytes, before?.memoryBytes);
       if (cpu !== before?.cpu) writeFileSync(join(dir('cpu', name), 'cpu.cfs_quota_us'), String(cpuQuotaUs(cpu)));
+      if (cpuWeight !== (before?.cpuWeight ?? CPU_WEIGHT_USUAL)) {
+        writeFileSync(join(dir('cpu', name), 'cpu.shares'), String(cpuShares(cpuWeight)));
+      }
       if (pidsMax !== before?.pidsMax) writeFileSync(join(dir('pids', name), 'pids.max'), String(pidsMax));
       if (io !== undefined && mounts.has('blkio')) setIo(dir('blkio', name), io);
     },

@@ -3,7 +3,14 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { IoLimits } from '../container-driver.ts';
 import type { CgroupHost } from './cgroup-host.ts';
-import { blockDevices, CPU_PERIOD_US, type CgroupKnobs, cpuQuotaUs, keyedNumber } from './cgroup-knobs.ts';
+import {
+  blockDevices,
+  CPU_PERIOD_US,
+  type CgroupKnobs,
+  CPU_WEIGHT_USUAL,
+  cpuQuotaUs,
+  keyedNumber,
+} from './cgroup-knobs.ts';
 
 /** A controller can be given to children only by a folder that has it, so it is handed down from the root. */
 async function handDown(dir: string, hasIo: boolean): Promise<void> {
@@ -60,7 +67,7 @@ export function knobsV2({ mount, hasIo }: CgroupHost & { version: 2 }, instance:
       for (const folder of [mount, join(mount, 'hob'), join(mount, 'hob', instance)]) await handDown(folder, hasIo);
     },
     setLimits(name, limits, before) {
-      const { memoryBytes, cpu, pidsMax, io } = limits;
+      const { memoryBytes, cpu, cpuWeight, pidsMax, io } = limits;
       const write = (file: string, value: string): void => writeFileSync(join(dir(name), file), value);
       if (before === undefined) {
         // Absent where the kernel counts no swap: then there is none to forbid.
@@ -69,6 +76,7 @@ export function knobsV2({ mount, hasIo }: CgroupHost & { version: 2 }, instance:
       }
       if (memoryBytes !== before?.memoryBytes) write('memory.max', String(memoryBytes));
       if (cpu !== before?.cpu) write('cpu.max', `${cpuQuotaUs(cpu)} ${CPU_PERIOD_US}`);
+      if (cpuWeight !== (before?.cpuWeight ?? CPU_WEIGHT_USUAL)) write('cpu.weight', String(cpuWeight));
       if (pidsMax !== before?.pidsMax) write('pids.max', String(pidsMax));
       if (io !== undefined && hasIo) setIo(dir(name), io);
     },

@@ -29,8 +29,8 @@ export interface HostControlParts {
 }
 
 /** The part that cgroups enforce. */
-export function cgroupLimits({ memoryMb, cpu, pids, io }: ContainerLimits): CgroupLimits {
-  return { memoryBytes: memoryMb * MiB, cpu, pidsMax: pids, io };
+export function cgroupLimits({ memoryMb, cpu, cpuWeight, pids, io }: ContainerLimits): CgroupLimits {
+  return { memoryBytes: memoryMb * MiB, cpu, cpuWeight, pidsMax: pids, io };
 }
 
 /** A container's processes, mounts and cgroups, in the hands of root. Lifecycle: alive → dying → ended. */

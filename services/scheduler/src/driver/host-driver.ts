@@ -4,6 +4,7 @@ import { type ContainerProgram, loadNative, type Native } from '@hob/native';
 import type { ForkRequest } from '@hob/runtime-nodejs';
 import type { ContainerDriver, ContainerLimits, ContainerProcess } from '../container-driver.ts';
 import { detectCgroups } from './cgroup-host.ts';
+import { CPU_WEIGHT_USUAL } from './cgroup-knobs.ts';
 import { CgroupTree } from './cgroup-tree.ts';
 import { type Confinement, openConfinement } from './confinement.ts';
 import type { ContainerControl } from './container-control.ts';
@@ -220,7 +221,16 @@ export class HostDriver implements ContainerDriver {
 
   #parkedLimits(memoryMb: number): ContainerLimits {
     const { pidsMax: pids, nofileMax: nofile, tmpBytes, tmpInodes: tmpFiles } = this.#options;
-    return { memoryMb, cpu: 1, pids, nofile, tmpMb: tmpBytes / MiB, tmpFiles, io: undefined };
+    return {
+      memoryMb,
+      cpu: 1,
+      cpuWeight: CPU_WEIGHT_USUAL,
+      pids,
+      nofile,
+      tmpMb: tmpBytes / MiB,
+      tmpFiles,
+      io: undefined,
+    };
   }
 
   #adopt({ id, hostUid, limits, calls }: Made, { pid, ends }: ForkResult): Launched {

@@ -2,6 +2,7 @@
 import { functionConfigSchema, memoryClassesMb } from '@hob/contracts';
 import { type Static, Type } from 'typebox';
 import type { ContainerDriver } from '../container-driver.ts';
+import { CPU_WEIGHT_USUAL } from '../driver/cgroup-knobs.ts';
 import type { ControlEnd } from '../driver/container-control.ts';
 
 /** The longest line, either way, bytes. */
@@ -66,6 +67,7 @@ export const requestSchema = Type.Union([
       container,
       memoryMb: within(memoryMb),
       cpu: Type.Number({ minimum: cpu.minimum, maximum: cpu.maximum }),
+      cpuWeight: Type.Integer({ minimum: 1, maximum: CPU_WEIGHT_USUAL }),
       // The server's own settings and what the schema makes of the others may go lower than hob.json may.
       pids: Type.Integer({ minimum: 1, maximum: pids.maximum }),
       nofile: within(nofile),

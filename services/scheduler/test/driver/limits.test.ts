@@ -10,7 +10,7 @@ const runtime = 'nodejs24.x';
 const host = detectCgroups();
 
 /** A file of the container's cgroup of a controller. */
-function cgroupFile(container: ContainerProcess, controller: 'pids' | 'blkio', file: string): string {
+function cgroupFile(container: ContainerProcess, controller: 'cpu' | 'pids' | 'blkio', file: string): string {
   const mount = host.version === 2 ? host.mount : host.mounts.get(controller);
   return readFileSync(`${mount}/hob/${driverOptions().instance}/${container.id}/${file}`, 'utf8').trim();
 }
@@ -59,6 +59,20 @@ test('setLimits can also give more than a parked container has', async () => {
     assert.equal(cgroupFile(container, 'pids', 'pids.max'), '300');
     const body = "fs.writeFileSync('/tmp/big', Buffer.alloc(90 << 20)); return fs.statSync('/tmp/big').size >> 20";
     assert.equal(await evaluate(container, body), '90');
+  });
+});
+
+test('setLimits changes the part of the CPU time of a container that runs', async () => {
+  await withDriver(async (driver) => {
+    const container = await driver.create(runtime, 128);
+    const weight = (): string => cgroupFile(container, 'cpu', host.version === 2 ? 'cpu.weight' : 'cpu.shares');
+    const usual = weight();
+    assert.equal(usual, host.version === 2 ? '100' : '1024');
+    assert.equal(await evaluate(container, 'return 1'), '1');
+    await container.setLimits(limitsOf({ cpuWeight: 10 }));
+    assert.equal(weight(), host.version === 2 ? '10' : '102');
+    await container.setLimits(limitsOf());
+    assert.equal(weight(), usual);
   });
 });
 

@@ -25,7 +25,17 @@ export function driverOptions(changes: Partial<DriverOptions> = {}): DriverOptio
 /** The limits of a parked container of the smallest class, with changes. */
 export function limitsOf(changes: Partial<ContainerLimits> = {}): ContainerLimits {
   const { pidsMax: pids, nofileMax: nofile, tmpBytes, tmpInodes: tmpFiles } = driverDefaults;
-  return { memoryMb: 128, cpu: 1, pids, nofile, tmpMb: tmpBytes / 2 ** 20, tmpFiles, io: undefined, ...changes };
+  return {
+    memoryMb: 128,
+    cpu: 1,
+    cpuWeight: 100,
+    pids,
+    nofile,
+    tmpMb: tmpBytes / 2 ** 20,
+    tmpFiles,
+    io: undefined,
+    ...changes,
+  };
 }
 
 /** A folder of bundles with one in it, removed on disposal. */
