@@ -27,8 +27,10 @@ static int leave_session(void) {
         return write_file(-1, "/proc/self/oom_score_adj", "500");
 }
 
-static int leave_namespaces(void) {
-        return unshare(CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP | CLONE_NEWNET) < 0 ? -errno : 0;
+/* The time namespace is for children, until enter_time_namespace(). */
+static int leave_namespaces(const struct hob_spec *spec) {
+        const int flags = CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP | CLONE_NEWNET;
+        return unshare(spec->clock_start_ns ? flags | CLONE_NEWTIME : flags) < 0 ? -errno : 0;
 }
 
 static int name_host(const char *hostname) {
@@ -54,8 +56,8 @@ int enter_container(const struct hob_spec *spec, const struct hob_filter *filter
         STEP("spec", spec->host_uid == 0 || spec->inside_uid == 0 ? -EINVAL : 0);
         STEP("session", leave_session());
         STEP("cgroup", enter_cgroups(spec));
-        STEP("namespaces", leave_namespaces());
-        STEP("clocks", enter_time_namespace(spec->clock_start_ns));
+        STEP("namespaces", leave_namespaces(spec));
+        STEP("clocks", spec->clock_start_ns ? enter_time_namespace(spec->clock_start_ns) : 0);
         STEP("loopback", bring_loopback_up());
         _cleanup_close_ int user_limits = open_namespace_limits();
         STEP("root", build_root(spec));

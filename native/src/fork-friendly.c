@@ -13,6 +13,7 @@
  */
 #include <dlfcn.h>
 #include <linux/close_range.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <string.h>
@@ -45,7 +46,8 @@ __attribute__((constructor)) static void keep_to_oneself(void) {
 
 /* Before any clock is read. Without the right to it, or the kernel's help, containers have the host's clocks. */
 __attribute__((constructor)) static void start_clocks(void) {
-        (void) enter_time_namespace(CLOCK_START_NS);
+        if (unshare(CLONE_NEWTIME) == 0)
+                (void) enter_time_namespace(CLOCK_START_NS);
 }
 
 /* What libc itself would do. ISO C has no conversion from an object pointer to a function pointer; POSIX has. */

@@ -74,6 +74,7 @@ int enter_container(const struct hob_spec *spec, const struct hob_filter *filter
                     enum enter_mode mode, char *step);
 
 int enter_cgroups(const struct hob_spec *spec);
+/* Enters the time namespace that the caller has made for its children, with clocks that show @start_ns. */
 int enter_time_namespace(uint64_t start_ns);
 int bring_loopback_up(void);
 int open_namespace_limits(void);
