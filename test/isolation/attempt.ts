@@ -1,8 +1,8 @@
 /** What a row of the table of attempts says. The tables are data: `*-attempts.ts` beside this file. */
 
 /**
- * Who makes an attempt: JavaScript of the hostile function, the machine code that it carries, or nobody: then it is what
- * the host's kernel says of the live container.
+ * Who makes an attempt: JavaScript of the hostile function, a static C program, or nobody: then it is what the host's kernel
+ * says of the live container.
  */
 export type Maker = 'javascript' | 'native' | 'outside';
 
@@ -13,6 +13,7 @@ export type HostFacet =
   | 'apparmor'
   | 'selinux'
   | 'no-lsm'
+  | 'no-landlock'
   | 'no-sys-resource'
   | 'no-i386'
   | 'arm64';

@@ -11,6 +11,7 @@ import { type Attempt, expectedOn, type Maker, NOT_HERE } from './attempt.ts';
 import { attempts } from './attempts.ts';
 import { cgroupFile, cgroupOf, firstProcesses, namespaceOf } from './container-sight.ts';
 import { hostFacets, hostKind } from './host-kind.ts';
+import { runAsFirstProcess } from './first-process.ts';
 import { HostileHost } from './hostile-host.ts';
 import { probes } from './outside-probes.ts';
 import { writeResults } from './results.ts';
@@ -18,6 +19,8 @@ import { writeResults } from './results.ts';
 /** The native program tells a signal from an errno by this much. */
 const SIGNAL_BASE = 1000;
 const MiB = 1024 * 1024;
+/** Attempts on what a function carries. */
+const ofAssets = new Set(['map-code-from-assets', 'run-a-program-from-memory', 'run-a-program-from-tmp']);
 
 /** Of two names of one number the customary one. */
 const errnoNames = new Map(
@@ -75,13 +78,23 @@ test('JavaScript of a hostile function gets what the table says', async () => {
   judge('javascript', results);
 });
 
-test('machine code of a hostile function gets what the table says', async () => {
-  const lines = (await call('native')).trimEnd().split('\n');
-  const pairs = lines.map((line): [string, string] => {
-    const [name = '', result = ''] = line.split(' ');
-    return [name.replaceAll('_', '-'), nameOf(Number(result))];
-  });
-  judge('native', new Map(pairs));
+/** What the program wrote: a line `name result` for each attempt. */
+function parseNative(lines: readonly string[]): Map<string, string> {
+  return new Map(
+    lines.map((line): [string, string] => {
+      const [name = '', result = ''] = line.split(' ');
+      return [name.replaceAll('_', '-'), nameOf(Number(result))];
+    }),
+  );
+}
+
+test('a static program gets what the table says, be it executed by a function or by the driver', async () => {
+  const asChild = parseNative((await call('native')).trimEnd().split('\n'));
+  const asFirst = parseNative(await runAsFirstProcess(host.root));
+  const different = [...asChild].filter(([id, result]) => asFirst.get(id) !== result);
+  // The files that the function carries are not mounted in the other container.
+  assert.deepEqual(new Map(different.filter(([id]) => !ofAssets.has(id))), new Map());
+  judge('native', new Map([...asFirst, ...asChild]));
 });
 
 /** What needs calls, and is seen from outside. */

@@ -1,6 +1,5 @@
-/** Compiles the hostile program with gcc: the image, the hooks that load it, a whole static program and an addon. */
+/** Compiles, with gcc, the hostile program and what the hostile function carries. */
 import { execFile } from 'node:child_process';
-import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
@@ -13,43 +12,31 @@ const freestanding = [
   // The attempts are made in the order of the source.
   '-fno-toplevel-reorder',
   ...['-Wall', '-Wextra', '-Werror', '-Wshadow', '-Wconversion', '-Wvla'],
-  // Landing pads would be the first instruction of the hooks, which have little room.
+  // Landing pads would be the first instruction of the hook, which has little room.
   ...(process.arch === 'x64' ? ['-fcf-protection=none'] : ['-mbranch-protection=none']),
 ];
-const linked = ['-static', '-nostdlib', '-no-pie', '-Wl,--build-id=none', '-Wl,--no-warn-rwx-segments'];
+const linked = ['-static', '-nostdlib', '-no-pie', '-Wl,--build-id=none'];
 
 async function gcc(...args: readonly string[]): Promise<void> {
   await run('gcc', args, { cwd: sources });
 }
 
-/** The bytes of one section of an object file. */
-async function sectionOf(object: string, section: string): Promise<Buffer> {
-  await run('objcopy', ['-O', 'binary', '-j', section, object, `${object}${section}`]);
-  return readFile(`${object}${section}`);
-}
-
 /**
- * Writes what the hostile function carries into its folder: `image.bin` (two lengths, the two hooks, the flat image),
- * `program` (a static program that exits with 42), `addon.node` (a shared library), and on x64 `i386`, which is for the host.
+ * Writes what the hostile function carries into its folder: `program` (a static program that exits with 42), `addon.node`
+ * (a shared library), `hook.bin` (machine code to put in the place of a function), and on x64 `i386`, which is for the host.
  *
  * @param scratch an empty folder for object files.
  */
-export async function buildHostileProgram(folder: string, scratch: string): Promise<void> {
-  const image = join(scratch, 'image');
+export async function buildCarried(folder: string, scratch: string): Promise<void> {
   const hooks = join(scratch, 'hooks');
-  const files = parts.map((part) => `${part}.c`);
-  await gcc(...freestanding, ...linked, '-T', 'image.ld', '-o', image, ...files);
   await gcc(...freestanding, '-Os', '-c', '-o', hooks, 'hooks.c');
+  await run('objcopy', ['-O', 'binary', '-j', '.map', hooks, join(folder, 'hook.bin')]);
   await gcc(...freestanding, ...linked, '-o', join(folder, 'program'), 'program.c');
   if (process.arch === 'x64') await gcc(...freestanding, ...linked, '-o', join(folder, 'i386'), 'i386.c');
   await gcc('-shared', '-fPIC', '-nostdlib', '-o', join(folder, 'addon.node'), 'program.c');
-  const [map, jump, flat] = [
-    await sectionOf(hooks, '.map'),
-    await sectionOf(hooks, '.jump'),
-    await sectionOf(image, '.image'),
-  ];
-  const lengths = Buffer.alloc(8);
-  lengths.writeUInt32LE(map.byteLength, 0);
-  lengths.writeUInt32LE(jump.byteLength, 4);
-  await writeFile(join(folder, 'image.bin'), Buffer.concat([lengths, map, jump, flat]));
+}
+
+/** Makes the hostile program itself, a static one that makes every native attempt. */
+export async function buildAttack(path: string): Promise<void> {
+  await gcc(...freestanding, ...linked, '-o', path, ...parts.map((part) => `${part}.c`));
 }

@@ -1,10 +1,13 @@
 /** What kind of host this is, as far as results depend on it. */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
+import { hostNative } from '@hob/native';
 import { detectCgroups } from '@hob/scheduler';
 import type { HostFacet } from './attempt.ts';
 
 const CAP_SYS_RESOURCE = 24n;
+/** Older ones are not used. */
+const LANDLOCK_ABI_MIN = 2;
 
 function textOf(path: string): string {
   return existsSync(path) ? readFileSync(path, 'utf8').trim() : '';
@@ -37,6 +40,7 @@ export function hostKind(): string {
 export function hostFacets(i386: string | undefined): ReadonlySet<HostFacet> {
   const facets = new Set<HostFacet>([detectCgroups().version === 2 ? 'cgroup-v2' : 'cgroup-v1', securityModule()]);
   if (!hasSysResource()) facets.add('no-sys-resource');
+  if (hostNative().landlockAbi() < LANDLOCK_ABI_MIN) facets.add('no-landlock');
   if (process.arch === 'arm64') facets.add('arm64');
   if (i386 !== undefined && spawnSync(i386).status !== 0) facets.add('no-i386');
   return facets;

@@ -7,24 +7,27 @@ import { join } from 'node:path';
 import { HobServer } from '../support/hob-server.ts';
 import { descendants } from '../support/processes.ts';
 import { TemporaryFolder } from '../support/temporary-folder.ts';
-import { buildHostileProgram } from './build.ts';
-import { containerOf, firstProcesses, statusField } from './container-sight.ts';
+import { buildCarried } from './build.ts';
+import { cgroupOf, containerOf, firstProcesses, statusField } from './container-sight.ts';
 import type { HostFacts } from './functions/attacks/attempts.ts';
+import { HostileRoot } from './hostile-root.ts';
 import type { Sight } from './outside-probes.ts';
 import { until } from '../support/until.ts';
-import { readFileSync } from 'node:fs';
 
 export class HostileHost implements AsyncDisposable {
   readonly hob: HobServer;
   /** Folder of the function, with what it carries. */
   readonly folder: string;
+  /** The root filesystem, with the hostile program in it. */
+  readonly root: string;
   readonly facts: HostFacts;
   readonly #owned: AsyncDisposableStack;
 
-  private constructor(hob: HobServer, folder: string, facts: HostFacts, owned: AsyncDisposableStack) {
-    this.hob = hob;
-    this.folder = folder;
-    this.facts = facts;
+  private constructor(parts: Pick<HostileHost, 'hob' | 'folder' | 'root' | 'facts'>, owned: AsyncDisposableStack) {
+    this.hob = parts.hob;
+    this.folder = parts.folder;
+    this.root = parts.root;
+    this.facts = parts.facts;
     this.#owned = owned;
   }
 
@@ -33,8 +36,10 @@ export class HostileHost implements AsyncDisposable {
     const folder = owned.use(await TemporaryFolder.create('attacks'));
     const scratch = owned.use(await TemporaryFolder.create('attacks-objects'));
     await cp(join(import.meta.dirname, 'functions/attacks'), folder.path, { recursive: true });
-    await buildHostileProgram(folder.path, scratch.path);
-    const hob = owned.use(await HobServer.create({ env: { HOB_KEEP_ALIVE_MS: '3600000' } }));
+    await buildCarried(folder.path, scratch.path);
+    const root = owned.use(await HostileRoot.create());
+    const env = { HOB_ROOTFS: root.path, HOB_KEEP_ALIVE_MS: '3600000' };
+    const hob = owned.use(await HobServer.create({ env }));
     await hob.deploy(folder.path);
     const abstractName = `hob-attacks-${process.pid}`;
     const socketPath = join(scratch.path, 'host.sock');
@@ -50,7 +55,7 @@ export class HostileHost implements AsyncDisposable {
       abstractName,
       port: typeof address === 'object' && address !== null ? address.port : 0,
     };
-    return new HostileHost(hob, folder.path, facts, owned.move());
+    return new HostileHost({ hob, folder: folder.path, root: root.path, facts }, owned.move());
   }
 
   /** The path of a program that the hostile function carries. */
@@ -61,9 +66,7 @@ export class HostileHost implements AsyncDisposable {
   /** Puts one call into a container and looks for it from outside. */
   async sight(): Promise<Sight> {
     const pid = await this.container();
-    const zygote = descendants(this.hob.pid).find(({ pid }) =>
-      readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes('zygote.cjs'),
-    );
+    const zygote = descendants(this.hob.pid).find((seen) => cgroupOf(seen.pid).includes('/zygote-'));
     const parked = await until('another container is parked', () =>
       firstProcesses().find((other) => other !== pid && this.#isOurs(other)),
     );

@@ -2,7 +2,10 @@ import { attemptsBy, NOT_HERE } from './attempt.ts';
 
 const x64 = (expect: string) => ({ arm64: NOT_HERE, '*': expect });
 
-/** Made by the machine code that the hostile function carries: `native/*.c` has the code. */
+/**
+ * Made by a static C program, `native/*.c`: as a child of the hostile function, and as the first process of a container that
+ * executes it. What concerns a first process is made by the latter alone.
+ */
 export const nativeAttempts = attemptsBy('native', {
   'mount-tmpfs': ['mount a tmpfs', [12, 18], 'EPERM'],
   'mount-proc': ['mount a /proc', [11, 18], 'EPERM'],

@@ -21,7 +21,7 @@ export const outsideAttempts = attemptsBy('outside', {
   'namespace-ipc': ['compare the ipc namespace', [5], 'its own'],
   'namespace-cgroup': ['compare the cgroup namespace', [4, 5], 'its own'],
   'namespace-user': ['compare the user namespace', [5, 6], 'its own'],
-  'namespace-time': ['compare the time namespace', [5, 26], "the host's"],
+  'namespace-time': ['compare the time namespace', [5, 26], 'its own'],
   uid: ['read the host uid and gid', [6], 'one in the range, the same four times'],
   'uid-of-neighbour': ['compare with the uid of another container', [6], 'another'],
   'uid-map': ['read the maps of ids', [6], '1000 to itself, one line each'],

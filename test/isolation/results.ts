@@ -26,8 +26,8 @@ const head = `# Results of the attempts
 
 What each attempt to get out gave, on each kind of host it was made on. Made from \`results.json\` by
 \`node --conditions=@hob/source test/isolation/write-table.ts\`; the tests hold each host to its column's expectation.
-The lines are those of \`checklist.md\`. Who tries: JavaScript of a hostile function, the machine code that it loads into its own
-process (native), or nobody: then it is what the host's kernel says of the container (outside).
+The lines are those of \`checklist.md\`. Who tries: JavaScript of a hostile function, a static C program (native), as that function's
+child and as the first process of a container; or nobody: then it is what the host's kernel says of the container (outside).
 `;
 
 /** The text of RESULTS.md. */

@@ -7,7 +7,8 @@ import type { SystemCallRules } from '@hob/contracts';
 import { HobServer } from '../support/hob-server.ts';
 import { problem } from '../support/http-call.ts';
 import { TemporaryFolder } from '../support/temporary-folder.ts';
-import { buildHostileProgram } from './build.ts';
+import { buildCarried } from './build.ts';
+import { HostileRoot } from './hostile-root.ts';
 
 const owned = new AsyncDisposableStack();
 let hob: HobServer;
@@ -17,15 +18,16 @@ before(async () => {
   folder = owned.use(await TemporaryFolder.create('rules'));
   const scratch = owned.use(await TemporaryFolder.create('rules-objects'));
   await cp(join(import.meta.dirname, 'functions/attacks'), folder.path, { recursive: true });
-  await buildHostileProgram(folder.path, scratch.path);
-  hob = owned.use(await HobServer.create());
+  await buildCarried(folder.path, scratch.path);
+  const root = owned.use(await HostileRoot.create());
+  hob = owned.use(await HobServer.create({ env: { HOB_ROOTFS: root.path } }));
 });
 
 after(() => owned.disposeAsync());
 
 /** Runs all that the program attempts, under rules. @returns the call that it was ended for. */
 async function endedFor(seccomp: SystemCallRules): Promise<string> {
-  const config = { name: 'attacks', timeoutMs: 600_000, assets: ['image.bin', 'program', 'addon.node'], seccomp };
+  const config = { name: 'attacks', timeoutMs: 600_000, assets: ['hook.bin', 'program', 'addon.node'], seccomp };
   await writeFile(join(folder.path, 'hob.json'), JSON.stringify(config));
   await hob.deploy(folder.path);
   const answer = await hob.fn('attacks/native');

@@ -1,13 +1,27 @@
-/* Runs the attempts and writes what each gave: one line `name result` to a file. */
+/*
+ * Runs the attempts and writes what each gave to standard output: one line `name result`.
+ *
+ * A function starts it as a child of its own. As a container's first process (with an argument) it says first that it is
+ * parked, and waits until the host says something.
+ */
 #include "attack.h"
 
-#define RESULTS "/tmp/attack-results"
+#define FRAMES_FD 3
 #define PATIENCE_SECONDS 20
 /* A signal is told from an errno by this much. */
 #define SIGNAL_BASE 1000
 
-extern const struct attempt attempts_begin[], attempts_end[];
-int attack(int which, int who);
+/* Made by the linker for the section "attempts". */
+extern const struct attempt __start_attempts[], __stop_attempts[];
+void _start(void);
+void begin(const long *stack) __attribute__((noreturn, used));
+
+/* The kernel leaves the count of arguments on the stack. */
+#if defined(__x86_64__)
+__asm__(".globl _start\n_start: mov %rsp, %rdi\nand $-16, %rsp\ncall begin\n");
+#else
+__asm__(".globl _start\n_start: mov x0, sp\nbl begin\n");
+#endif
 
 /* The compiler may call these for copies and clearings of its own. */
 void *memset(void *to, int value, size_t n);
@@ -62,7 +76,7 @@ static size_t put_number(char *to, long value) {
         return length;
 }
 
-static void report(long fd, const char *name, long result) {
+static void report(const char *name, long result) {
         char line[128];
         size_t length = 0;
         while (name[length] && length < 64) {
@@ -72,21 +86,30 @@ static void report(long fd, const char *name, long result) {
         line[length++] = ' ';
         length += put_number(line + length, result);
         line[length++] = '\n';
-        (void) SYS(write, fd, line, length);
+        (void) SYS(write, 1, line, length);
 }
 
-__attribute__((section(".entry"))) int attack(int which, int who) {
-        long fd = SYS(openat, AT_FDCWD, RESULTS, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+/* A frame without a payload: length, type 9, flags, stream. */
+static void park(void) {
+        const char parked[10] = { [4] = 9 };
+        char anything;
+        (void) SYS(write, FRAMES_FD, parked, sizeof parked);
+        while (SYS(read, FRAMES_FD, &anything, 1) == -EAGAIN)
+                (void) SYS(sched_yield, 0);
+}
+
+void begin(const long *stack) {
         /* PROT_READ | PROT_WRITE; MAP_SHARED | MAP_ANONYMOUS */
         long shared = SYS(mmap, 0, 4096, 3, 0x21, -1);
-        int count = 0;
 
-        (void) which, (void) who;
-        if (fd < 0 || (shared < 0 && shared > -4096))
-                return -2;
-        for (const struct attempt *a = attempts_begin; a < attempts_end; a++, count++)
-                report(fd, a->name, a->in_place ? a->call() : run_alone(a, (volatile long *) shared));
-        (void) SYS(munmap, shared, 4096);
-        (void) SYS(close, fd);
-        return count;
+        if (stack[0] > 1)
+                park();
+        for (const struct attempt *a = __start_attempts; a < __stop_attempts; a++) {
+                if (!a->in_place)
+                        report(a->name, run_alone(a, (volatile long *) shared));
+                else if (SYS(getpid, 0) == 1)
+                        report(a->name, a->call());
+        }
+        (void) SYS(exit_group, 0);
+        __builtin_unreachable();
 }

@@ -1,8 +1,6 @@
 /*
- * What the hostile program is made of: raw system calls, as it has no C library, and the list of its attempts.
- *
- * It is linked to one flat image at a fixed address (image.ld). A function that has written the image into its own memory
- * calls attack(); each attempt then runs in a process of its own, so that one which is killed tells by its signal.
+ * What the hostile program is made of: raw system calls, as it has no C library, and the list of its attempts. Each attempt
+ * runs in a process of its own, so that one which is killed tells by its signal.
  */
 #ifndef ATTACK_H
 #define ATTACK_H
@@ -12,9 +10,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/syscall.h>
-
-#define IMAGE_ADDRESS 0x20000000UL
-#define IMAGE_BYTES 0x100000UL
 
 /* Calls that are newer than the headers of some hosts; their numbers are the same on every architecture. */
 #ifndef SYS_statmount
@@ -30,12 +25,12 @@ typedef long (*attempt_call)(void);
 struct attempt {
         const char *name;
         attempt_call call;
-        long in_place; /* it speaks of the first process, so it is not forked */
+        long in_place; /* it is made by a container's first process itself, or not at all */
 } __attribute__((aligned(32)));
 
 #define LIST(id, here)                                                                                                 \
         static long id(void);                                                                                          \
-        static const struct attempt entry_##id __attribute__((section(".attempts"), used)) = { #id, id, here };        \
+        static const struct attempt entry_##id __attribute__((section("attempts"), used)) = { #id, id, here };        \
         static long id(void)
 
 /* An attempt with a body of its own. */

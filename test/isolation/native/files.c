@@ -69,7 +69,7 @@ ATTEMPT(map_code_from_shm) {
 }
 
 ATTEMPT(map_code_from_assets) {
-        return map_for_execution("/var/task/image.bin", O_RDONLY);
+        return map_for_execution("/var/task/program", O_RDONLY);
 }
 
 /* A file in memory is on no mount that could be noexec. */

@@ -1,9 +1,9 @@
 // A hostile function: tries to get at what is not its own, and reports what it got.
+import { execFileSync } from 'node:child_process';
 import { randomBytes, randomInt, randomUUID } from 'node:crypto';
 import { existsSync, readlinkSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { attempts, type HostFacts } from './attempts.ts';
-import { runNative } from './inject.ts';
 
 const LEFT = '/tmp/attack-left';
 let calls = 0;
@@ -48,7 +48,7 @@ export default async function serve(request: Request): Promise<Response> {
     case '/javascript':
       return new Response(await attack(searchParams.get('attempt') ?? '', (await request.json()) as HostFacts));
     case '/native':
-      return new Response(runNative());
+      return new Response(execFileSync('/usr/bin/attack'));
     case '/fill':
       writeFileSync('/tmp/attack-fill', Buffer.alloc(24 * 1024 * 1024, 1));
       return new Response('filled');

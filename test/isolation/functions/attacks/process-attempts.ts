@@ -2,6 +2,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { copyFileSync, fstatSync, readdirSync, readlinkSync } from 'node:fs';
 import { hostname, uptime } from 'node:os';
 import type { JavaScriptAttempt } from './attempts.ts';
+import { runMachineCode } from './inject.ts';
 
 const LINKER = process.arch === 'x64' ? '/lib64/ld-linux-x86-64.so.2' : '/lib/ld-linux-aarch64.so.1';
 /** Two readings of one clock by two processes are this close, seconds. */
@@ -90,5 +91,6 @@ export const processAttempts: Readonly<Record<string, JavaScriptAttempt>> = {
       ? 'it ran'
       : (/failed to map segment|cannot [a-z ]+/.exec(said.stderr)?.[0] ?? said.stderr);
   },
+  'run-machine-code': runMachineCode,
   'spawn-without-end': spawnWithoutEnd,
 };
