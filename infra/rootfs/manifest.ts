@@ -80,7 +80,8 @@ const texts: Readonly<Record<string, string>> = {
   '/etc/hostname': lines('localhost'),
   '/etc/hosts': lines('127.0.0.1 localhost', '::1 localhost ip6-localhost ip6-loopback'),
   '/etc/nsswitch.conf': lines('passwd: files', 'group: files', 'hosts: files dns', 'services: files'),
-  '/etc/resolv.conf': lines('# A container has no name server unless one is given to it.'),
+  // hob's own, NAME_SERVERS of services/contracts/src/protocol.ts: the same in all containers, reached by those with a network.
+  '/etc/resolv.conf': lines('nameserver 169.254.53.53', 'nameserver fd68:6f62::53', 'options timeout:3 attempts:2'),
   '/etc/services': lines('http 80/tcp', 'https 443/tcp', 'domain 53/udp', 'domain 53/tcp'),
   '/etc/timezone': lines('Etc/UTC'),
   '/etc/os-release': lines('NAME="hob"', 'ID=hob', 'PRETTY_NAME="hob container"'),

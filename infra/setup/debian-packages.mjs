@@ -16,6 +16,7 @@ export const neededPackages = [
   { name: 'make', program: 'make' },
   { name: 'libc6-dev', file: '/usr/include/stdio.h' },
   { name: 'libseccomp-dev', file: '/usr/include/seccomp.h' },
+  { name: 'nftables', program: 'nft' },
   { name: 'redis-server', program: 'redis-server' },
   { name: 'ca-certificates', file: '/etc/ssl/certs/ca-certificates.crt' },
   { name: 'tzdata', file: '/usr/share/zoneinfo/Etc/UTC' },

@@ -29,8 +29,10 @@ static int leave_session(void) {
 
 /* The time namespace is for children, until enter_time_namespace(). */
 static int leave_namespaces(const struct hob_spec *spec) {
-        const int flags = CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP | CLONE_NEWNET;
-        return unshare(spec->clock_start_ns ? flags | CLONE_NEWTIME : flags) < 0 ? -errno : 0;
+        const int usual = CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP;
+        const int network = spec->netns ? 0 : CLONE_NEWNET;
+        const int clocks = spec->clock_start_ns ? CLONE_NEWTIME : 0;
+        return unshare(usual | network | clocks) < 0 ? -errno : 0;
 }
 
 static int name_host(const char *hostname) {
@@ -58,7 +60,7 @@ int enter_container(const struct hob_spec *spec, const struct hob_filter *filter
         STEP("cgroup", enter_cgroups(spec));
         STEP("namespaces", leave_namespaces(spec));
         STEP("clocks", spec->clock_start_ns ? enter_time_namespace(spec->clock_start_ns) : 0);
-        STEP("loopback", bring_loopback_up());
+        STEP("network", enter_network(spec));
         _cleanup_close_ int user_limits = open_namespace_limits();
         STEP("root", build_root(spec));
         STEP("pivot", enter_root());

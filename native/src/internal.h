@@ -77,6 +77,7 @@ int enter_cgroups(const struct hob_spec *spec);
 /* Enters the time namespace that the caller has made for its children, with clocks that show @start_ns. */
 int enter_time_namespace(uint64_t start_ns);
 int bring_loopback_up(void);
+int enter_network(const struct hob_spec *spec);
 int open_namespace_limits(void);
 int limit_namespaces(int dir_fd);
 int build_root(const struct hob_spec *spec);

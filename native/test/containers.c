@@ -150,7 +150,7 @@ static void fail_inside(const struct hob_spec *spec, const char *failing) {
 static void test_fault_sweep(void) {
         static const char *const forking[] = { "pipes", "send", "clone" };
         static const char *const entering[] = {
-                "spec", "session", "cgroup", "namespaces", "clocks", "loopback", "root", "pivot", "hostname", "stdio",
+                "spec", "session", "cgroup", "namespaces", "clocks", "network", "root", "pivot", "hostname", "stdio",
                 "rlimits", "ids", "user namespace", "namespace limits", "keyring", "capabilities", "identity", "parent",
                 "label", "no_new_privs", "landlock", "frames", "descriptors", "handlers", "seccomp",
         };

@@ -33,6 +33,12 @@ test('libhob tells of each system call that a filter holds up, under the same sa
   assert.ok(Number(/^(\d+) checks passed$/m.exec(stdout)?.[1]) > 200, stdout);
 });
 
+test('libhob makes, links and filters network namespaces, under the same sanitizers', async () => {
+  await run('make', ['--silent', 'dist/sanitized-network'], { cwd: folder });
+  const { stdout } = await run(join(folder, 'dist/sanitized-network'));
+  assert.ok(Number(/^(\d+) checks passed$/m.exec(stdout)?.[1]) > 40_000, stdout);
+});
+
 test('every rule of the seccomp profile has a reason', async () => {
   const lines = (await readFile(seccompProfilePath, 'utf8')).split('\n');
   const rules = lines.filter((line) => line.trim() !== '' && !line.startsWith('#'));

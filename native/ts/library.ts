@@ -15,6 +15,8 @@ export interface ContainerSpec {
   readonly hostname: string;
   readonly cgroupDirs: readonly string[];
   readonly cgroup2Dir?: string | undefined;
+  /** Absent: a namespace of its own, with loopback only. */
+  readonly netns?: string | undefined;
   readonly hostUid: number;
   readonly insideUid: number;
   readonly tmpBytes: number;
@@ -117,6 +119,7 @@ const specType = koffi.struct('hob_spec', {
   hostname: 'const char *',
   cgroup_dirs: koffi.array('const char *', CGROUPS_MAX),
   cgroup2_dir: 'const char *',
+  netns: 'const char *',
   host_uid: 'uint32_t',
   inside_uid: 'uint32_t',
   tmp_bytes: 'uint64_t',
@@ -166,6 +169,7 @@ function toStruct(spec: ContainerSpec): Record<string, unknown> {
     hostname: spec.hostname,
     cgroup_dirs: pad<string | null>(spec.cgroupDirs, CGROUPS_MAX, null),
     cgroup2_dir: spec.cgroup2Dir ?? null,
+    netns: spec.netns ?? null,
     host_uid: spec.hostUid,
     inside_uid: spec.insideUid,
     tmp_bytes: spec.tmpBytes,

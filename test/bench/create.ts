@@ -6,8 +6,8 @@ import { driverDefaults, HostDriver } from '@hob/scheduler';
 import { type Measurement, type Peer, quantiles } from './measurement.ts';
 import { Crun } from './peers/crun.ts';
 
-const RUNTIME = 'nodejs24.x';
 const MEMORY_MB = 256;
+const KIND = { runtime: 'nodejs24.x', memoryMb: MEMORY_MB, network: 'none' } as const;
 const BATCHES = 5;
 const HOB_BATCH = 40;
 const PEER_BATCH = 10;
@@ -29,7 +29,7 @@ class Samples {
 
 async function startHob(driver: HostDriver, samples: Samples): Promise<void> {
   const startedMs = performance.now();
-  const container = await driver.create(RUNTIME, MEMORY_MB);
+  const container = await driver.create(KIND);
   samples.created.push(performance.now() - startedMs);
   container.kill();
   await container.exited;

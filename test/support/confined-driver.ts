@@ -25,7 +25,7 @@ export async function openShellDriver(): Promise<HostDriver> {
 
 /** Runs a script in a container that executes the shell. @returns what it wrote, line by line, errors too */
 export async function runScript(driver: HostDriver, script: string): Promise<string[]> {
-  const container = await driver.create('shell', 128);
+  const container = await driver.create({ runtime: 'shell', memoryMb: 128, network: 'none' });
   const lines: string[] = [];
   container.events = {
     frame: () => undefined,

@@ -11,7 +11,7 @@ const root = realpathSync(join(import.meta.dirname, '../../.hob/rootfs/current')
 const paths = { root, library: libraryPath, bundles: '/nonexistent' };
 const driver = await HostDriver.open({ ...driverDefaults, ...paths, instance: 'placed' });
 try {
-  const container = await driver.create('nodejs24.x', 128);
+  const container = await driver.create({ runtime: 'nodejs24.x', memoryMb: 128, network: 'none' });
   console.log(JSON.stringify({ own: cgroupOf('self'), container: cgroupOf(container.pid) }));
   await once(process.stdin.resume(), 'end');
 } finally {

@@ -78,7 +78,7 @@ test('hob describe says which system calls end the containers', async () => {
 test('hob stats prints pools, functions and zygotes', async () => {
   await using server = await ControlServer.start(listing);
   const { stdout } = await hob(['stats'], { env: { HOB_URL: server.url } });
-  assert.match(stdout, /^nodejs24\.x +256 MB +1 +2 +2 +8$/m);
+  assert.match(stdout, /^nodejs24\.x +256 MB +none +1 +2 +2 +8$/m);
   assert.match(stdout, /^hello@2 +0 +1 +0 +0 +0\.25 s +4\.0 MB$/m);
   assert.match(stdout, /^nodejs24\.x +256 MB +4242 +1$/m);
   const asJson = await hob(['stats', '--json'], { env: { HOB_URL: server.url } });
@@ -110,6 +110,17 @@ test('hob logs on a terminal prints none of the control characters that a functi
   await using server = await ControlServer.start(logsOf('/v1/functions/hello'));
   const { stdout } = await hob(['logs', 'hello'], { env: { HOB_URL: server.url, NO_COLOR: '1' }, tty: true });
   assert.equal(stdout.split('\n')[1], '2026-01-02T03:04:06.000Z -        stderr   cleared over');
+});
+
+test('hob logs --denied asks for the denied lines only', async () => {
+  await using server = await ControlServer.start({
+    'GET /v1/functions/hello/logs?tail=100&follow=false&channel=denied': (_: unknown, response: ServerResponse) => {
+      response.end(`${JSON.stringify({ ...logLines[0], channel: 'denied', line: 'tcp 10.0.0.5:5432: no' })}\n`);
+    },
+  });
+  const { code, stdout } = await hob(['logs', 'hello', '--denied'], { env: { HOB_URL: server.url } });
+  assert.equal(code, 0);
+  assert.match(stdout, /^\S+ \w+ denied   tcp 10\.0\.0\.5:5432: no$/m);
 });
 
 test('hob logs --json passes every line on as it came', async () => {

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import type { Finding, Host } from '../src/doctor/finding.ts';
 import { kernelChecks } from '../src/doctor/kernel-checks.ts';
 import type { IsolationLine } from '../src/doctor/isolation/verdict.ts';
+import { networkChecks } from '../src/doctor/network-checks.ts';
 import { programChecks } from '../src/doctor/program-checks.ts';
 import { hob } from './fakes/command-run.ts';
 
@@ -43,13 +44,16 @@ interface Machine {
   /** Flags of unshare(1) that the kernel refuses. */
   readonly refused?: readonly string[];
   readonly freeBytes?: number;
+  /** What `nft list chains` says; `refused` when it fails. */
+  readonly chains?: string;
 }
 
 function machine({
   files = {},
-  commands = ['unshare', 'redis-server'],
+  commands = ['unshare', 'redis-server', 'nft'],
   refused = [],
   freeBytes = 1e12,
+  chains = '',
 }: Machine): Host {
   const all: Readonly<Record<string, string | undefined>> = { ...wellFiles, ...files };
   return {
@@ -59,6 +63,7 @@ function machine({
     which: (command) => (commands.includes(command) ? `/usr/bin/${command}` : undefined),
     async run(command, args) {
       if (command.endsWith('redis-server')) return { done: true, output: 'Redis server v=7.0.15 sha=0:0 bits=64' };
+      if (command.endsWith('nft')) return { done: chains !== 'refused', output: chains };
       const denied = args.some((flag) => refused.includes(flag));
       return { done: !denied, output: denied ? 'unshare failed: Operation not permitted' : '' };
     },
@@ -67,7 +72,7 @@ function machine({
 
 async function findings(what: Machine): Promise<Map<string, Finding>> {
   const host = machine(what);
-  const all = [...(await programChecks(host, places)), ...(await kernelChecks(host))];
+  const all = [...(await programChecks(host, places)), ...(await kernelChecks(host)), ...(await networkChecks(host))];
   const byId = new Map(all.map((finding) => [finding.id, finding]));
   assert.equal(byId.size, all.length, 'ids differ');
   return byId;
@@ -124,6 +129,28 @@ const faults: readonly (readonly [what: string, machine: Machine, id: string, st
   ['no libseccomp', { files: { '/usr/lib/x86_64-linux-gnu/libseccomp.so.2': undefined } }, 'libseccomp', 'missing'],
   ['a library that is not built', { files: { '/hob/libhobfork.so': undefined } }, 'libhob', 'missing'],
   ['no root filesystem', { files: { '/hob/rootfs': undefined } }, 'rootfs', 'missing'],
+  ['no nft', { commands: ['unshare', 'redis-server'] }, 'egress', 'warning'],
+  ['a kernel without nftables', { chains: 'refused' }, 'egress', 'warning'],
+  [
+    'a packet filter that forwards nothing',
+    {
+      chains:
+        'table ip filter {\n\tchain FORWARD {\n\t\ttype filter hook forward priority filter; policy drop;\n\t}\n}\n',
+    },
+    'egress',
+    'warning',
+  ],
+  [
+    'an IPv6 default route that forwarding would end',
+    {
+      files: {
+        '/proc/sys/net/ipv6/conf/all/forwarding': '0\n',
+        '/proc/net/ipv6_route': `${'0'.repeat(32)} 00 ${'0'.repeat(32)} 00 ${'f'.repeat(32)} 00000400 1 0 00450003 eth0\n`,
+      },
+    },
+    'egress-ipv6',
+    'warning',
+  ],
   ['a full disk', { freeBytes: 1000 }, 'data-folder', 'warning'],
 ];
 

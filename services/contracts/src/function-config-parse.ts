@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import type * as ajv from 'ajv';
+import { type EgressPolicy, formatEgressRule, parseEgressRule } from './egress.ts';
 import { fail } from './hob-error.ts';
 import { type FunctionConfig, functionConfigSchema } from './function-config.ts';
 import { describeProblems, nearest } from './function-config-problems.ts';
@@ -24,7 +25,7 @@ export const functionConfigJsonSchema: Readonly<Record<string, unknown>> = Objec
  * Reads a hob.json: JSON with comments and trailing commas.
  *
  * @param file what messages call the text, for example `hob.json`.
- * @returns the configuration with its defaults filled in and its paths in their shortest form.
+ * @returns the configuration with its defaults filled in, its paths and rules in their shortest form.
  * @throws ERR_CONFIG_SYNTAX with line and column; ERR_CONFIG_INVALID naming every problem, one a line, each with its
  *   place (`hob.json:4:15 memoryMb`) and what is accepted there.
  */
@@ -42,7 +43,7 @@ export function parseFunctionConfig(text: string, file: string): FunctionConfig 
  * Checks a configuration that is no text any more, such as the one that a deploy carries.
  *
  * @param value anything; it is not changed.
- * @returns the configuration with its defaults filled in and its paths in their shortest form.
+ * @returns the configuration with its defaults filled in, its paths and rules in their shortest form.
  * @throws ERR_CONFIG_INVALID naming every problem, one a line, each with its place (`env.PATH`).
  */
 export function checkFunctionConfig(value: unknown): FunctionConfig {
@@ -70,10 +71,21 @@ function check(value: unknown): { readonly config: FunctionConfig; readonly prob
   const validate = validator();
   if (!validate(config)) return { config, problems: describeProblems(validate.errors ?? []) };
   delete config.$schema;
-  const shortest = { ...config, entry: shorten(config.entry), assets: config.assets.map(shorten) };
+  const egress = readEgress(config.egress);
+  const shortest = {
+    ...config,
+    entry: shorten(config.entry),
+    assets: config.assets.map(shorten),
+    egress: egress.policy,
+  };
   return {
     config: shortest,
-    problems: [...checkPaths(shortest), ...checkEnv(shortest.env), ...checkSystemCalls(shortest.seccomp)],
+    problems: [
+      ...checkPaths(shortest),
+      ...checkEnv(shortest.env),
+      ...checkSystemCalls(shortest.seccomp),
+      ...egress.problems,
+    ],
   };
 }
 
@@ -134,6 +146,19 @@ function unknownCall(name: string): string | undefined {
   if (systemCalls.has(name)) return undefined;
   const near = nearest(name, systemCalls);
   return `is no system call${near === undefined ? '' : `; did you mean "${near}"?`}`;
+}
+
+/** Each rule in its one form. */
+function readEgress(policy: EgressPolicy): { readonly policy: EgressPolicy; readonly problems: readonly Problem[] } {
+  if (typeof policy === 'string') return { policy, problems: [] };
+  const problems: Problem[] = [];
+  const rules = policy.map((text, index) => {
+    const reading = parseEgressRule(text);
+    if ('rule' in reading) return formatEgressRule(reading.rule);
+    problems.push({ path: ['egress', index], what: reading.problem });
+    return text;
+  });
+  return { policy: [...new Set(rules)], problems };
 }
 
 function refuse(problems: readonly Problem[]): void {

@@ -15,17 +15,30 @@ interface SchemaWords {
   readonly enum?: readonly unknown[];
   readonly properties?: Readonly<Record<string, unknown>>;
   readonly patternProperties?: Readonly<Record<string, unknown>>;
+  readonly anyOf?: readonly SchemaWords[];
 }
 
 /** Says in words what the validator found, one problem for each place, in the order of finding. */
 export function describeProblems(errors: readonly ErrorObject[]): Problem[] {
   const problems = new Map<string, Problem>();
-  for (const error of errors) {
+  for (const error of withoutBranches(errors)) {
     const problem = describe(error);
     const key = JSON.stringify(problem.path);
     if (!problems.has(key)) problems.set(key, problem);
   }
   return [...problems.values()];
+}
+
+/**
+ * A value of several accepted forms has errors of each form. When one has been taken for such a form and has a fault
+ * inside, only that counts; else only that none was met.
+ */
+function withoutBranches(errors: readonly ErrorObject[]): ErrorObject[] {
+  const choices = errors.filter(({ keyword }) => keyword === 'anyOf').map(({ instancePath }) => instancePath);
+  return errors.filter(({ keyword, instancePath }) => {
+    if (!choices.includes(instancePath)) return true;
+    return keyword === 'anyOf' && !errors.some((each) => each.instancePath.startsWith(`${instancePath}/`));
+  });
 }
 
 function describe(error: ErrorObject): Problem {
@@ -49,6 +62,9 @@ function describe(error: ErrorObject): Problem {
 
 /** What a schema accepts: `must be an integer from 128 to 8192`. */
 function expectation(schema: SchemaWords): string {
+  if (schema.anyOf !== undefined) {
+    return schema.anyOf.map((form, at) => expectation(form).replace(at === 0 ? '' : /^must be /, '')).join(' or ');
+  }
   if (schema.enum !== undefined) return `must be ${schema.enum.map((one) => JSON.stringify(one)).join(' or ')}`;
   if (schema.type === 'integer') return `must be an integer from ${schema.minimum} to ${schema.maximum}`;
   if (schema.type === 'number') return `must be a number from ${schema.minimum} to ${schema.maximum}`;
@@ -84,7 +100,7 @@ function kindOf(value: unknown): string {
 }
 
 /** Settings that are lists. A name of `env` may be equal, but nothing is below it. */
-const listNames: ReadonlySet<string> = new Set(['assets', 'deny', 'allow']);
+const listNames: ReadonlySet<string> = new Set(['assets', 'deny', 'allow', 'egress']);
 
 /** The steps of a JSON pointer; array indexes become numbers. */
 function pointerSteps(pointer: string): (string | number)[] {

@@ -47,6 +47,7 @@ export const functionConfigSchema = {
     'env',
     'auth',
     'assets',
+    'egress',
     'nofile',
     'tmpMb',
     'responseBytesMax',
@@ -121,6 +122,16 @@ export const functionConfigSchema = {
       default: [],
       maxItems: 64,
       description: "Files, folders or globs copied beside the code, relative to the function's folder.",
+    },
+    egress: {
+      anyOf: [
+        { type: 'string', enum: ['none', 'public'] },
+        { type: 'array', items: { type: 'string', minLength: 1, maxLength: 300 }, maxItems: 64 },
+      ],
+      default: 'none',
+      description:
+        'What the function may reach over the network: nothing, the public internet, or a list of host:port, host ' +
+        '(a name, also with a leading *.), address[:port] and network[:port].',
     },
     cpuMs: {
       type: 'integer',

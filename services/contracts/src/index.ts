@@ -1,4 +1,5 @@
 export * from './bundle-digest.ts';
+export * from './egress.ts';
 export * from './errors.ts';
 export * from './frames.ts';
 export * from './function-config.ts';
@@ -6,6 +7,8 @@ export * from './function-config-edit.ts';
 export * from './function-config-parse.ts';
 export * from './hob-error.ts';
 export * from './invoker.ts';
+export * from './ip-address.ts';
+export * from './ip-reach.ts';
 export * from './protocol.ts';
 export * from './receipt.ts';
 export * from './services.ts';

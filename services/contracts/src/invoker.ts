@@ -104,8 +104,19 @@ export interface Observer {
     readonly cause: string;
     readonly cpuSeconds: number;
   }): void;
+  /** A function tried to reach what it may not; `reason` is one of few. */
+  egressDenied(event: { readonly function: string; readonly reason: string; readonly count: number }): void;
+  /** A function asked for names; `outcome` is one of few. */
+  dnsQueries(event: { readonly function: string; readonly outcome: string; readonly count: number }): void;
   zygoteRestarted(event: { readonly runtime: string; readonly memoryMb: number }): void;
 }
+
+/**
+ * Where a line of a function's log comes from: the function's own output, hob's word about it, or what it tried to reach
+ * over the network and may not.
+ */
+export const logChannels = ['stdout', 'stderr', 'platform', 'denied'] as const;
+export type LogChannel = (typeof logChannels)[number];
 
 /** One line of a function's output. */
 export interface LogLine {
@@ -115,7 +126,7 @@ export interface LogLine {
   readonly version: number;
   /** '' when the line belongs to no single invocation. */
   readonly invocationId: string;
-  readonly channel: 'stdout' | 'stderr' | 'platform';
+  readonly channel: LogChannel;
   /** Without its line end, control characters kept; at most LOG_LINE_BYTES_MAX bytes. */
   readonly line: string;
 }

@@ -1,5 +1,11 @@
 /** What the JSON frames carry. Frames from a container are checked by `container-frames.ts` before use. */
 
+/**
+ * hob's name server as containers see it, IPv4 and IPv6: the same in all, as their root filesystem is one
+ * (infra/rootfs/manifest.ts). Only those with a network reach it.
+ */
+export const NAME_SERVERS = ['169.254.53.53', 'fd68:6f62::53'] as const;
+
 /** CLAIM: what the parked container is to become. */
 export interface ClaimPayload {
   readonly function: string;

@@ -1,4 +1,4 @@
-import type { InvocationRequest, LogLine } from './invoker.ts';
+import type { InvocationRequest, LogChannel, LogLine } from './invoker.ts';
 import type { Outcome } from './receipt.ts';
 import type { SchedulerSnapshot } from './snapshot.ts';
 import type { BundleManifest, FunctionSummary, FunctionVersion } from './version.ts';
@@ -45,14 +45,22 @@ export interface BundleStore {
   folder(digest: string): string;
 }
 
+/** Which lines of a function's log. */
+export interface LogChoice {
+  /** How many of the last ones. */
+  readonly tail: number;
+  /** Only those of one channel. */
+  readonly channel?: LogChannel | undefined;
+}
+
 /** Recent output of functions. */
 export interface LogStore {
   /** Never throws and never waits; lines are dropped, and counted, when Redis is away for long. */
   append(line: LogLine): void;
   /** The last `tail` lines, oldest first. @throws ERR_REGISTRY_UNAVAILABLE */
-  read(functionName: string, tail: number): Promise<LogLine[]>;
+  read(functionName: string, choice: LogChoice): Promise<LogLine[]>;
   /** Lines as they come, until the signal is aborted, after the last `tail` ones. */
-  follow(functionName: string, tail: number, signal: AbortSignal): AsyncIterable<LogLine>;
+  follow(functionName: string, choice: LogChoice, signal: AbortSignal): AsyncIterable<LogLine>;
 }
 
 /** One call of a lesson. */

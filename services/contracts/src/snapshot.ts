@@ -1,3 +1,5 @@
+import type { NetworkClass } from './egress.ts';
+
 /** What the scheduler holds at one moment: for `hob stats`, `hob ls` and the metrics. */
 export interface SchedulerSnapshot {
   readonly pools: readonly PoolSnapshot[];
@@ -10,10 +12,11 @@ export interface SchedulerSnapshot {
   }[];
 }
 
-/** Parked containers of one runtime and memory class. */
+/** Parked containers of one runtime, memory class and network class. */
 export interface PoolSnapshot {
   readonly runtime: string;
   readonly memoryMb: number;
+  readonly network: NetworkClass;
   readonly creating: number;
   readonly parked: number;
   readonly min: number;

@@ -26,6 +26,7 @@ const defaults = {
   env: {},
   auth: 'open',
   assets: [],
+  egress: 'none',
   nofile: 1024,
   tmpMb: 64,
   responseBytesMax: 1_073_741_824,
@@ -112,7 +113,7 @@ test('parseFunctionConfig reports every problem, one a line', () => {
     'hob.json:3:3 memoryMB: is no setting; did you mean "memoryMb"?',
     'hob.json:4:3 cpu: must be a number from 0.05 to 64, not a string',
     'hob.json:5:3 colour: is no setting; there are name, runtime, entry, memoryMb, cpu, timeoutMs, concurrency, ' +
-      'maxContainers, env, auth, assets, cpuMs, pids, nofile, tmpMb, tmpFiles, io, responseBytesMax, ' +
+      'maxContainers, env, auth, assets, egress, cpuMs, pids, nofile, tmpMb, tmpFiles, io, responseBytesMax, ' +
       'logBytesPerSecond, abortGraceMs, seccomp',
     'hob.json:6:12 env.1A: is not accepted as a name; it must match ^[A-Za-z_][A-Za-z0-9_]{0,127}$',
     'hob.json:6:23 env.B: must be a string of 0 to 32768 characters, not 2',

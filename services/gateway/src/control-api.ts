@@ -167,15 +167,15 @@ function addLogsRoute(app: TypedApp, { directory, limits, logs, stopping }: Cont
     },
     async (request, reply) => {
       const { name } = request.params;
-      const { follow, tail } = request.query;
+      const { follow, ...choice } = request.query;
       directory.describe(name);
       if (!follow) {
-        const lines = await logs.read(name, tail);
+        const lines = await logs.read(name, choice);
         return reply.header('cache-control', 'no-store').type(NDJSON_TYPE).send(lines.map(ndjson).join(''));
       }
       reply.hijack();
       try {
-        await streamLogs(reply.raw, stopping, (signal) => logs.follow(name, tail, signal));
+        await streamLogs(reply.raw, stopping, (signal) => logs.follow(name, choice, signal));
       } catch (error) {
         request.log.debug({ err: error }, 'a log stream ended early');
         reply.raw.destroy();

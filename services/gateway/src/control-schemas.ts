@@ -3,6 +3,7 @@ import {
   type FunctionSummary,
   type FunctionVersion,
   functionConfigJsonSchema,
+  logChannels,
   type LogLine,
   type SchedulerSnapshot,
 } from '@hob/contracts';
@@ -34,6 +35,12 @@ export const logsQuery = (tailMax: number) =>
   Type.Object(
     {
       tail: Type.Integer({ minimum: 0, maximum: tailMax, default: 100, description: 'How many of the last lines.' }),
+      channel: Type.Optional(
+        Type.Union(
+          logChannels.map((channel) => Type.Literal(channel)),
+          { description: 'Only lines of one channel; `denied` has what the function may not reach.' },
+        ),
+      ),
       follow: Type.Boolean({ default: false, description: 'Go on with new lines until the client disconnects.' }),
     },
     { additionalProperties: false },
@@ -117,12 +124,13 @@ const pool = object(
   {
     runtime: Type.String(),
     memoryMb: count('Memory class, MB.'),
+    network: Type.String({ description: 'Network class: `none` or `egress`.' }),
     creating: count('Containers being made.'),
     parked: count('Containers that hold no function yet.'),
     min: count('How many are kept ready.'),
     max: count('The most that are kept.'),
   },
-  'Parked containers of one runtime and memory class.',
+  'Parked containers of one runtime, memory class and network class.',
 );
 
 const zygote = object(
@@ -156,7 +164,7 @@ const logLine = Type.Unsafe<LogLine>(
       function: nameParameter,
       version: Type.Integer({ minimum: 1 }),
       invocationId: Type.String({ description: 'Empty when the line belongs to no single invocation.' }),
-      channel: Type.Union([Type.Literal('stdout'), Type.Literal('stderr'), Type.Literal('platform')]),
+      channel: Type.Union(logChannels.map((channel) => Type.Literal(channel))),
       line: Type.String(),
     },
     { $id: 'LogLine', description: 'One line of output.' },

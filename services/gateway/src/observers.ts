@@ -15,6 +15,12 @@ export function combineObservers(...observers: readonly Observer[]): Observer {
     containerDied(event) {
       for (const observer of observers) observer.containerDied(event);
     },
+    egressDenied(event) {
+      for (const observer of observers) observer.egressDenied(event);
+    },
+    dnsQueries(event) {
+      for (const observer of observers) observer.dnsQueries(event);
+    },
     zygoteRestarted(event) {
       for (const observer of observers) observer.zygoteRestarted(event);
     },

@@ -77,7 +77,9 @@ test('DELETE /v1/functions/:name removes the function, then its containers', asy
 
 test('GET /v1/stats gives what the scheduler holds, and the gateway’s own count', async () => {
   await using hob = await startGateway();
-  const pools = [{ runtime: 'nodejs24.x', memoryMb: 256, creating: 1, parked: 2, min: 2, max: 8 }];
+  const pools = [
+    { runtime: 'nodejs24.x', memoryMb: 256, network: 'none' as const, creating: 1, parked: 2, min: 2, max: 8 },
+  ];
   const zygotes = [{ runtime: 'nodejs24.x', memoryMb: 256, pid: 7, restarts: 0 }];
   hob.control.current = { pools, functions: [], zygotes };
   const { body } = await call(hob, 'GET', '/v1/stats');

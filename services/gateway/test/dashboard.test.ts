@@ -48,10 +48,12 @@ async function realMetrics(): Promise<Map<string, Set<string>>> {
   metrics.log({ ...labels, timeMs: 0, channel: 'stdout', line: '' });
   metrics.containerCreated({ createMs: 1 });
   metrics.containerDied({ function: 'hello', cause: 'oom', cpuSeconds: 1 });
+  metrics.egressDenied({ function: 'hello', reason: 'host', count: 1 });
+  metrics.dnsQueries({ function: 'hello', outcome: 'answered', count: 1 });
   metrics.zygoteRestarted();
   const numbers = { version: 1, loading: 1, idle: 1, busy: 1, waiting: 1, cpuSeconds: 1, memoryBytes: 1 };
   hob.control.current = {
-    pools: [{ runtime: 'nodejs24.x', memoryMb: 256, creating: 1, parked: 1, min: 1, max: 1 }],
+    pools: [{ runtime: 'nodejs24.x', memoryMb: 256, network: 'none', creating: 1, parked: 1, min: 1, max: 1 }],
     functions: [{ function: 'hello', ...numbers }],
     zygotes: [],
   };

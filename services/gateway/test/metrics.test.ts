@@ -112,7 +112,7 @@ test('GET /metrics reads gauges from the scheduler at each scrape', async () => 
   await using hob = await startGateway();
   const scrape = async () => samplesOf(await (await fetch(`${hob.url}/metrics`)).text());
   hob.control.current = {
-    pools: [{ runtime: 'nodejs24.x', memoryMb: 256, creating: 1, parked: 2, min: 2, max: 8 }],
+    pools: [{ runtime: 'nodejs24.x', memoryMb: 256, network: 'none', creating: 1, parked: 2, min: 2, max: 8 }],
     functions: [
       entry('hello', { idle: 1, busy: 2, waiting: 3, memoryBytes: 10 }),
       entry('hello', { version: 2, loading: 1, idle: 1, memoryBytes: 5 }),
@@ -127,7 +127,10 @@ test('GET /metrics reads gauges from the scheduler at each scrape', async () => 
   assert.equal(samples.get('hob_containers{function="hello",state="loading"}'), 1);
   assert.equal(samples.get('hob_containers{function="",state="parked"}'), 2);
   assert.equal(samples.get('hob_containers{function="",state="creating"}'), 1);
-  assert.equal(samples.get('hob_pool_containers{runtime="nodejs24.x",memory_mb="256",state="parked"}'), 2);
+  assert.equal(
+    samples.get('hob_pool_containers{runtime="nodejs24.x",memory_mb="256",network="none",state="parked"}'),
+    2,
+  );
   assert.equal(samples.get('hob_queue_length{function="hello"}'), 3);
   assert.equal(samples.get('hob_container_memory_bytes{function="hello"}'), 15);
   assert.equal(samples.get('hob_http_requests_in_flight'), 0);
@@ -196,6 +199,23 @@ test('Metrics gives at most so many functions and versions labels of their own',
   assert.equal(samples.get('hob_invocation_duration_seconds_count{function="_other"}'), 3);
 });
 
+test('Metrics counts what functions were denied and asked, and forgets it with the function', async () => {
+  const metrics = new Metrics({ version: '1' });
+  metrics.egressDenied({ function: 'hello', reason: 'host', count: 3 });
+  metrics.egressDenied({ function: 'hello', reason: 'host', count: 1 });
+  metrics.dnsQueries({ function: 'hello', outcome: 'denied', count: 1 });
+  const samples = samplesOf(await metrics.render());
+  assert.equal(samples.get('hob_egress_denied_total{function="hello",reason="host"}'), 4);
+  assert.equal(samples.get('hob_dns_queries_total{function="hello",outcome="denied"}'), 1);
+  metrics.observe({
+    scheduler: { snapshot: () => Promise.resolve({ pools: [], functions: [], zygotes: [] }) },
+    directory: { list: () => [] },
+    requestsInFlight: () => 0,
+  });
+  const later = [...samplesOf(await metrics.render()).keys()];
+  assert.ok(!later.some((key) => key.includes('hello')), later.join());
+});
+
 test('combineObservers() tells every observer everything', () => {
   const told: string[] = [];
   const observer = (name: string): Observer => ({
@@ -203,6 +223,8 @@ test('combineObservers() tells every observer everything', () => {
     log: (event) => told.push(`${name} ${event.line}`),
     containerCreated: (event) => told.push(`${name} ${event.createMs}`),
     containerDied: (event) => told.push(`${name} ${event.cause}`),
+    egressDenied: (event) => told.push(`${name} ${event.reason}`),
+    dnsQueries: (event) => told.push(`${name} ${event.outcome}`),
     zygoteRestarted: (event) => told.push(`${name} ${event.memoryMb}`),
   });
   const both = combineObservers(observer('1'), observer('2'));
@@ -210,6 +232,11 @@ test('combineObservers() tells every observer everything', () => {
   both.log(line);
   both.containerCreated({ runtime: 'r', memoryMb: 1, createMs: 3 });
   both.containerDied({ function: '', cause: 'oom', cpuSeconds: 0 });
+  both.egressDenied({ function: 'a', reason: 'host', count: 1 });
+  both.dnsQueries({ function: 'a', outcome: 'failed', count: 1 });
   both.zygoteRestarted({ runtime: 'r', memoryMb: 4 });
-  assert.deepEqual(told, ['1 i', '2 i', '1 x', '2 x', '1 3', '2 3', '1 oom', '2 oom', '1 4', '2 4']);
+  assert.deepEqual(
+    told,
+    ['i', 'x', '3', 'oom', 'host', 'failed', '4'].flatMap((what) => [`1 ${what}`, `2 ${what}`]),
+  );
 });

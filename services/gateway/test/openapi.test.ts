@@ -57,7 +57,7 @@ test('/v1/openapi.json describes what the routes truly answer', async () => {
   hob.directory.add(configOf('hello', { env: { A: 'b' }, assets: ['x'] }));
   const numbers = { loading: 0, idle: 1, busy: 2, waiting: 3, cpuSeconds: 0.5, memoryBytes: 9 };
   hob.control.current = {
-    pools: [{ runtime: 'nodejs24.x', memoryMb: 256, creating: 1, parked: 2, min: 2, max: 8 }],
+    pools: [{ runtime: 'nodejs24.x', memoryMb: 256, network: 'none', creating: 1, parked: 2, min: 2, max: 8 }],
     functions: [{ function: 'hello', version: 1, ...numbers }],
     zygotes: [{ runtime: 'nodejs24.x', memoryMb: 256, pid: 7, restarts: 0 }],
   };

@@ -1,5 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { asHobError, type HobError, type LogLine, type LogStore } from '@hob/contracts';
+import {
+  asHobError,
+  type HobError,
+  type LogChannel,
+  logChannels,
+  type LogChoice,
+  type LogLine,
+  type LogStore,
+} from '@hob/contracts';
 import { type ChainableCommander, ReplyError } from 'ioredis';
 import type { Logger } from 'pino';
 import { LogBuffer, type LogBatch } from './log-buffer.ts';
@@ -56,10 +64,10 @@ export class RedisLogStore implements LogStore, AsyncDisposable {
     this.#schedule(FLUSH_AFTER_MS);
   }
 
-  async read(functionName: string, tail: number): Promise<LogLine[]> {
+  async read(functionName: string, { tail, channel }: LogChoice): Promise<LogLine[]> {
     const failure = await this.#flush();
     if (failure !== undefined) throw failure;
-    const entries = await this.#last(functionName, tail);
+    const entries = await this.#last(functionName, tail, channel);
     return entries.map((entry) => entry.line);
   }
 
@@ -68,11 +76,11 @@ export class RedisLogStore implements LogStore, AsyncDisposable {
    *
    * @throws ERR_REGISTRY_UNAVAILABLE when Redis is away at the start.
    */
-  async *follow(functionName: string, tail: number, signal: AbortSignal): AsyncIterable<LogLine> {
+  async *follow(functionName: string, { tail, channel }: LogChoice, signal: AbortSignal): AsyncIterable<LogLine> {
     const ended = AbortSignal.any([signal, this.#closing.signal]);
     let position = '0-0';
     // With no line to show, the newest one still says where to go on.
-    const first = await unlessAborted(this.#last(functionName, Math.max(1, tail)), ended);
+    const first = await unlessAborted(this.#last(functionName, Math.max(1, tail), channel), ended);
     for (const { id, line } of first ?? []) {
       position = id;
       if (ended.aborted) return;
@@ -87,7 +95,7 @@ export class RedisLogStore implements LogStore, AsyncDisposable {
       for (const { id, line } of page ?? []) {
         position = id;
         if (ended.aborted) return;
-        yield line;
+        if (isChosen(line, channel)) yield line;
       }
       if (page === undefined) await unlessAborted(delay(LOOK_AGAIN_MS, undefined, { signal: ended }), ended);
       else if (page.length < PAGE_LINES) await unlessAborted(news.heard(ended), ended);
@@ -169,13 +177,23 @@ export class RedisLogStore implements LogStore, AsyncDisposable {
     if (broken !== undefined) throw broken;
   }
 
-  async #last(functionName: string, tail: number): Promise<Entry[]> {
+  /** Goes back as far as it must to find so many lines of a channel. */
+  async #last(functionName: string, tail: number, channel: LogChannel | undefined): Promise<Entry[]> {
     const count = Math.min(Math.floor(tail), LOG_LINES_MAX);
     if (!(count > 0)) return [];
-    const entries = await this.#connection.run((redis) =>
-      redis.xrevrange(logsKey(functionName), '+', '-', 'COUNT', count),
-    );
-    return entries.reverse().map((entry) => toEntry(functionName, entry));
+    const pageLines = channel === undefined ? count : PAGE_LINES;
+    const found: Entry[] = [];
+    for (let before = '+'; found.length < count;) {
+      const page = await this.#connection.run((redis) =>
+        redis.xrevrange(logsKey(functionName), before, '-', 'COUNT', pageLines),
+      );
+      const entries = page.map((entry) => toEntry(functionName, entry));
+      found.push(...entries.filter(({ line }) => isChosen(line, channel)));
+      const oldest = entries.at(-1);
+      if (oldest === undefined || entries.length < pageLines) break;
+      before = `(${oldest.id}`;
+    }
+    return found.slice(0, count).reverse();
   }
 
   async #after(functionName: string, position: string): Promise<Entry[]> {
@@ -231,8 +249,12 @@ function toEntry(functionName: string, [id, fields]: [id: string, fields: string
   return { id, line };
 }
 
-function toChannel(name: string | undefined): LogLine['channel'] {
-  return name === 'stdout' || name === 'stderr' ? name : 'platform';
+function toChannel(name: string | undefined): LogChannel {
+  return logChannels.find((known) => known === name) ?? 'platform';
+}
+
+function isChosen(line: LogLine, channel: LogChannel | undefined): boolean {
+  return channel === undefined || line.channel === channel;
 }
 
 /** The promise's value; undefined at once when the signal is aborted first, whatever the promise does then. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { LogLine } from '@hob/contracts';
+import type { LogChannel, LogLine } from '@hob/contracts';
 import { Redis } from 'ioredis';
 import { RedisLogStore, RedisServer } from '../src/index.ts';
 import { LOG_LINES_MAX } from '../src/redis-log-store.ts';
@@ -41,7 +41,7 @@ class Fixture implements AsyncDisposable {
   }
 
   async texts(name = 'hello', tail = LOG_LINES_MAX): Promise<string[]> {
-    return (await this.store.read(name, tail)).map(({ line }) => line);
+    return (await this.store.read(name, { tail })).map(({ line }) => line);
   }
 
   get redisPid(): number {
@@ -56,14 +56,19 @@ class Fixture implements AsyncDisposable {
   }
 }
 
+interface FollowOptions {
+  readonly name?: string;
+  readonly channel?: LogChannel;
+}
+
 /** Reads a `follow` in the background. */
 class Follower {
   readonly lines: string[] = [];
   readonly #abort = new AbortController();
   readonly ended: Promise<void>;
 
-  constructor(store: RedisLogStore, tail: number, name = 'hello') {
-    this.ended = this.#run(store.follow(name, tail, this.#abort.signal));
+  constructor(store: RedisLogStore, tail: number, { name = 'hello', channel }: FollowOptions = {}) {
+    this.ended = this.#run(store.follow(name, { tail, channel }, this.#abort.signal));
   }
 
   async #run(lines: AsyncIterable<LogLine>): Promise<void> {
@@ -89,11 +94,30 @@ test('RedisLogStore.read gives every part of the last lines, oldest first', asyn
   ];
   for (const line of lines) fixture.store.append(line);
   fixture.store.append(lineOf('elsewhere', { function: 'other' }));
-  assert.deepEqual(await fixture.store.read('hello', 10), lines);
-  assert.deepEqual(await fixture.store.read('hello', 2), lines.slice(1));
+  assert.deepEqual(await fixture.store.read('hello', { tail: 10 }), lines);
+  assert.deepEqual(await fixture.store.read('hello', { tail: 2 }), lines.slice(1));
   assert.deepEqual(await fixture.texts('other'), ['elsewhere']);
-  for (const tail of [0, -1, Number.NaN]) assert.deepEqual(await fixture.store.read('hello', tail), []);
-  assert.deepEqual(await fixture.store.read('nobody', 10), []);
+  for (const tail of [0, -1, Number.NaN]) assert.deepEqual(await fixture.store.read('hello', { tail }), []);
+  assert.deepEqual(await fixture.store.read('nobody', { tail: 10 }), []);
+});
+
+test('RedisLogStore gives the lines of one channel, however far back they are, and those that come', async () => {
+  await using fixture = await Fixture.open();
+  const { store } = fixture;
+  for (const line of ['1', '2', '3']) store.append(lineOf(line, { channel: 'denied' }));
+  for (let index = 0; index < 1_200; index += 1) store.append(lineOf(`${index}`));
+  const texts = async (tail: number): Promise<string[]> =>
+    (await store.read('hello', { tail, channel: 'denied' })).map(({ line }) => line);
+  assert.deepEqual(await texts(10), ['1', '2', '3']);
+  assert.deepEqual(await texts(2), ['2', '3']);
+  assert.deepEqual(await store.read('hello', { tail: 5, channel: 'platform' }), []);
+  const follower = new Follower(store, 1, { channel: 'denied' });
+  await follower.has('3');
+  store.append(lineOf('more'));
+  store.append(lineOf('4', { channel: 'denied' }));
+  await follower.has('3', '4');
+  follower.abort();
+  await follower.ended;
 });
 
 test('RedisLogStore writes what is appended without being asked', async () => {
@@ -106,7 +130,7 @@ test('RedisLogStore keeps about the newest lines, fewer when they are long, and 
   await using fixture = await Fixture.open();
   for (let round = 0; round < 8; round += 1) {
     for (let index = 0; index < 1500; index += 1) fixture.store.append(lineOf(`${round}-${index}`));
-    await fixture.store.read('hello', 1);
+    await fixture.store.read('hello', { tail: 1 });
   }
   const kept = await fixture.texts();
   assert.equal(kept.length, LOG_LINES_MAX);
@@ -116,7 +140,7 @@ test('RedisLogStore keeps about the newest lines, fewer when they are long, and 
   assert.ok(ttl > 6 * 86_400 && ttl <= 7 * 86_400, `${ttl} s`);
 
   for (let index = 0; index < 900; index += 1) fixture.store.append(lineOf('x'.repeat(16_000), { function: 'long' }));
-  await fixture.store.read('long', 1);
+  await fixture.store.read('long', { tail: 1 });
   const count = await fixture.redis.xlen('hob:logs:long');
   assert.ok(count > 500 && count < 700, `${count} long lines`);
 });
@@ -124,7 +148,7 @@ test('RedisLogStore keeps about the newest lines, fewer when they are long, and 
 test('RedisLogStore.follow gives the last lines and then those that come, without a gap or a line twice', async () => {
   await using fixture = await Fixture.open();
   for (const line of ['1', '2', '3']) fixture.store.append(lineOf(line));
-  await fixture.store.read('hello', 1);
+  await fixture.store.read('hello', { tail: 1 });
   const followers = [new Follower(fixture.store, 2), new Follower(fixture.store, 0), new Follower(fixture.store, 10)];
   await followers[2]?.has('1', '2', '3');
   await followers[0]?.has('2', '3');
@@ -141,7 +165,7 @@ test('RedisLogStore.follow gives the last lines and then those that come, withou
 test('RedisLogStore.follow sees the first line of a function and lines that another process writes', async () => {
   await using fixture = await Fixture.open();
   await using another = new RedisLogStore({ redis: fixture.server.socketPath, log: quiet });
-  const follower = new Follower(fixture.store, 10, 'new');
+  const follower = new Follower(fixture.store, 10, { name: 'new' });
   another.append(lineOf('from elsewhere', { function: 'new' }));
   await follower.has('from elsewhere');
   follower.abort();
@@ -193,7 +217,7 @@ test('RedisLogStore bounds what waits while Redis is away, and tells afterwards 
     process.kill(fixture.redisPid, 'SIGCONT');
   }
   await until('the word of the platform', async () => (await fixture.texts()).length > 2000);
-  const lines = await fixture.store.read('hello', LOG_LINES_MAX);
+  const lines = await fixture.store.read('hello', { tail: LOG_LINES_MAX });
   assert.deepEqual(
     lines.slice(0, 2000).map(({ line }) => line),
     Array.from({ length: 2000 }, (_, index) => String(index)),
@@ -212,13 +236,13 @@ test('RedisLogStore lets a log that Redis refuses hold up no other', async () =>
   store.append(lineOf('lost', { function: 'broken' }));
   store.append(lineOf('kept'));
   assert.deepEqual(
-    (await store.read('hello', 10)).map(({ line }) => line),
+    (await store.read('hello', { tail: 10 })).map(({ line }) => line),
     ['kept'],
   );
   assert.ok(lines.some((line) => line.includes('"function":"broken"')));
   await fixture.redis.del('hob:logs:broken');
-  await until('the word of the platform', async () => (await store.read('broken', 10)).length === 1);
-  assert.match((await store.read('broken', 1))[0]?.line ?? '', /^1 line was dropped/);
+  await until('the word of the platform', async () => (await store.read('broken', { tail: 10 })).length === 1);
+  assert.match((await store.read('broken', { tail: 1 }))[0]?.line ?? '', /^1 line was dropped/);
 });
 
 test('RedisLogStore.read and follow fail within a bounded time when there is no Redis', async () => {
@@ -226,7 +250,7 @@ test('RedisLogStore.read and follow fail within a bounded time when there is no 
   await using store = new RedisLogStore({ redis: `${folder.path}/nothing.sock`, log: quiet });
   store.append(lineOf('x'));
   await Promise.all([
-    assert.rejects(store.read('hello', 1), { code: 'ERR_REGISTRY_UNAVAILABLE' }),
+    assert.rejects(store.read('hello', { tail: 1 }), { code: 'ERR_REGISTRY_UNAVAILABLE' }),
     assert.rejects(new Follower(store, 1).ended, { code: 'ERR_REGISTRY_UNAVAILABLE' }),
   ]);
 });

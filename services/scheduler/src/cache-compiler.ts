@@ -33,7 +33,7 @@ export class CacheCompiler {
    * @throws ERR_SCHED_START_FAILED and whatever the container ended with, such as ERR_FN_LOAD_FAILED for broken syntax.
    */
   async compile(runtime: string, memoryMb: number, code: SharedBytes): Promise<Buffer> {
-    const container = new Container(this.#env, runtime, memoryMb);
+    const container = new Container(this.#env, { runtime, memoryMb, network: 'none' });
     this.#fleet.add(container);
     await container.create();
     const answer = new CompileAnswer(CACHE_FACTOR_MAX * code.bytes + CACHE_BYTES_MIN);

@@ -2,6 +2,8 @@ import { fail, memoryClassesMb } from '@hob/contracts';
 import { type Static, Type } from 'typebox';
 import { Create, Errors } from 'typebox/value';
 
+export { egressOptionsSchema } from './driver/network/egress-options.ts';
+
 function count(fallback: number, minimum: number, description: string) {
   return Type.Integer({ minimum, maximum: 1_000_000_000, default: fallback, description });
 }
@@ -9,7 +11,7 @@ function count(fallback: number, minimum: number, description: string) {
 /** The scheduler's settings: the one source of their defaults, ranges, types and documentation. */
 export const schedulerConfigSchema = Type.Object(
   {
-    poolMin: count(2, 0, 'Parked containers kept ready for each runtime and memory class in use.'),
+    poolMin: count(2, 0, 'Parked containers kept ready for each runtime, memory class and network class in use.'),
     poolMax: count(8, 0, 'Parked containers that a class may grow to after calls found its pool empty.'),
     poolParallel: count(2, 1, 'Containers of one class that the pool creates at the same time.'),
     poolRefillDelayMs: count(25, 0, 'Pause between a claim and making its replacement, ms: the call goes first.'),

@@ -1,4 +1,48 @@
-import type { Frame, FunctionConfig, HobError, SystemCallRules } from '@hob/contracts';
+import type { EgressPolicy, Frame, FunctionConfig, HobError, NetworkClass, SystemCallRules } from '@hob/contracts';
+
+/** What a container is before it has a function. Containers of one kind are alike; parked ones are kept by kind. */
+export interface ContainerKind {
+  readonly runtime: string;
+  /** One of `memoryClassesMb`; it is also the memory limit until `setLimits`. */
+  readonly memoryMb: number;
+  readonly network: NetworkClass;
+}
+
+/** Why something did not leave a container. `name` and `rebinding` are about DNS, the rest about packets. */
+export const denialReasons = [
+  'not-listed',
+  'address',
+  'host',
+  'neighbour',
+  'protocol',
+  'spoofed',
+  'connections',
+  'name',
+  'rebinding',
+] as const;
+
+/** Something that a function tried to reach and did not. */
+export interface EgressDenial {
+  readonly reason: (typeof denialReasons)[number];
+  /** `tcp 10.0.0.5:5432`, or `name db.example.com`. */
+  readonly target: string;
+  /** How often within a fraction of a second. */
+  readonly count: number;
+}
+
+/** What became of functions' DNS questions. */
+export const dnsOutcomes = ['answered', 'denied', 'failed'] as const;
+export interface DnsTally {
+  readonly outcome: (typeof dnsOutcomes)[number];
+  /** How often within a fraction of a second. */
+  readonly count: number;
+}
+
+/** What a container of class `egress` tells of its network, since `setEgress`. Implementations must not throw. */
+export interface NetworkEvents {
+  denied?(denial: EgressDenial): void;
+  resolved?(tally: DnsTally): void;
+}
 
 /** Reads and writes on each block device in a second. */
 export type IoLimits = NonNullable<FunctionConfig['io']>;
@@ -58,7 +102,7 @@ export interface ContainerAccount {
 }
 
 /** What a container tells its owner. Implementations must not throw. */
-export interface ContainerEvents {
+export interface ContainerEvents extends NetworkEvents {
   frame(frame: Frame): void;
   /** A line that was written to the descriptors 1 or 2 (native code, child processes), without its end. */
   output(channel: 'stdout' | 'stderr', line: string): void;
@@ -86,6 +130,12 @@ export interface ContainerProcess {
    * costs nothing. @throws ERR_NATIVE_SYSCALL
    */
   setLimits(limits: ContainerLimits): Promise<void>;
+  /**
+   * Opens what a policy allows. Only for a container of class `egress`, once; until then it reaches nothing.
+   *
+   * @throws ERR_NATIVE_SYSCALL
+   */
+  setEgress(policy: EgressPolicy): Promise<void>;
   /** Mounts the files of a bundle read-only at /var/task inside. @throws ERR_NATIVE_SYSCALL */
   mountTask(digest: string): Promise<void>;
   readonly account: ContainerAccount;
@@ -101,11 +151,11 @@ export interface ContainerDriver {
   /**
    * Forks a container and waits until it is parked.
    *
-   * @param memoryClassMb one of `memoryClassesMb`; it is also the memory limit until `setLimits`.
    * @param seccomp which system calls end it, beside hob's own profile; `learn`: none do, and the exit names those made.
-   * @throws ERR_SCHED_START_FAILED with the cause, after which nothing is left; ERR_SCHED_CLOSED after close.
+   * @throws ERR_SCHED_START_FAILED with the cause, after which nothing is left; ERR_NATIVE_UNSUPPORTED when this host has no
+   *   outbound network for containers; ERR_SCHED_CLOSED after close.
    */
-  create(runtime: string, memoryClassMb: number, seccomp?: SystemCallRules | 'learn'): Promise<ContainerProcess>;
+  create(kind: ContainerKind, seccomp?: SystemCallRules | 'learn'): Promise<ContainerProcess>;
   zygotes(): readonly {
     readonly runtime: string;
     readonly memoryMb: number;

@@ -1,7 +1,20 @@
 import type { Frame, FunctionVersion, LogLine } from '@hob/contracts';
 import { readLog } from './container-frames.ts';
+import type { EgressDenial, NetworkEvents } from './container-driver.ts';
 import type { Environment } from './environment.ts';
 import { cutText, LogLimit } from './log-limit.ts';
+
+const denialTexts: Readonly<Record<EgressDenial['reason'], string>> = {
+  'not-listed': 'not in the egress list of hob.json',
+  address: 'no address of the public internet',
+  host: 'an address of the host',
+  neighbour: 'an address of other containers',
+  protocol: 'neither TCP nor UDP',
+  spoofed: "not from the container's own address",
+  connections: 'too many connections',
+  name: 'not in the egress list of hob.json',
+  rebinding: 'resolved to no address of the public internet',
+};
 
 /** The output of one container: bounded in rate, and told to the observer by line. */
 export class ContainerOutput {
@@ -10,6 +23,19 @@ export class ContainerOutput {
   #version: FunctionVersion | undefined;
   #endedStream = 0;
   #endedId = '';
+
+  /** Takes what it tells of its network. That is bounded at its source, so that no other output can crowd it out. */
+  readonly ofNetwork: NetworkEvents = {
+    denied: ({ reason, target, count }) => {
+      if (this.#version === undefined) return;
+      this.#env.observer.egressDenied({ function: this.#version.name, reason, count });
+      const line = `${target}: ${denialTexts[reason]}${count > 1 ? ` (${count} times)` : ''}`;
+      this.#tell({ channel: 'denied', line, invocationId: '' });
+    },
+    resolved: (tally) => {
+      if (this.#version !== undefined) this.#env.observer.dnsQueries({ function: this.#version.name, ...tally });
+    },
+  };
 
   constructor(env: Environment) {
     this.#env = env;

@@ -8,7 +8,7 @@ import {
   type FunctionVersion,
   type SystemCallRules,
 } from '@hob/contracts';
-import type { ContainerExit, ContainerProcess } from './container-driver.ts';
+import type { ContainerExit, ContainerKind, ContainerProcess } from './container-driver.ts';
 import { checkFrame, readCredit, readExit, readFailure, readHead, readLoaded, violation } from './container-frames.ts';
 import { ContainerMeter, READING_AGE_MS } from './container-meter.ts';
 import { ContainerOutput } from './container-output.ts';
@@ -18,7 +18,7 @@ import { checkTransition, type ContainerState } from './container-state.ts';
 import { type Death, deathBy, deathByExit, deathOf } from './death.ts';
 import type { Environment } from './environment.ts';
 import { Lease, type LeaseHost, type LeaseStart } from './lease.ts';
-import { containerLimits } from './version-limits.ts';
+import { equip } from './version-limits.ts';
 
 /** Streams are counted in 32 bits, so a container that has used them up is replaced. */
 const STREAMS_MAX = 0xffff_ffff;
@@ -39,8 +39,7 @@ const STREAMS_MAX = 0xffff_ffff;
  * The first death counts, whatever is found out later.
  */
 export class Container implements LeaseHost {
-  readonly runtime: string;
-  readonly memoryClassMb: number;
+  readonly kind: ContainerKind;
   readonly #seccomp: SystemCallRules | undefined; // of its function: it can be claimed for no other
   /** Resolved when nothing of it is left. Never rejects. */
   readonly gone: Promise<void>;
@@ -68,11 +67,10 @@ export class Container implements LeaseHost {
   #death: Death | undefined;
   #diedIdle = false;
 
-  constructor(env: Environment, runtime: string, memoryClassMb: number, seccomp?: SystemCallRules) {
+  constructor(env: Environment, kind: ContainerKind, seccomp?: SystemCallRules) {
     this.#env = env;
     this.#seccomp = seccomp;
-    this.runtime = runtime;
-    this.memoryClassMb = memoryClassMb;
+    this.kind = kind;
     this.gone = this.#gone.promise;
     this.#output = new ContainerOutput(env);
   }
@@ -128,7 +126,7 @@ export class Container implements LeaseHost {
    */
   async create(): Promise<void> {
     try {
-      this.#attach(await this.#env.driver.create(this.runtime, this.memoryClassMb, this.#seccomp));
+      this.#attach(await this.#env.driver.create(this.kind, this.#seccomp));
     } catch (cause) {
       const error = asHobError(cause);
       const death = deathBy('crash', error);
@@ -155,15 +153,14 @@ export class Container implements LeaseHost {
   }
 
   /**
-   * Gives it its version's limits, and its files when it has more than code.
+   * Gives it its version's limits and network, and its files when it has more than code.
    *
    * @throws ERR_NATIVE_SYSCALL, ERR_SCHED_START_FAILED when it is dead
    */
-  async prepare({ config, digest, hasAssets }: FunctionVersion): Promise<void> {
+  async prepare(version: FunctionVersion): Promise<void> {
     const process = this.#process;
     if (process === undefined || this.#state === 'dead') throw fail('ERR_SCHED_START_FAILED', ['it has ended']);
-    const limits = containerLimits(config, this.#env.config);
-    await Promise.all([process.setLimits(limits), hasAssets ? process.mountTask(digest) : undefined]);
+    await equip(process, version, { config: this.#env.config, network: this.kind.network });
   }
 
   /** Has it make a code cache of what `frames` hold. */
@@ -237,9 +234,10 @@ export class Container implements LeaseHost {
       broken: (error) => this.end(deathBy('crash', error)),
       drain: () => this.#drain(),
       closed: () => this.#die(undefined),
+      ...this.#output.ofNetwork,
     };
-    const { runtime, memoryClassMb: memoryMb, meter } = this;
-    this.#env.observer.containerCreated({ runtime, memoryMb, createMs: meter.createMs });
+    const { runtime, memoryMb } = this.kind;
+    this.#env.observer.containerCreated({ runtime, memoryMb, createMs: this.meter.createMs });
     if (this.#state === 'dead') process.kill();
     else this.#become('parked');
   }
@@ -380,7 +378,7 @@ export class Container implements LeaseHost {
   #exited(exit: ContainerExit): void {
     const config = this.#version?.config;
     const limits = {
-      memoryMb: config?.memoryMb ?? this.memoryClassMb,
+      memoryMb: config?.memoryMb ?? this.kind.memoryMb,
       pidsMax: config?.pids ?? this.#env.config.pidsMax,
     };
     const death = this.#death ?? deathOf(exit, limits);

@@ -1,6 +1,7 @@
 import { asHobError, type PoolSnapshot } from '@hob/contracts';
 import type { Timer } from './clock.ts';
 import { Container } from './container.ts';
+import type { ContainerKind } from './container-driver.ts';
 import type { ContainerOwner } from './container-roles.ts';
 import { type Death, deathBy, quietCauses } from './death.ts';
 import type { Environment } from './environment.ts';
@@ -8,7 +9,7 @@ import type { Fleet } from './fleet.ts';
 import { StartBackoff } from './start-backoff.ts';
 
 /**
- * Parked containers of one runtime and memory class. It aims at `poolMin` of them, at more, up to `poolMax`, after claims
+ * Parked containers of one kind. It aims at `poolMin` of them, at more, up to `poolMax`, after claims
  * that found none, and at one less again each time that `keepAliveMs` pass.
  *
  * Lifecycle: open → closed. A closed pool keeps no container and makes none.
@@ -16,8 +17,7 @@ import { StartBackoff } from './start-backoff.ts';
 export class Pool implements ContainerOwner {
   readonly #env: Environment;
   readonly #fleet: Fleet;
-  readonly #runtime: string;
-  readonly #memoryMb: number;
+  readonly #kind: ContainerKind;
   readonly #backoff: StartBackoff;
   readonly #parked: Container[] = [];
   readonly #creating = new Set<Container>();
@@ -26,11 +26,10 @@ export class Pool implements ContainerOwner {
   #shrinkTimer: Timer | undefined;
   #isClosed = false;
 
-  constructor(env: Environment, fleet: Fleet, kind: { readonly runtime: string; readonly memoryMb: number }) {
+  constructor(env: Environment, fleet: Fleet, kind: ContainerKind) {
     this.#env = env;
     this.#fleet = fleet;
-    this.#runtime = kind.runtime;
-    this.#memoryMb = kind.memoryMb;
+    this.#kind = kind;
     this.#target = env.config.poolMin;
     this.#backoff = new StartBackoff(env.config);
   }
@@ -61,8 +60,7 @@ export class Pool implements ContainerOwner {
 
   snapshot(): PoolSnapshot {
     return {
-      runtime: this.#runtime,
-      memoryMb: this.#memoryMb,
+      ...this.#kind,
       creating: this.#creating.size,
       parked: this.#parked.length,
       min: this.#env.config.poolMin,
@@ -109,7 +107,7 @@ export class Pool implements ContainerOwner {
   }
 
   async #create(): Promise<void> {
-    const container = new Container(this.#env, this.#runtime, this.#memoryMb);
+    const container = new Container(this.#env, this.#kind);
     container.owner = this;
     this.#creating.add(container);
     this.#fleet.add(container);
@@ -145,7 +143,7 @@ export class Pool implements ContainerOwner {
   }
 }
 
-/** The pools of all runtimes and memory classes in use. */
+/** The pools of all kinds in use. */
 export class Pools {
   readonly #env: Environment;
   readonly #fleet: Fleet;
@@ -157,12 +155,12 @@ export class Pools {
     this.#fleet = fleet;
   }
 
-  /** The pool of a class; it is filled from its first use on. */
-  of(runtime: string, memoryMb: number): Pool {
-    const key = `${runtime}/${memoryMb}`;
+  /** The pool of a kind; it is filled from its first use on. */
+  of(kind: ContainerKind): Pool {
+    const key = `${kind.runtime}/${kind.memoryMb}/${kind.network}`;
     let pool = this.#pools.get(key);
     if (pool === undefined) {
-      pool = new Pool(this.#env, this.#fleet, { runtime, memoryMb });
+      pool = new Pool(this.#env, this.#fleet, kind);
       this.#pools.set(key, pool);
       if (this.#isClosed) pool.close();
       else pool.warm();

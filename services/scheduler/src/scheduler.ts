@@ -7,7 +7,6 @@ import {
   type Invoker,
   type Lesson,
   type LessonCall,
-  memoryClassMb,
   type Observer,
   type SchedulerControl,
   type SchedulerSnapshot,
@@ -19,6 +18,7 @@ import { type Clock, systemClock } from './clock.ts';
 import { CodeCaches } from './code-cache.ts';
 import { type SchedulerConfig, schedulerConfig } from './config.ts';
 import type { ContainerDriver } from './container-driver.ts';
+import { kindOf } from './container-kind.ts';
 import { DeadlineList } from './deadline-list.ts';
 import { deathBy } from './death.ts';
 import type { Environment } from './environment.ts';
@@ -92,7 +92,9 @@ export class Scheduler implements Invoker, SchedulerControl, AsyncDisposable {
       emptied: (group) => this.#drop(group),
     };
     caches.prune();
-    for (const memoryMb of config.poolWarmMb) this.#services.pools.of(RUNTIME, memoryMb);
+    for (const memoryMb of config.poolWarmMb) {
+      this.#services.pools.of({ runtime: RUNTIME, memoryMb, network: 'none' });
+    }
   }
 
   invoke(request: InvocationRequest, sink: InvocationSink): InvocationHandle {
@@ -142,8 +144,7 @@ export class Scheduler implements Invoker, SchedulerControl, AsyncDisposable {
       group.supersede();
       if (group.isEmpty) this.#drop(group);
     }
-    const { runtime, memoryMb, seccomp } = live.config;
-    if (seccomp === undefined) this.#services.pools.of(runtime, memoryClassMb(memoryMb));
+    if (live.config.seccomp === undefined) this.#services.pools.of(kindOf(live.config));
     this.#services.caches.want(live);
   }
 

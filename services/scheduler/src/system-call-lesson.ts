@@ -90,8 +90,8 @@ export class SystemCallLesson {
 
   #learning(driver: ContainerDriver): ContainerDriver {
     return {
-      create: async (runtime, memoryClassMb) => {
-        const container = await driver.create(runtime, memoryClassMb, 'learn');
+      create: async (kind) => {
+        const container = await driver.create(kind, 'learn');
         void container.exited.then(({ systemCalls }) => {
           for (const name of systemCalls ?? []) this.#systemCalls.add(name);
         });

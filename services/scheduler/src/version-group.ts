@@ -7,12 +7,12 @@ import {
   type FunctionVersion,
   type HobError,
   type LogLine,
-  memoryClassMb,
   type Receipt,
 } from '@hob/contracts';
 import { claimFrames } from './bundle-code.ts';
 import type { Clock, Timer } from './clock.ts';
 import { Container } from './container.ts';
+import { kindOf } from './container-kind.ts';
 import type { ContainerState } from './container-state.ts';
 import type { FunctionOwner } from './container-roles.ts';
 import { DeadlineList } from './deadline-list.ts';
@@ -263,15 +263,15 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
   /** @returns false when there is no room for another container on this host. */
   #start(): boolean {
     const { env, fleet, pools } = this.#services;
-    const { runtime, memoryMb, seccomp } = this.version.config;
-    const classMb = memoryClassMb(memoryMb);
+    const { seccomp } = this.version.config;
+    const kind = kindOf(this.version.config);
     // A filter is installed at the fork and replaced by none: parked containers have hob's own.
-    const parked = seccomp === undefined ? pools.of(runtime, classMb).claim() : undefined;
+    const parked = seccomp === undefined ? pools.of(kind).claim() : undefined;
     if (parked === undefined && !fleet.hasRoom) {
       fleet.waitForRoom(this);
       return false;
     }
-    const container = parked ?? new Container(env, runtime, classMb, seccomp);
+    const container = parked ?? new Container(env, kind, seccomp);
     if (parked === undefined) fleet.add(container);
     container.owner = this;
     this.#containers.add(container);

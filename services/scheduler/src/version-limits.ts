@@ -1,6 +1,6 @@
-import type { FunctionConfig } from '@hob/contracts';
+import type { FunctionConfig, FunctionVersion } from '@hob/contracts';
 import type { SchedulerConfig } from './config.ts';
-import type { ContainerLimits } from './container-driver.ts';
+import type { ContainerKind, ContainerLimits, ContainerProcess } from './container-driver.ts';
 
 /** How many files /tmp holds for each of its MB, when its function does not say. */
 const TMP_FILES_PER_MB = 256;
@@ -9,7 +9,7 @@ const TMP_FILES_PER_MB = 256;
 export const CPU_WEIGHT = 100;
 
 /** The limits of a version's containers: what it asks for, and the server's settings for the rest. */
-export function containerLimits(config: FunctionConfig, { pidsMax }: SchedulerConfig): ContainerLimits {
+function containerLimits(config: FunctionConfig, { pidsMax }: SchedulerConfig): ContainerLimits {
   const { memoryMb, cpu, nofile, tmpMb, io } = config;
   return {
     memoryMb,
@@ -21,6 +21,19 @@ export function containerLimits(config: FunctionConfig, { pidsMax }: SchedulerCo
     tmpFiles: config.tmpFiles ?? TMP_FILES_PER_MB * tmpMb,
     io,
   };
+}
+
+/** Gives a container what its version asks for: limits, its network when it has one, files beside the code. */
+export async function equip(
+  process: ContainerProcess,
+  { config, digest, hasAssets }: FunctionVersion,
+  host: { readonly config: SchedulerConfig; readonly network: ContainerKind['network'] },
+): Promise<void> {
+  await Promise.all([
+    process.setLimits(containerLimits(config, host.config)),
+    host.network === 'egress' ? process.setEgress(config.egress) : undefined,
+    hasAssets ? process.mountTask(digest) : undefined,
+  ]);
 }
 
 /** How long before the deadline `ctx.signal` is aborted, ms. */

@@ -76,7 +76,24 @@ test('Pool of a class is filled from the first call or deploy of that class on',
   bench.scheduler.replaced(versionOf({ memoryMb: 600 }));
   await bench.clock.advance(0);
   assert.deepEqual(
-    bench.driver.made.map(({ memoryClassMb }) => memoryClassMb),
+    bench.driver.made.map(({ kind }) => kind.memoryMb),
     [512, 512],
   );
+});
+
+test('Pool of a network class is filled with containers of that class, and no other function gets them', async () => {
+  await using bench = await Bench.open(hello, { ...settings, poolMin: 1, poolWarmMb: [] });
+  const reaching = versionOf({ name: 'reaching', egress: ['a.example:443'] });
+  bench.scheduler.replaced(reaching);
+  bench.scheduler.replaced(versionOf());
+  await bench.clock.advance(0);
+  assert.deepEqual(
+    bench.driver.made.map(({ kind }) => kind.network),
+    ['egress', 'none'],
+  );
+  await bench.called(reaching);
+  await bench.called(versionOf());
+  const [first, second] = bench.driver.made;
+  assert.deepEqual([first?.claims, first?.egress], [['reaching@1'], ['a.example:443']]);
+  assert.deepEqual([second?.claims, second?.egress], [['greet@1'], undefined]);
 });

@@ -23,7 +23,7 @@ test('Scheduler sends CLAIM, CODE and INVOKE in one write, after the limits', as
   const [container] = bench.driver.made;
   assert.ok(container);
   assert.equal(container.sends, 1);
-  assert.equal(container.memoryClassMb, 256);
+  assert.equal(container.kind.memoryMb, 256);
   assert.deepEqual(container.limits, {
     memoryMb: 300,
     cpu: 0.5,
@@ -198,7 +198,9 @@ test('Scheduler.snapshot() counts what there is', async () => {
   bench.call(version, '/never');
   await bench.clock.advance(30);
   const { pools, functions } = await bench.scheduler.snapshot();
-  assert.deepEqual(pools, [{ runtime: 'nodejs24.x', memoryMb: 256, creating: 0, parked: 1, min: 1, max: 1 }]);
+  assert.deepEqual(pools, [
+    { runtime: 'nodejs24.x', memoryMb: 256, network: 'none', creating: 0, parked: 1, min: 1, max: 1 },
+  ]);
   assert.deepEqual(functions, [
     {
       function: 'greet',
@@ -224,4 +226,26 @@ test('Scheduler refuses settings out of range, with their place', async () => {
   await assert.rejects(Bench.open(hello, { queueMax: 0 }), { code: 'ERR_CONFIG_INVALID', message: /queueMax.*>= 1/ });
   await assert.rejects(Bench.open(hello, { poolWarmMb: [100] }), { code: 'ERR_CONFIG_INVALID', message: /poolWarmMb/ });
   await assert.rejects(Bench.open(hello, { poolMin: 3, poolMax: 2 }), { code: 'ERR_CONFIG_INVALID' });
+});
+
+test('Scheduler tells what a function was denied as lines of its log, however much else it writes, and counts it', async () => {
+  await using bench = await Bench.open(obedient, { logLinesPerSecond: 1 });
+  const version = versionOf({ egress: 'public' });
+  await bench.called(version);
+  const [container] = bench.driver.claimed;
+  container?.events.output('stdout', 'one');
+  container?.events.output('stdout', 'two');
+  container?.events.denied?.({ reason: 'host', target: 'tcp 5.6.7.8:22', count: 1 });
+  container?.events.denied?.({ reason: 'name', target: 'name b.example', count: 3 });
+  container?.events.resolved?.({ outcome: 'denied', count: 3 });
+  const denied = bench.observer.lines.filter(({ channel }) => channel === 'denied').map(({ line }) => line);
+  assert.deepEqual(denied, [
+    'tcp 5.6.7.8:22: an address of the host',
+    'name b.example: not in the egress list of hob.json (3 times)',
+  ]);
+  assert.deepEqual(bench.observer.denials, [
+    { function: 'greet', reason: 'host', count: 1 },
+    { function: 'greet', reason: 'name', count: 3 },
+  ]);
+  assert.deepEqual(bench.observer.queries, [{ function: 'greet', outcome: 'denied', count: 3 }]);
 });

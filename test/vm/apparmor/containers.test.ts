@@ -12,6 +12,8 @@ let driver: HostDriver;
 before(async () => {
   if (skip === false) driver = await openShellDriver();
 });
+const small = { runtime: 'nodejs24.x', memoryMb: 128, network: 'none' } as const;
+
 after(() => driver?.close());
 
 test('AppArmor: hob loads its profile, and nothing is lacking', { skip }, () => {
@@ -20,7 +22,7 @@ test('AppArmor: hob loads its profile, and nothing is lacking', { skip }, () => 
 });
 
 test('AppArmor: a forked container is confined by the profile, and its zygote is not', { skip }, async () => {
-  const container = await driver.create('nodejs24.x', 128);
+  const container = await driver.create(small);
   assert.equal(labelOf(container.pid, 'apparmor/current'), CONFINED);
   assert.equal(labelOf(driver.zygotes()[0]?.pid, 'apparmor/current'), 'unconfined');
   container.kill();

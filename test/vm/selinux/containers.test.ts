@@ -13,6 +13,8 @@ let driver: HostDriver;
 before(async () => {
   if (skip === false) driver = await openShellDriver();
 });
+const small = { runtime: 'nodejs24.x', memoryMb: 128, network: 'none' } as const;
+
 after(() => driver?.close());
 
 test('SELinux: the policy has hob in it, and nothing is lacking', { skip }, () => {
@@ -21,7 +23,7 @@ test('SELinux: the policy has hob in it, and nothing is lacking', { skip }, () =
 });
 
 test('SELinux: forked containers and their mounts have a pair of categories of their own', { skip }, async () => {
-  const containers = [await driver.create('nodejs24.x', 128), await driver.create('nodejs24.x', 128)];
+  const containers = [await driver.create(small), await driver.create(small)];
   const pairs = containers.map(({ pid }) => {
     const pair = CONTEXT.exec(labelOf(pid, 'current'))?.[1];
     assert.ok(pair, labelOf(pid, 'current'));

@@ -1,4 +1,6 @@
+import { setServers } from 'node:dns';
 import { createRequire } from 'node:module';
+import { NAME_SERVERS } from '@hob/contracts/protocol';
 import { installClocks } from './clocks.ts';
 import { seedMathRandom, seedNewContexts } from './random.ts';
 
@@ -40,6 +42,11 @@ export function prepareProcess(pid: number): void {
 export function emptyModuleCache(): void {
   const { cache } = createRequire(TASK_FOLDER);
   for (const file of Object.keys(cache)) Reflect.deleteProperty(cache, file);
+}
+
+/** `dns.resolve` has read the host's resolv.conf when the zygote started. Functions are to see and ask hob's name server. */
+export function useOwnNameServers(): void {
+  setServers(NAME_SERVERS);
 }
 
 /** Replaces the environment by what every function finds there, and `env` over that. A new TZ counts from now on. */

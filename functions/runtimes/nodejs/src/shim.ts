@@ -4,7 +4,7 @@ import type { ClaimPayload, ExitPayload } from '@hob/contracts/protocol';
 import { restartClocks } from './clocks.ts';
 import { reportError } from './failure.ts';
 import { takeOverEnd } from './process-end.ts';
-import { emptyModuleCache, enterTaskFolder, prepareProcess, setEnvironment } from './refresh.ts';
+import { emptyModuleCache, enterTaskFolder, prepareProcess, setEnvironment, useOwnNameServers } from './refresh.ts';
 import { loadBuiltins, rehearse, rehearseOutbox } from './rehearsal.ts';
 import { Session } from './session.ts';
 import { SocketOutbox } from './socket-outbox.ts';
@@ -106,6 +106,7 @@ export class Shim {
 export async function prepareShim(pid: number): Promise<void> {
   installWebGlobals();
   await loadBuiltins();
+  useOwnNameServers();
   await rehearse();
   await rehearseOutbox();
   emptyModuleCache();

@@ -3,6 +3,7 @@ import { systemPath, thisHost } from '../doctor/finding.ts';
 import type { Finding, Host } from '../doctor/finding.ts';
 import type { IsolationLine } from '../doctor/isolation/verdict.ts';
 import { kernelChecks } from '../doctor/kernel-checks.ts';
+import { networkChecks } from '../doctor/network-checks.ts';
 import { programChecks } from '../doctor/program-checks.ts';
 import { variable } from '../environment.ts';
 import { libraryPaths, rootfsPath } from '../places.ts';
@@ -38,6 +39,7 @@ async function doctor(tools: Tools, json: boolean): Promise<void> {
       rootfs,
     })),
     ...(await kernelChecks(host)),
+    ...(await networkChecks(host)),
   ];
   const { lines, problem } = await isolation(host, rootfs);
   const healthy = findings.every(({ state }) => state !== 'missing');

@@ -11,6 +11,7 @@ const LINE_CHARS_MAX = 1024 * 1024;
 
 interface LogsOptions {
   readonly follow?: true;
+  readonly denied?: true;
   readonly tail: number;
   readonly json?: true;
 }
@@ -21,12 +22,14 @@ export function addLogs(program: Command, tools: Tools): void {
     .command('logs')
     .description('Show what a function wrote: time, invocation, channel, line.')
     .argument('<name>', 'name of the function')
+    .option('--denied', 'only what it tried to reach over the network and may not')
     .option('-f, --follow', 'go on with new lines until interrupted')
     .option('-n, --tail <lines>', `how many past lines to show, at most ${TAIL_MAX}`, parseTail, TAIL_DEFAULT)
     .action((name: string, options: LogsOptions) => logs(tools, functionName(name), options));
   complete(command, [
     ['hob logs hello', `the last ${TAIL_DEFAULT} lines`],
     ['hob logs hello --follow --tail 0', 'new lines as they come'],
+    ['hob logs hello --denied', 'what it tried to reach and may not'],
     ['hob logs hello --json | jq -r \'select(.channel == "stderr").line\'', 'only what went to stderr'],
   ]);
 }
@@ -42,7 +45,7 @@ async function logs(tools: Tools, name: string, options: LogsOptions): Promise<v
   const follow = options.follow === true;
   const response = await client.send({
     method: 'GET',
-    path: `/v1/functions/${name}/logs?tail=${options.tail}&follow=${follow}`,
+    path: `/v1/functions/${name}/logs?tail=${options.tail}&follow=${follow}${options.denied ? '&channel=denied' : ''}`,
     // A quiet function may write nothing for days.
     ...(follow ? { bodyTimeoutMs: 0 } : {}),
   });

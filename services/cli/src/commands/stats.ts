@@ -25,6 +25,7 @@ async function stats(tools: Tools, json: boolean): Promise<void> {
   const poolRows = pools.map((pool) => [
     pool.runtime,
     `${pool.memoryMb} MB`,
+    pool.network,
     ...[pool.creating, pool.parked, pool.min, pool.max].map(String),
   ]);
   const zygoteRows = zygotes.map((zygote) => [
@@ -34,7 +35,7 @@ async function stats(tools: Tools, json: boolean): Promise<void> {
     String(zygote.restarts),
   ]);
   const parts = [
-    table(['POOL', 'MEMORY', 'CREATING', 'PARKED', 'MIN', 'MAX'], poolRows),
+    table(['POOL', 'MEMORY', 'NETWORK', 'CREATING', 'PARKED', 'MIN', 'MAX'], poolRows),
     containerTable(functions),
     table(['ZYGOTE', 'MEMORY', 'PID', 'RESTARTS'], zygoteRows),
   ];

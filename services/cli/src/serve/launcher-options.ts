@@ -35,6 +35,7 @@ export function driverOptions(config: ServeConfig, dataDir: string): DriverOptio
     bundles: bundlesFolder(dataDir),
     library: libraryPath,
     pidsMax: config.scheduler.pidsMax,
+    egress: config.egress,
     accountUid: serviceUser(config.server.user).uid,
   };
 }

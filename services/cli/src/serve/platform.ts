@@ -114,6 +114,12 @@ function logObserver(logs: RedisLogStore, log: Logger): Observer {
     containerDied(event) {
       log.debug(event, 'container died');
     },
+    egressDenied(event) {
+      log.debug(event, 'egress denied');
+    },
+    dnsQueries(event) {
+      log.trace(event, 'DNS questions');
+    },
     zygoteRestarted(event) {
       log.warn(event, 'a zygote died and was started again');
     },

@@ -17,6 +17,7 @@ export const version: FunctionVersion = {
     env: { GREETING: 'Hi' },
     auth: 'open',
     assets: [],
+    egress: 'none',
     nofile: 1024,
     tmpMb: 64,
     responseBytesMax: 2 ** 30,
@@ -29,7 +30,7 @@ export const version: FunctionVersion = {
 export const summary: FunctionSummary = { name: 'hello', live: version, versions: [2, 3] };
 
 export const snapshot: SchedulerSnapshot = {
-  pools: [{ runtime: 'nodejs24.x', memoryMb: 256, creating: 1, parked: 2, min: 2, max: 8 }],
+  pools: [{ runtime: 'nodejs24.x', memoryMb: 256, network: 'none', creating: 1, parked: 2, min: 2, max: 8 }],
   functions: [
     { function: 'hello', version: 2, loading: 0, idle: 1, busy: 0, waiting: 0, cpuSeconds: 0.25, memoryBytes: 4 << 20 },
     { function: 'hello', version: 3, loading: 1, idle: 2, busy: 3, waiting: 4, cpuSeconds: 1.5, memoryBytes: 9 << 20 },

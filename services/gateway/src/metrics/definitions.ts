@@ -23,7 +23,7 @@ export interface Definitions {
   readonly createTime: Histogram;
   readonly loadTime: Histogram;
   readonly containers: Gauge<FunctionLabel | 'state'>;
-  readonly poolContainers: Gauge<'runtime' | 'memory_mb' | 'state'>;
+  readonly poolContainers: Gauge<'runtime' | 'memory_mb' | 'network' | 'state'>;
   readonly queueLength: Gauge<FunctionLabel>;
   readonly kills: Counter<'cause'>;
   readonly cpuSeconds: Counter<FunctionLabel>;
@@ -31,6 +31,8 @@ export interface Definitions {
   readonly zygoteRestarts: Counter;
   readonly requestsInFlight: Gauge;
   readonly logLines: Counter<FunctionLabel>;
+  readonly egressDenied: Counter<FunctionLabel | 'reason'>;
+  readonly dnsQueries: Counter<FunctionLabel | 'outcome'>;
   readonly buildInfo: Gauge<'version' | 'node'>;
 }
 
@@ -47,8 +49,8 @@ export function defineMetrics(register: Registry): Definitions {
     }),
     poolContainers: new Gauge({
       name: 'hob_pool_containers',
-      help: 'Containers of the pool by runtime, memory class and state.',
-      labelNames: ['runtime', 'memory_mb', 'state'],
+      help: 'Containers of the pool by runtime, memory class, network class and state.',
+      labelNames: ['runtime', 'memory_mb', 'network', 'state'],
       registers,
     }),
     queueLength: new Gauge({
@@ -87,10 +89,28 @@ export function defineMetrics(register: Registry): Definitions {
       labelNames: ['function'],
       registers,
     }),
+    ...defineNetworkMetrics(registers),
     buildInfo: new Gauge({
       name: 'hob_build_info',
       help: 'Always 1; the labels say what runs.',
       labelNames: ['version', 'node'],
+      registers,
+    }),
+  };
+}
+
+function defineNetworkMetrics(registers: Registry[]): Pick<Definitions, 'egressDenied' | 'dnsQueries'> {
+  return {
+    egressDenied: new Counter({
+      name: 'hob_egress_denied_total',
+      help: 'What functions tried to reach and may not, by reason; of each container at most about 20 a second.',
+      labelNames: ['function', 'reason'],
+      registers,
+    }),
+    dnsQueries: new Counter({
+      name: 'hob_dns_queries_total',
+      help: "Functions' questions for names, by what became of them: answered, denied or failed.",
+      labelNames: ['function', 'outcome'],
       registers,
     }),
   };

@@ -23,6 +23,8 @@ export class FunctionSeries {
   readonly #metrics: Definitions;
   readonly #versionsMax: number;
   readonly #versions = new Map<number, Map<string, PendingCount>>();
+  readonly #denialReasons = new Set<string>();
+  readonly #dnsOutcomes = new Set<string>();
   #duration: Tally | undefined;
   #cpuTime: Tally | undefined;
   #memoryPeak: Tally | undefined;
@@ -67,6 +69,16 @@ export class FunctionSeries {
     this.#logLines.add();
   }
 
+  countDenied(reason: string, count: number): void {
+    this.#denialReasons.add(reason);
+    this.#metrics.egressDenied.labels(this.label, reason).inc(count);
+  }
+
+  countDnsQueries(outcome: string, count: number): void {
+    this.#dnsOutcomes.add(outcome);
+    this.#metrics.dnsQueries.labels(this.label, outcome).inc(count);
+  }
+
   addDeadCpu(seconds: number): void {
     this.#deadCpuSeconds += seconds;
   }
@@ -100,6 +112,8 @@ export class FunctionSeries {
     this.#metrics.memoryPeak.remove(this.label);
     this.#metrics.logLines.remove(this.label);
     this.#metrics.cpuSeconds.remove(this.label);
+    for (const reason of this.#denialReasons) this.#metrics.egressDenied.remove(this.label, reason);
+    for (const outcome of this.#dnsOutcomes) this.#metrics.dnsQueries.remove(this.label, outcome);
   }
 
   #addVersion(version: number): Map<string, PendingCount> {

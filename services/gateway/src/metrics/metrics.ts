@@ -120,6 +120,14 @@ export class Metrics implements Observer {
     this.#series.of(event.function).addDeadCpu(event.cpuSeconds);
   }
 
+  egressDenied(event: { readonly function: string; readonly reason: string; readonly count: number }): void {
+    this.#series.of(event.function).countDenied(event.reason, event.count);
+  }
+
+  dnsQueries(event: { readonly function: string; readonly outcome: string; readonly count: number }): void {
+    this.#series.of(event.function).countDnsQueries(event.outcome, event.count);
+  }
+
   zygoteRestarted(): void {
     this.#metrics.zygoteRestarts.inc();
   }
@@ -159,9 +167,10 @@ export class Metrics implements Observer {
   #addPools(pools: readonly PoolSnapshot[]): void {
     const { containers, poolContainers } = this.#metrics;
     poolContainers.reset();
-    for (const { runtime, memoryMb, creating, parked } of pools) {
-      poolContainers.set({ runtime, memory_mb: memoryMb, state: 'creating' }, creating);
-      poolContainers.set({ runtime, memory_mb: memoryMb, state: 'parked' }, parked);
+    for (const { runtime, memoryMb, network, creating, parked } of pools) {
+      const kind = { runtime, memory_mb: memoryMb, network };
+      poolContainers.set({ ...kind, state: 'creating' }, creating);
+      poolContainers.set({ ...kind, state: 'parked' }, parked);
       containers.inc({ function: '', state: 'creating' }, creating);
       containers.inc({ function: '', state: 'parked' }, parked);
     }

@@ -11,6 +11,7 @@ import {
   type HobError,
   type Lesson,
   type LessonCall,
+  type LogChoice,
   type LogLine,
   type LogStore,
   type SchedulerControl,
@@ -30,6 +31,7 @@ export function configOf(name: string, more: Partial<FunctionConfig> = {}): Func
     env: {},
     auth: 'open',
     assets: [],
+    egress: 'none',
     ...more,
   };
 }
@@ -141,15 +143,17 @@ export class FakeLogStore implements LogStore {
     this.#wake = Promise.withResolvers<void>();
   }
 
-  read(functionName: string, tail: number): Promise<LogLine[]> {
-    const lines = this.lines.filter((line) => line.function === functionName);
+  read(functionName: string, { tail, channel }: LogChoice): Promise<LogLine[]> {
+    const lines = this.lines.filter((line) => {
+      return line.function === functionName && (channel === undefined || line.channel === channel);
+    });
     return Promise.resolve(tail === 0 ? [] : lines.slice(-tail));
   }
 
-  async *follow(functionName: string, tail: number, signal: AbortSignal): AsyncGenerator<LogLine> {
+  async *follow(functionName: string, choice: LogChoice, signal: AbortSignal): AsyncGenerator<LogLine> {
     this.following += 1;
     try {
-      yield* await this.read(functionName, tail);
+      yield* await this.read(functionName, choice);
       let at = this.lines.length;
       const aborted = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
       while (!signal.aborted) {

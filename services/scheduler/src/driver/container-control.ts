@@ -1,4 +1,5 @@
-import type { ContainerExit, ContainerLimits } from '../container-driver.ts';
+import type { EgressPolicy } from '@hob/contracts';
+import type { ContainerExit, ContainerLimits, NetworkEvents } from '../container-driver.ts';
 import type { ProcessEnd } from './process-reaper.ts';
 
 /** How a container ended, as the kernel tells it: read when its processes were gone, before its cgroups were. */
@@ -19,8 +20,12 @@ export interface ContainerControl {
   readonly id: string;
   /** Host pid of its first process. */
   readonly pid: number;
+  /** Who is told of its network; set by whoever holds it, before `setEgress`. */
+  network: NetworkEvents;
   /** @throws ERR_NATIVE_SYSCALL */
   setLimits(limits: ContainerLimits): Promise<void>;
+  /** See `ContainerProcess`. @throws ERR_NATIVE_SYSCALL */
+  setEgress(policy: EgressPolicy): Promise<void>;
   /** Mounts the files of a bundle read-only at /var/task inside. @throws ERR_NATIVE_SYSCALL */
   mountTask(digest: string): Promise<void>;
   /** SIGKILL to everything in it. Idempotent. It must be called when the container closed its socket, too. */

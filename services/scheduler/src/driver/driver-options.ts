@@ -1,4 +1,5 @@
 import type { ContainerProgram } from '@hob/native';
+import { egressDefaults, type EgressOptions } from './network/egress-options.ts';
 
 /** What the driver needs to know of this installation. Paths are absolute. */
 export interface DriverOptions {
@@ -35,6 +36,8 @@ export interface DriverOptions {
   readonly hostUids: number;
   /** Who reads containers' accounts, and may start to look for the most memory anew. */
   readonly accountUid: number;
+  /** The network of containers that have one. */
+  readonly egress: EgressOptions;
 }
 
 const MiB = 1024 * 1024;
@@ -52,6 +55,7 @@ export const driverDefaults = {
   hostUidFirst: 2_000_000,
   hostUids: 60_000,
   accountUid: 0,
+  egress: egressDefaults,
 } as const satisfies Partial<DriverOptions>;
 
 /** What a driver tells of its zygotes. Methods must not throw. */

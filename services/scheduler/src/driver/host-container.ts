@@ -1,5 +1,13 @@
 import { Socket } from 'node:net';
-import { asHobError, fail, type Frame, FrameDecoder, FrameType, type HobError } from '@hob/contracts';
+import {
+  asHobError,
+  type EgressPolicy,
+  fail,
+  type Frame,
+  FrameDecoder,
+  FrameType,
+  type HobError,
+} from '@hob/contracts';
 import type { Native } from '@hob/native';
 import { ENTER_FAILED_EXIT_CODE } from '@hob/runtime-nodejs';
 import type {
@@ -94,6 +102,10 @@ export class HostContainer implements ContainerProcess {
     this.#socket.on('data', (chunk: Buffer) => this.#receive(chunk));
     this.#socket.on('drain', () => this.#drained());
     for (const end of ['error', 'end', 'close']) this.#socket.on(end, () => this.#lost());
+    control.network = {
+      denied: (denial) => this.events.denied?.(denial),
+      resolved: (tally) => this.events.resolved?.(tally),
+    };
     void control.ended.then(() => this.#die());
   }
 
@@ -132,6 +144,10 @@ export class HostContainer implements ContainerProcess {
 
   setLimits(limits: ContainerLimits): Promise<void> {
     return this.#parts.control.setLimits(limits);
+  }
+
+  setEgress(policy: EgressPolicy): Promise<void> {
+    return this.#parts.control.setEgress(policy);
   }
 
   get account(): ContainerAccount {

@@ -1,10 +1,11 @@
 import { join } from 'node:path';
-import { BUNDLE_FILES_FOLDER, fail, isBundleDigest } from '@hob/contracts';
+import { BUNDLE_FILES_FOLDER, type EgressPolicy, fail, isBundleDigest } from '@hob/contracts';
 import type { Native } from '@hob/native';
-import type { ContainerLimits } from '../container-driver.ts';
+import type { ContainerLimits, NetworkEvents } from '../container-driver.ts';
 import type { CgroupLimits, CgroupTree } from './cgroup-tree.ts';
 import type { ContainerControl, ControlEnd } from './container-control.ts';
 import { fixedLimits } from './fixed-limits.ts';
+import type { ContainerNetwork } from './network/egress-network.ts';
 import type { ProcessReaper } from './process-reaper.ts';
 import type { WatchedCalls } from './system-call-watch.ts';
 
@@ -26,6 +27,8 @@ export interface HostControlParts {
   readonly limits: ContainerLimits;
   /** Undefined when it has no rules of its own. Released here. */
   readonly calls: WatchedCalls | undefined;
+  /** Only of a container of class `egress`. Released here. */
+  readonly network: ContainerNetwork | undefined;
 }
 
 /** The part that cgroups enforce. */
@@ -38,6 +41,7 @@ export class HostControl implements ContainerControl {
   readonly id: string;
   readonly pid: number;
   readonly ended: Promise<ControlEnd>;
+  network: NetworkEvents = {};
   readonly #parts: HostControlParts;
   readonly #end = Promise.withResolvers<ControlEnd>();
   #limits: ContainerLimits;
@@ -65,6 +69,13 @@ export class HostControl implements ContainerControl {
     if (fixed !== undefined) native.limit(this.pid, { ...fixed, hostUid });
   }
 
+  async setEgress(policy: EgressPolicy): Promise<void> {
+    if (this.#isDying) throw fail('ERR_NATIVE_SYSCALL', ['egress', 'ESRCH']);
+    const { network } = this.#parts;
+    if (network === undefined) throw fail('ERR_NATIVE_SYSCALL', ['egress', 'ENETDOWN']);
+    network.open(policy, () => this.network);
+  }
+
   /** The digest is all that the caller says of the place: see hob_mount() for what may be there. */
   async mountTask(digest: string): Promise<void> {
     // Nothing but a digest becomes part of a path; and a pid is only its own as long as it was not reaped.
@@ -82,10 +93,11 @@ export class HostControl implements ContainerControl {
   }
 
   async #bury(): Promise<void> {
-    const { reaper, cgroups, native, calls } = this.#parts;
+    const { reaper, cgroups, native, calls, network } = this.#parts;
     // All at once; else the first process of a pid namespace takes all others with it. It is reaped only when they are gone.
     if (!cgroups.kill(this.id)) native.kill(this.pid);
     const end = await reaper.wait(this.pid);
+    network?.release();
     const { oomKills, pidsDenied, cpuSeconds } = await cgroups.usage(this.id);
     await cgroups.remove(this.id).catch(() => undefined); // busy for ever: the next start removes it
     this.#end.resolve({ ...end, oomKills, pidsDenied, cpuSeconds, ...calls?.release() });

@@ -1,8 +1,8 @@
 import { realpathSync } from 'node:fs';
 import { fail, functionConfigSchema, isHobError, type SystemCallRules } from '@hob/contracts';
-import { type ContainerProgram, loadNative, type Native } from '@hob/native';
+import { type ContainerProgram, loadNative, loadNetwork, type Native, type NativeNetwork } from '@hob/native';
 import type { ForkRequest } from '@hob/runtime-nodejs';
-import type { ContainerDriver, ContainerLimits, ContainerProcess } from '../container-driver.ts';
+import type { ContainerDriver, ContainerKind, ContainerLimits, ContainerProcess } from '../container-driver.ts';
 import { detectCgroups } from './cgroup-host.ts';
 import { CPU_WEIGHT_USUAL } from './cgroup-knobs.ts';
 import { CgroupTree } from './cgroup-tree.ts';
@@ -14,6 +14,8 @@ import { HostContainer } from './host-container.ts';
 import { cgroupLimits, HostControl } from './host-control.ts';
 import { HostUids } from './host-uids.ts';
 import { childrenRunning, removeLeftovers } from './leftovers.ts';
+import { type ContainerNetwork, EgressNetwork } from './network/egress-network.ts';
+import { removeHostLeftovers } from './network/host-link.ts';
 import { ProcessReaper } from './process-reaper.ts';
 import { SystemCallWatch, type WatchedCalls } from './system-call-watch.ts';
 import { type ForkResult, Zygote } from './zygote.ts';
@@ -44,6 +46,7 @@ interface Made {
   readonly hostUid: number;
   readonly limits: ContainerLimits;
   readonly calls: WatchedCalls | undefined;
+  readonly network: ContainerNetwork | undefined;
 }
 
 /** A container that was forked and is not yet parked. */
@@ -71,6 +74,9 @@ export class HostDriver implements ContainerDriver {
   /** Those whose bytes are read by this process. */
   readonly #containers = new Set<HostContainer>();
   readonly #events: DriverEvents;
+  readonly #nativeNetwork: NativeNetwork;
+  /** Opened when first needed: most functions have no network. */
+  #network: Promise<EgressNetwork> | undefined;
   /** Two runs on one data folder never give a container the same name. */
   readonly #run = Date.now().toString(36);
   #serial = 0;
@@ -79,6 +85,7 @@ export class HostDriver implements ContainerDriver {
   private constructor({ options, cgroups, confinement, events }: HostDriverParts) {
     this.#options = options;
     this.#native = loadNative(options.library);
+    this.#nativeNetwork = loadNetwork(options.library);
     this.#cgroups = cgroups;
     this.#confinement = confinement;
     this.#reaper = new ProcessReaper(this.#native);
@@ -90,15 +97,18 @@ export class HostDriver implements ContainerDriver {
   /**
    * Opens the driver, after having removed what a killed predecessor of the same instance left.
    *
-   * @throws ERR_NATIVE_UNSUPPORTED, ERR_NATIVE_SYSCALL
+   * @throws ERR_NATIVE_UNSUPPORTED, ERR_NATIVE_SYSCALL, ERR_CONFIG_INVALID
    */
   static async open(options: DriverOptions, events: DriverEvents = {}): Promise<HostDriver> {
+    EgressNetwork.check(options.egress);
     const cgroups = new CgroupTree(detectCgroups(), options.instance);
     await removeLeftovers(cgroups);
     await cgroups.open();
     const root = realpathSync(options.root);
     const confinement = await openConfinement(root);
-    return new HostDriver({ options: { ...options, root }, cgroups, confinement, events });
+    const driver = new HostDriver({ options: { ...options, root }, cgroups, confinement, events });
+    removeHostLeftovers(driver.#nativeNetwork, options.instance);
+    return driver;
   }
 
   /** Where in the v2 tree containers' groups are; undefined on a host without one. */
@@ -111,9 +121,9 @@ export class HostDriver implements ContainerDriver {
     return this.#confinement.lacks;
   }
 
-  async create(runtime: string, memoryClassMb: number, seccomp?: SystemCallRules | 'learn'): Promise<ContainerProcess> {
+  async create(kind: ContainerKind, seccomp?: SystemCallRules | 'learn'): Promise<ContainerProcess> {
     const startedMs = performance.now();
-    const launched = await this.launch(runtime, memoryClassMb, seccomp);
+    const launched = await this.launch(kind, seccomp);
     const container = HostContainer.hold({ ...launched, cgroups: this.#cgroups }, this.#native);
     this.#containers.add(container);
     void container.exited.then(() => this.#containers.delete(container));
@@ -132,9 +142,10 @@ export class HostDriver implements ContainerDriver {
    *
    * @throws ERR_SCHED_START_FAILED, after which nothing is left; ERR_SCHED_CLOSED after close.
    */
-  async launch(runtime: string, memoryClassMb: number, seccomp?: SystemCallRules | 'learn'): Promise<Launched> {
+  async launch(kind: ContainerKind, seccomp?: SystemCallRules | 'learn'): Promise<Launched> {
     if (this.#closing) throw fail('ERR_SCHED_CLOSED', []);
     const { programs } = this.#options;
+    const { runtime } = kind;
     const program = Object.hasOwn(programs, runtime) ? programs[runtime] : undefined;
     if (runtime !== RUNTIME && program === undefined) {
       throw fail('ERR_SCHED_START_FAILED', [`no runtime is called ${runtime}`]);
@@ -142,7 +153,7 @@ export class HostDriver implements ContainerDriver {
     if (program !== undefined && seccomp !== undefined) {
       throw fail('ERR_SCHED_START_FAILED', [`${runtime} takes no rules for system calls`]);
     }
-    return this.#start(memoryClassMb, program, seccomp);
+    return this.#start(kind, program, seccomp);
   }
 
   zygotes(): { runtime: string; memoryMb: number; pid: number; restarts: number }[] {
@@ -161,30 +172,32 @@ export class HostDriver implements ContainerDriver {
   }
 
   async #start(
-    memoryClassMb: number,
+    kind: ContainerKind,
     program: ContainerProgram | undefined,
     seccomp: SystemCallRules | 'learn' | undefined,
   ): Promise<Launched> {
     const serial = this.#serial++;
     const { options, id } = { options: this.#options, id: `c-${this.#run}-${serial}` };
-    const zygote = await this.#zygote(memoryClassMb);
+    const zygote = await this.#zygote(kind.memoryMb);
+    const network = kind.network === 'egress' ? (await this.#openNetwork()).take() : undefined;
     const hostUid = this.#uids.take();
     let calls: WatchedCalls | undefined;
     try {
       if (seccomp) calls = this.#systemCalls.watch(serial, seccomp);
-      const limits = this.#parkedLimits(memoryClassMb);
+      const limits = this.#parkedLimits(kind.memoryMb);
       this.#cgroups.create(id, cgroupLimits(limits), options.accountUid);
-      const request = this.#request(id, hostUid);
+      const request = { ...this.#request(id, hostUid), ...(network && { netns: network.path }) };
       const forked = await zygote.start(
         program
           ? { op: 'spawn', program, ...request }
           : { op: 'fork', ...request, ...(calls && { filter: calls.filter }) },
         calls?.noticesFd,
       );
-      return this.#adopt({ id, hostUid, limits, calls }, forked);
+      return this.#adopt({ id, hostUid, limits, calls, network }, forked);
     } catch (cause) {
       this.#uids.giveBack(hostUid);
       await this.#endLost(id);
+      network?.release();
       calls?.release();
       throw isHobError(cause) ? cause : fail('ERR_SCHED_START_FAILED', [String(cause)], { cause });
     } finally {
@@ -206,9 +219,20 @@ export class HostDriver implements ContainerDriver {
       nofileMax,
       nprocMax: NPROC_MAX,
       fileBytesMax,
-      // Its loopback is all that it could reach, and some functions serve HTTP to themselves.
+      // What it can reach is its network's to say, and some functions serve HTTP to themselves.
       tcpAllowed: true,
     };
+  }
+
+  #openNetwork(): Promise<EgressNetwork> {
+    if (this.#network === undefined) {
+      const { egress: options, instance } = this.#options;
+      this.#network = EgressNetwork.open({ native: this.#nativeNetwork, options, instance });
+      this.#network.catch(() => {
+        this.#network = undefined; // the next container may have more luck
+      });
+    }
+    return this.#network;
   }
 
   /** Removes the cgroups of a container that did not come to be, with what its zygote could not tell of. */
@@ -233,7 +257,7 @@ export class HostDriver implements ContainerDriver {
     };
   }
 
-  #adopt({ id, hostUid, limits, calls }: Made, { pid, ends }: ForkResult): Launched {
+  #adopt({ id, hostUid, limits, calls, network }: Made, { pid, ends }: ForkResult): Launched {
     const control = new HostControl({
       id,
       pid,
@@ -244,6 +268,7 @@ export class HostDriver implements ContainerDriver {
       bundles: this.#options.bundles,
       limits,
       calls,
+      network,
     });
     this.#alive.set(pid, control);
     void control.ended.then(() => {
@@ -315,11 +340,13 @@ export class HostDriver implements ContainerDriver {
     }
     this.#zygotes.clear();
     await this.#endAll(); // what they forked meanwhile
+    await (await this.#network?.catch(() => undefined))?.close();
     await removeLeftovers(this.#cgroups);
     await this.#cgroups.close();
     await this.#systemCalls.close();
     this.#reaper.close();
   }
+
   async #endAll(): Promise<void> {
     for (const control of this.#alive.values()) control.kill();
     await Promise.all([...this.#alive.values()].map((control) => control.ended));

@@ -128,6 +128,9 @@ export class Launcher implements AsyncDisposable {
         await this.#named(container).setLimits({ ...limits, io });
         break;
       }
+      case 'egress':
+        await this.#named(request.container).setEgress(request.policy);
+        break;
       case 'mount':
         await this.#named(request.container).mountTask(request.digest);
         break;
@@ -147,14 +150,14 @@ export class Launcher implements AsyncDisposable {
     return { op: 'done', serial };
   }
 
-  async #create({ serial, runtime, memoryMb, seccomp }: Extract<Request, { op: 'create' }>): Promise<Reply> {
+  async #create({ serial, seccomp, ...kind }: Extract<Request, { op: 'create' }>): Promise<Reply> {
     const { containersMax } = this.#options;
     if (this.#containers.size + this.#creating >= containersMax) {
       throw fail('ERR_LAUNCHER_REFUSED', [`there are ${containersMax} containers already`]);
     }
     this.#creating += 1;
     try {
-      const { control, ends } = await this.#openDriver().launch(runtime, memoryMb, seccomp);
+      const { control, ends } = await this.#openDriver().launch(kind, seccomp);
       try {
         this.#native.send(this.#channel, serial, endsInOrder(ends));
       } catch (error) {
@@ -165,6 +168,10 @@ export class Launcher implements AsyncDisposable {
         closeEnds(this.#native, ends);
       }
       this.#containers.set(control.id, control);
+      control.network = {
+        denied: (denial) => this.#tell({ op: 'denied', container: control.id, denial }),
+        resolved: (tally) => this.#tell({ op: 'resolved', container: control.id, tally }),
+      };
       void control.ended.then((end) => {
         this.#containers.delete(control.id);
         this.#send({ op: 'ended', container: control.id, end });
@@ -189,6 +196,11 @@ export class Launcher implements AsyncDisposable {
 
   #send(reply: Reply): void {
     this.#lines?.send(reply);
+  }
+
+  /** What the client can do without: dropped while it does not read. */
+  #tell(news: Reply): void {
+    if ((this.#lines?.waitingBytes ?? 0) < WAITING_BYTES_MAX) this.#send(news);
   }
 
   #tellZygotes(restartedMb?: number): void {

@@ -1,7 +1,7 @@
 /** What the launcher and its client say to each other: one JSON object a line. The launcher believes no line it gets. */
-import { functionConfigSchema, memoryClassesMb } from '@hob/contracts';
+import { type EgressPolicy, functionConfigSchema, memoryClassesMb, type NetworkClass } from '@hob/contracts';
 import { type Static, Type } from 'typebox';
-import type { ContainerDriver } from '../container-driver.ts';
+import type { ContainerDriver, DnsTally, EgressDenial } from '../container-driver.ts';
 import { CPU_WEIGHT_USUAL } from '../driver/cgroup-knobs.ts';
 import type { ControlEnd } from '../driver/container-control.ts';
 
@@ -9,7 +9,7 @@ import type { ControlEnd } from '../driver/container-control.ts';
 export const LINE_BYTES_MAX = 64 * 1024;
 
 const exact = { additionalProperties: false } as const;
-const { memoryMb, cpu, pids, nofile, tmpMb, tmpFiles, io, runtime, seccomp } = functionConfigSchema.properties;
+const { memoryMb, cpu, pids, nofile, tmpMb, tmpFiles, io, runtime, seccomp, egress } = functionConfigSchema.properties;
 /** A whole number in the range of a setting of hob.json. */
 function within({ minimum, maximum }: { readonly minimum: number; readonly maximum: number }) {
   return Type.Integer({ minimum, maximum });
@@ -41,6 +41,7 @@ export const requestSchema = Type.Union([
       serial,
       runtime: Type.Union(runtime.enum.map((name) => Type.Literal(name))),
       memoryMb: Type.Union(memoryClassesMb.map((classMb) => Type.Literal(classMb))),
+      network: Type.Union((['none', 'egress'] as const satisfies NetworkClass[]).map((name) => Type.Literal(name))),
       /** Which system calls end it: no rule lets it make one that hob's own profile refuses. */
       seccomp: Type.Optional(
         Type.Union([
@@ -87,6 +88,21 @@ export const requestSchema = Type.Union([
     },
     exact,
   ),
+  /** Opens what a policy allows, once. Whatever it says, it opens nothing of the host: see `neverReached`. */
+  Type.Object(
+    {
+      op: Type.Literal('egress'),
+      serial,
+      container,
+      policy: Type.Union([
+        Type.Literal('public' satisfies EgressPolicy),
+        Type.Array(Type.String({ minLength: 1, maxLength: egress.anyOf[1].items.maxLength }), {
+          maxItems: egress.anyOf[1].maxItems,
+        }),
+      ]),
+    },
+    exact,
+  ),
   Type.Object(
     { op: Type.Literal('mount'), serial, container, digest: Type.String({ pattern: '^[0-9a-f]{64}$' }) },
     exact,
@@ -125,6 +141,8 @@ export type Reply =
     }
   | { readonly op: 'done'; readonly serial: number; readonly text?: string }
   | { readonly op: 'failed'; readonly serial: number; readonly code: string; readonly message: string }
+  | { readonly op: 'denied'; readonly container: string; readonly denial: EgressDenial }
+  | { readonly op: 'resolved'; readonly container: string; readonly tally: DnsTally }
   | { readonly op: 'ended'; readonly container: string; readonly end: ControlEnd }
   | { readonly op: 'zygotes'; readonly zygotes: Zygotes; readonly restartedMb?: number };
 

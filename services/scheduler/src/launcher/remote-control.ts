@@ -1,4 +1,5 @@
-import type { ContainerLimits } from '../container-driver.ts';
+import type { EgressPolicy } from '@hob/contracts';
+import type { ContainerLimits, NetworkEvents } from '../container-driver.ts';
 import type { ContainerControl, ControlEnd } from '../driver/container-control.ts';
 import type { Reply, Request } from './messages.ts';
 
@@ -12,6 +13,7 @@ export class RemoteControl implements ContainerControl {
   readonly id: string;
   readonly pid: number;
   readonly ended: Promise<ControlEnd>;
+  network: NetworkEvents = {};
   readonly #ask: Ask;
   readonly #end = Promise.withResolvers<ControlEnd>();
   #isKilled = false;
@@ -25,6 +27,10 @@ export class RemoteControl implements ContainerControl {
 
   async setLimits({ io, ...limits }: ContainerLimits): Promise<void> {
     await this.#ask({ op: 'limits', container: this.id, ...limits, ...(io && { io }) });
+  }
+
+  async setEgress(policy: EgressPolicy): Promise<void> {
+    if (policy !== 'none') await this.#ask({ op: 'egress', container: this.id, policy });
   }
 
   async mountTask(digest: string): Promise<void> {

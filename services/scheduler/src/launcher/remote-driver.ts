@@ -1,6 +1,6 @@
 import { catalogue, type ErrorCode, fail, HobError, type SystemCallRules } from '@hob/contracts';
 import { hostNative } from '@hob/native';
-import type { ContainerDriver, ContainerProcess } from '../container-driver.ts';
+import type { ContainerDriver, ContainerKind, ContainerProcess } from '../container-driver.ts';
 import { detectCgroups } from '../driver/cgroup-host.ts';
 import { CgroupTree } from '../driver/cgroup-tree.ts';
 import { DescriptorInbox } from '../driver/descriptor-inbox.ts';
@@ -61,10 +61,10 @@ export class RemoteDriver implements ContainerDriver {
     this.lost = this.#lost.promise;
   }
 
-  async create(runtime: string, memoryClassMb: number, seccomp?: SystemCallRules | 'learn'): Promise<ContainerProcess> {
+  async create(kind: ContainerKind, seccomp?: SystemCallRules | 'learn'): Promise<ContainerProcess> {
     if (this.#closing) throw fail('ERR_SCHED_CLOSED', []);
     const startedMs = performance.now();
-    const container = await this.#launch(runtime, memoryClassMb, seccomp);
+    const container = await this.#launch(kind, seccomp);
     await container.parked(this.#options.startTimeoutMs);
     container.createMs = performance.now() - startedMs;
     if (this.#isClosing()) {
@@ -94,12 +94,8 @@ export class RemoteDriver implements ContainerDriver {
     return this.#closing !== undefined;
   }
 
-  async #launch(
-    runtime: string,
-    memoryMb: number,
-    seccomp: SystemCallRules | 'learn' | undefined,
-  ): Promise<HostContainer> {
-    const request = { op: 'create', runtime, memoryMb, ...(seccomp && { seccomp }) } as WithoutSerial<Request>;
+  async #launch(kind: ContainerKind, seccomp: SystemCallRules | 'learn' | undefined): Promise<HostContainer> {
+    const request = { op: 'create', ...kind, ...(seccomp && { seccomp }) } as WithoutSerial<Request>;
     const reply = await this.#ask(request);
     if (reply.op !== 'created') throw fail('ERR_INTERNAL', []);
     const { container: id, pid, cgroupBase } = reply;
@@ -130,6 +126,12 @@ export class RemoteDriver implements ContainerDriver {
       case 'ended':
         this.#controls.get(reply.container)?.end(reply.end);
         this.#controls.delete(reply.container);
+        return;
+      case 'denied':
+        this.#controls.get(reply.container)?.network.denied?.(reply.denial);
+        return;
+      case 'resolved':
+        this.#controls.get(reply.container)?.network.resolved?.(reply.tally);
         return;
       case 'zygotes':
         this.#zygotes = reply.zygotes;

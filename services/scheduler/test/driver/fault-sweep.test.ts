@@ -4,11 +4,11 @@ import { faultsLibraryPath } from '@hob/native';
 import { detectCgroups } from '../../src/driver/cgroup-host.ts';
 import { CgroupTree } from '../../src/driver/cgroup-tree.ts';
 import { HostDriver } from '../../src/driver/host-driver.ts';
-import { driverOptions, holdings, limitsOf, shellProgram } from './real-driver.ts';
+import { driverOptions, holdings, kindOf, limitsOf, shellProgram } from './real-driver.ts';
 
 const forking = ['pipes', 'send', 'clone'];
 const entering = [
-  ...['spec', 'session', 'cgroup', 'namespaces', 'clocks', 'loopback', 'root', 'pivot', 'hostname', 'stdio', 'rlimits'],
+  ...['spec', 'session', 'cgroup', 'namespaces', 'clocks', 'network', 'root', 'pivot', 'hostname', 'stdio', 'rlimits'],
   ...['ids', 'user namespace', 'namespace limits', 'keyring', 'capabilities', 'identity', 'parent', 'label'],
   ...['no_new_privs', 'landlock', 'frames', 'descriptors', 'handlers', 'seccomp'],
 ];
@@ -27,7 +27,7 @@ function sweep(runtime: string, faultStep: string): void {
     const driver = await HostDriver.open(driverOptions({ library: faultsLibraryPath, faultStep, programs }));
     try {
       for (let tries = 0; tries < 2; tries++) {
-        await assert.rejects(driver.create(runtime, 128), (error: Error & { code: string }) => {
+        await assert.rejects(driver.create(kindOf(128)), (error: Error & { code: string }) => {
           assert.equal(error.code, 'ERR_SCHED_START_FAILED');
           assert.match(error.message, new RegExp(`${faultStep}: EIO`));
           return true;
@@ -45,7 +45,7 @@ for (const faultStep of ['limit nofile', 'limit tmp']) {
     const before = holdings();
     const driver = await HostDriver.open(driverOptions({ library: faultsLibraryPath }));
     try {
-      const container = await driver.create('nodejs24.x', 128);
+      const container = await driver.create(kindOf(128));
       // The host's own calls into the library fail, not the zygote's.
       process.env['HOB_FAULT_STEP'] = faultStep;
       t.after(() => delete process.env['HOB_FAULT_STEP']);
@@ -76,8 +76,8 @@ test('HostDriver.create tells of a zygote that cannot boot, and boots one when i
   assert.ok(driver instanceof Error);
   const broken = await HostDriver.open(driverOptions({ root: driverOptions().root, faultStep: '', startTimeoutMs: 1 }));
   try {
-    await assert.rejects(broken.create('nodejs24.x', 128), { code: 'ERR_SCHED_START_FAILED' });
-    await assert.rejects(broken.create('python', 128), { code: 'ERR_SCHED_START_FAILED' });
+    await assert.rejects(broken.create(kindOf(128)), { code: 'ERR_SCHED_START_FAILED' });
+    await assert.rejects(broken.create({ ...kindOf(128), runtime: 'python' }), { code: 'ERR_SCHED_START_FAILED' });
   } finally {
     await broken.close();
   }

@@ -11,17 +11,16 @@ import {
   driverOptions,
   evaluate,
   holdings,
+  kindOf,
   limitsOf,
   runToTheEnd,
   testDrivers,
   withDriver,
 } from './real-driver.ts';
 
-const runtime = 'nodejs24.x';
-
 testDrivers(' runs JavaScript in a container that shares nothing with the next one', async (withDriver) => {
   await withDriver(async (driver) => {
-    const [a, b] = [await driver.create(runtime, 128), await driver.create(runtime, 128)];
+    const [a, b] = [await driver.create(kindOf(128)), await driver.create(kindOf(128))];
     assert.equal(await evaluate(a, "fs.writeFileSync('/tmp/mine', 'x'); return process.pid"), '1');
     assert.equal(await evaluate(b, "return fs.existsSync('/tmp/mine')"), 'false');
     assert.notEqual(a.pid, b.pid);
@@ -35,7 +34,7 @@ test('HostDriver: a thousand containers give a thousand of each random thing', a
     const body = `const c = await import('node:crypto');
       return [c.randomUUID(), Math.random(), c.randomInt(2 ** 47), c.randomBytes(8).toString('hex'), process.pid].join()`;
     const one = async (): Promise<void> => {
-      const container = await driver.create(runtime, 128);
+      const container = await driver.create(kindOf(128));
       const [uuid = '', math = '', int = '', bytes = '', pid] = (await evaluate(container, body)).split(',');
       seen.uuid.add(uuid);
       seen.math.add(math);
@@ -57,13 +56,13 @@ testDrivers(': containers outlive their zygote, which is booted anew', async (_w
     zygoteRestarted: (memoryMb) => restarts.push(memoryMb),
   });
   try {
-    const before = await driver.create(runtime, 128);
+    const before = await driver.create(kindOf(128));
     const [zygote] = driver.zygotes();
     assert.ok(zygote);
     process.kill(zygote.pid, 'SIGKILL');
     while (driver.zygotes()[0]?.restarts !== 1) await new Promise((resolve) => setTimeout(resolve, 10));
     assert.deepEqual(restarts, [128]);
-    const after = await driver.create(runtime, 128);
+    const after = await driver.create(kindOf(128));
     await before.mountTask(bundles.digest);
     assert.equal(await evaluate(before, "return fs.readFileSync('/var/task/asset.txt')"), 'of the bundle');
     assert.equal(await evaluate(after, 'return 1 + 1'), '2');
@@ -76,9 +75,9 @@ testDrivers('.create keeps working when its zygote is killed again and again und
   const before = holdings();
   await withDriver(async (driver) => {
     let failures = 0;
-    await driver.create(runtime, 128);
+    await driver.create(kindOf(128));
     for (let round = 0; round < 5; round++) {
-      const creates = Array.from({ length: 6 }, () => driver.create(runtime, 128));
+      const creates = Array.from({ length: 6 }, () => driver.create(kindOf(128)));
       await new Promise((resolve) => setTimeout(resolve, round * 4));
       const pid = driver.zygotes()[0]?.pid;
       if (pid !== undefined) process.kill(pid, 'SIGKILL');
@@ -88,7 +87,7 @@ testDrivers('.create keeps working when its zygote is killed again and again und
         assert.equal((result.reason as { code: string }).code, 'ERR_SCHED_START_FAILED');
       }
     }
-    assert.equal(await evaluate(await driver.create(runtime, 128), 'return 7'), '7');
+    assert.equal(await evaluate(await driver.create(kindOf(128)), 'return 7'), '7');
     assert.ok(failures < 30);
   });
   assert.deepEqual(holdings(), before);
@@ -96,7 +95,7 @@ testDrivers('.create keeps working when its zygote is killed again and again und
 
 testDrivers(' names how a container ended', async (withDriver) => {
   await withDriver(async (driver) => {
-    const end = async (body: string): Promise<object> => runToTheEnd(await driver.create(runtime, 128), body);
+    const end = async (body: string): Promise<object> => runToTheEnd(await driver.create(kindOf(128)), body);
     const heap = await end('const a = []; for (;;) a.push(new Array(1e5).fill(0.5))');
     assert.deepEqual(
       { ...heap, cpuSeconds: 0, signal: '' },
@@ -118,10 +117,10 @@ testDrivers(' names how a container ended', async (withDriver) => {
 testDrivers('.setLimits bounds memory from then on', async (withDriver) => {
   await withDriver(async (driver) => {
     const body = 'const a = []; for (let i = 0; i < 18; i++) a.push(Buffer.alloc(1e7, 1)); process.exit(9)';
-    const roomy = await driver.create(runtime, 128);
+    const roomy = await driver.create(kindOf(128));
     await roomy.setLimits(limitsOf({ memoryMb: 512 }));
     assert.equal((await runToTheEnd(roomy, body)).code, 9);
-    const tight = await driver.create(runtime, 128);
+    const tight = await driver.create(kindOf(128));
     await tight.setLimits(limitsOf());
     assert.equal((await runToTheEnd(tight, body)).oomKilled, true);
   });
@@ -130,11 +129,11 @@ testDrivers('.setLimits bounds memory from then on', async (withDriver) => {
 testDrivers('.close leaves no process, descriptor, mount or cgroup, whatever is alive', async (_withDriver, kind) => {
   const before = holdings();
   const driver = await kind.open(driverOptions());
-  await Promise.all([driver.create(runtime, 128), driver.create(runtime, 256), driver.create(runtime, 128)]);
+  await Promise.all([driver.create(kindOf(128)), driver.create(kindOf(256)), driver.create(kindOf(128))]);
   await driver.close();
   await driver.close();
   assert.deepEqual(holdings(), before);
-  await assert.rejects(driver.create(runtime, 128), { code: 'ERR_SCHED_CLOSED' });
+  await assert.rejects(driver.create(kindOf(128)), { code: 'ERR_SCHED_CLOSED' });
 });
 
 test('HostDriver.open removes what a killed predecessor left', async () => {
@@ -145,7 +144,7 @@ test('HostDriver.open removes what a killed predecessor left', async () => {
       script,
       `import { HostDriver } from ${JSON.stringify(new URL('../../src/driver/host-driver.ts', import.meta.url).href)};
        const driver = await HostDriver.open(JSON.parse(process.argv[2]));
-       const made = await Promise.all([driver.create('${runtime}', 128), driver.create('${runtime}', 128)]);
+       const made = await Promise.all([driver.create(kindOf(128)), driver.create(kindOf(128))]);
        process.send({ pids: [...made.map((container) => container.pid), driver.zygotes()[0].pid] });`,
     );
     const options = driverOptions({ instance: `test-${process.pid}-lost` });

@@ -8,7 +8,7 @@ import type { ContainerProcess } from '../../src/container-driver.ts';
 import { detectCgroups } from '../../src/driver/cgroup-host.ts';
 import { driverDefaults } from '../../src/driver/driver-options.ts';
 import { HostDriver } from '../../src/driver/host-driver.ts';
-import { driverOptions, evaluate, shellProgram } from './real-driver.ts';
+import { driverOptions, evaluate, kindOf, shellProgram } from './real-driver.ts';
 
 const MiB = 1024 * 1024;
 const runtimes = { forked: 'nodejs24.x', executed: 'shell' } as const;
@@ -25,7 +25,7 @@ async function withContainer(
   runtime: string,
   use: (container: ContainerProcess, zygotePid: number) => Promise<void> | void,
 ): Promise<void> {
-  const container = await driver.create(runtime, 128);
+  const container = await driver.create(kindOf(128));
   try {
     while (runtime === runtimes.executed && procFile(container, 'comm') !== 'sleep') {
       await new Promise((resolve) => setTimeout(resolve, 1));

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import type { ContainerProcess } from '../../src/container-driver.ts';
 import { HostDriver } from '../../src/driver/host-driver.ts';
-import { driverOptions, evaluate } from './real-driver.ts';
+import { driverOptions, evaluate, kindOf } from './real-driver.ts';
 
 /** One for the whole file: a zygote takes longer to boot than all that is asked of its containers. */
 let driver: HostDriver;
@@ -12,7 +12,7 @@ after(async () => driver.close());
 
 /** Hands on a container of its own, which is gone afterwards. */
 async function withContainer(use: (container: ContainerProcess) => Promise<void>, memoryMb = 128): Promise<void> {
-  const container = await driver.create('nodejs24.x', memoryMb);
+  const container = await driver.create(kindOf(memoryMb));
   try {
     await use(container);
   } finally {

@@ -4,9 +4,8 @@ import { test } from 'node:test';
 import type { ContainerProcess } from '../../src/container-driver.ts';
 import { detectCgroups } from '../../src/driver/cgroup-host.ts';
 import { blockDevices } from '../../src/driver/cgroup-knobs.ts';
-import { driverOptions, evaluate, limitsOf, runToTheEnd, withDriver } from './real-driver.ts';
+import { driverOptions, evaluate, kindOf, limitsOf, runToTheEnd, withDriver } from './real-driver.ts';
 
-const runtime = 'nodejs24.x';
 const host = detectCgroups();
 
 /** A file of the container's cgroup of a controller. */
@@ -31,7 +30,7 @@ function maySetResources(): boolean {
 
 test('setLimits bounds descriptors, processes and /tmp of a container that is parked', async () => {
   await withDriver(async (driver) => {
-    const container = await driver.create(runtime, 128);
+    const container = await driver.create(kindOf(128));
     await container.setLimits(limitsOf({ nofile: 100, pids: 40, tmpMb: 3, tmpFiles: 50 }));
     assert.equal(rlimit(container, 'Max open files'), '100 100');
     assert.equal(cgroupFile(container, 'pids', 'pids.max'), '40');
@@ -54,7 +53,7 @@ test('setLimits bounds descriptors, processes and /tmp of a container that is pa
 
 test('setLimits can also give more than a parked container has', async () => {
   await withDriver(async (driver) => {
-    const container = await driver.create(runtime, 128);
+    const container = await driver.create(kindOf(128));
     await container.setLimits(limitsOf({ memoryMb: 256, pids: 300, tmpMb: 100, tmpFiles: 20_000 }));
     assert.equal(cgroupFile(container, 'pids', 'pids.max'), '300');
     const body = "fs.writeFileSync('/tmp/big', Buffer.alloc(90 << 20)); return fs.statSync('/tmp/big').size >> 20";
@@ -78,7 +77,7 @@ test('setLimits changes the part of the CPU time of a container that runs', asyn
 
 test('setLimits gives more descriptors than a parked container has where hob may, and says so where not', async () => {
   await withDriver(async (driver) => {
-    const container = await driver.create(runtime, 128);
+    const container = await driver.create(kindOf(128));
     const raised = container.setLimits(limitsOf({ nofile: 4096 }));
     if (!maySetResources()) {
       await assert.rejects(raised, { code: 'ERR_NATIVE_SYSCALL', message: 'limit nofile: EPERM' });
@@ -93,7 +92,7 @@ test('setLimits gives more descriptors than a parked container has where hob may
 
 test('setLimits makes no system call for what a parked container has already', async () => {
   await withDriver(async (driver) => {
-    const container = await driver.create(runtime, 128);
+    const container = await driver.create(kindOf(128));
     const before = readFileSync(`/proc/self/io`, 'utf8');
     await container.setLimits(limitsOf());
     const calls = (text: string): string | undefined => /syscw: (\d+)/.exec(text)?.[1];
@@ -103,7 +102,7 @@ test('setLimits makes no system call for what a parked container has already', a
 
 test('setLimits fails with a code, and says the step, when the container is gone', async () => {
   await withDriver(async (driver) => {
-    const container = await driver.create(runtime, 128);
+    const container = await driver.create(kindOf(128));
     container.kill();
     await container.exited;
     await assert.rejects(container.setLimits(limitsOf({ nofile: 100 })), {
@@ -119,7 +118,7 @@ test(
   { skip: hasIo ? false : 'this host has no cgroup controller for block devices' },
   async () => {
     await withDriver(async (driver) => {
-      const container = await driver.create(runtime, 128);
+      const container = await driver.create(kindOf(128));
       await container.setLimits(limitsOf({ io: { readBytesPerSecond: 1_048_576, writesPerSecond: 20 } }));
       const devices = blockDevices();
       assert.ok(devices.length > 0);
@@ -139,7 +138,7 @@ test(
 
 test('the account counts CPU time and the most memory, and keeps the last numbers after death', async () => {
   await withDriver(async (driver) => {
-    const container = await driver.create(runtime, 256);
+    const container = await driver.create(kindOf(256));
     const { account } = container;
     const before = account.cpuMs();
     await evaluate(container, 'const end = Date.now() + 50; while (Date.now() < end); return 1');
@@ -157,7 +156,7 @@ test('the account counts CPU time and the most memory, and keeps the last number
 
 test('restartPeak() makes the most memory of before forgotten', async (t) => {
   await withDriver(async (driver) => {
-    const container = await driver.create(runtime, 256);
+    const container = await driver.create(kindOf(256));
     const { account } = container;
     await evaluate(container, "fs.writeFileSync('/tmp/x', Buffer.alloc(40 << 20)); fs.unlinkSync('/tmp/x'); return 1");
     const high = account.memoryPeakBytes();
@@ -171,7 +170,7 @@ test('restartPeak() makes the most memory of before forgotten', async (t) => {
 
 test('breach() tells of refused processes, and the container goes on', async () => {
   await withDriver(async (driver) => {
-    const container = await driver.create(runtime, 128);
+    const container = await driver.create(kindOf(128));
     await container.setLimits(limitsOf({ pids: 16 }));
     assert.equal(container.account.breach(), undefined);
     const body = `const { spawn } = await import('node:child_process');
@@ -189,7 +188,7 @@ test('breach() tells of refused processes, and the container goes on', async () 
 
 test('breach() tells of a child that was killed for memory, or the whole container is', async () => {
   await withDriver(async (driver) => {
-    const container = await driver.create(runtime, 128);
+    const container = await driver.create(kindOf(128));
     const hoard = 'const a = []; for (;;) a.push(Buffer.alloc(1e7, 1))';
     const body = `const { spawn } = await import('node:child_process');
       const child = spawn(process.execPath, ['-e', ${JSON.stringify(hoard)}], { stdio: 'ignore' });
@@ -202,9 +201,9 @@ test('breach() tells of a child that was killed for memory, or the whole contain
 
 test('the account of a container costs no descriptor once it is gone', async () => {
   await withDriver(async (driver) => {
-    const warm = await driver.create(runtime, 128);
+    const warm = await driver.create(kindOf(128));
     const before = readdirSync('/proc/self/fd').length;
-    const container = await driver.create(runtime, 128);
+    const container = await driver.create(kindOf(128));
     assert.ok(readdirSync('/proc/self/fd').length > before);
     container.kill();
     await container.exited;

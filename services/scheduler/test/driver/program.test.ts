@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { test } from 'node:test';
-import { holdings, runShell, shellProgram, withDriver } from './real-driver.ts';
+import { holdings, kindOf, runShell, shellProgram, withDriver } from './real-driver.ts';
 
 for (const runtime of ['nodejs24.x', 'shell']) {
   test(`a container of ${runtime} is gone with all its processes when it is killed`, async () => {
     const before = holdings();
     await withDriver(
       async (driver) => {
-        const container = await driver.create(runtime, 128);
+        const container = await driver.create({ ...kindOf(128), runtime });
         container.kill();
         const exit = await container.exited;
         assert.equal(exit.signal, 'SIGKILL');
@@ -30,7 +30,10 @@ test('HostDriver.create tells of a program that cannot be executed', async () =>
   const before = holdings();
   await withDriver(
     async (driver) => {
-      await assert.rejects(driver.create('shell', 128), { code: 'ERR_SCHED_START_FAILED', message: /execute: ENOENT/ });
+      await assert.rejects(driver.create({ ...kindOf(128), runtime: 'shell' }), {
+        code: 'ERR_SCHED_START_FAILED',
+        message: /execute: ENOENT/,
+      });
     },
     { programs: { shell: { argv: ['/bin/nothing'], env: {}, folder: '/tmp' } } },
   );

@@ -8,13 +8,24 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { encodeChunks, encodeJson, type Frame, FrameType, FLAG_END } from '@hob/contracts';
 import { type ContainerProgram, hostNative, libraryPath } from '@hob/native';
-import type { ContainerDriver, ContainerExit, ContainerLimits, ContainerProcess } from '../../src/container-driver.ts';
+import type {
+  ContainerDriver,
+  ContainerExit,
+  ContainerKind,
+  ContainerLimits,
+  ContainerProcess,
+} from '../../src/container-driver.ts';
 import { type DriverEvents, type DriverOptions, driverDefaults } from '../../src/driver/driver-options.ts';
 import { HostDriver } from '../../src/driver/host-driver.ts';
 import type { LauncherConnection } from '../../src/launcher/connection.ts';
 import { RemoteDriver } from '../../src/launcher/remote-driver.ts';
 
 const root = fileURLToPath(new URL('../../../../.hob/rootfs/current', import.meta.url));
+
+/** A kind of container. */
+export function kindOf(memoryMb: number, network: ContainerKind['network'] = 'none'): ContainerKind {
+  return { runtime: 'nodejs24.x', memoryMb, network };
+}
 
 /** Options of a driver on this host whose cgroups are this test process's own. */
 export function driverOptions(changes: Partial<DriverOptions> = {}): DriverOptions {
@@ -144,7 +155,7 @@ export function shellProgram(script: string): ContainerProgram {
 export async function runShell(script: string): Promise<string[]> {
   return withDriver(
     async (driver) => {
-      const container = await driver.create('shell', 128);
+      const container = await driver.create({ ...kindOf(128), runtime: 'shell' });
       const { lines } = listen(container);
       container.send(Buffer.from('go\n'));
       await container.exited;

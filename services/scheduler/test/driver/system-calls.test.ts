@@ -4,9 +4,8 @@ import { runtimeCalls, smallestRules, type SystemCallRules } from '@hob/contract
 import { faultsLibraryPath } from '@hob/native';
 import type { ContainerProcess } from '../../src/container-driver.ts';
 import { HostDriver } from '../../src/driver/host-driver.ts';
-import { driverOptions, evaluate, holdings, testDrivers, withDriver } from './real-driver.ts';
+import { driverOptions, evaluate, holdings, kindOf, testDrivers, withDriver } from './real-driver.ts';
 
-const runtime = 'nodejs24.x';
 /** What Node's fs.mkdir and /bin/mkdir call. */
 const mkdirCalls = ['mkdir', 'mkdirat'];
 const makeFolder = "fs.mkdirSync('/tmp/x')";
@@ -21,12 +20,12 @@ async function endingCall(container: ContainerProcess, body: string): Promise<st
 }
 
 // The first boot of a driver in a process leaves a descriptor of libuv's.
-await withDriver((driver) => driver.create(runtime, 128));
+await withDriver((driver) => driver.create(kindOf(128)));
 
 testDrivers(' ends a container by the name of a denied call, whoever makes it', async (withDriver) => {
   const before = holdings();
   await withDriver(async (driver) => {
-    const create = (): Promise<ContainerProcess> => driver.create(runtime, 128, { deny: mkdirCalls });
+    const create = (): Promise<ContainerProcess> => driver.create(kindOf(128), { deny: mkdirCalls });
     const spawned = "const { spawnSync } = await import('node:child_process'); spawnSync('/bin/sh', ['-c', COMMAND])";
     const bodies = {
       'the function': makeFolder,
@@ -57,7 +56,7 @@ test('a call that no function may make is answered, unless it is denied or viola
   };
   await withDriver(async (driver) => {
     for (const [call, body] of Object.entries(attempts)) {
-      const run = (seccomp: SystemCallRules) => driver.create(runtime, 128, seccomp);
+      const run = (seccomp: SystemCallRules) => driver.create(kindOf(128), seccomp);
       assert.equal(await evaluate(await run({ deny: ['mkdir'] }), body), 'EPERM');
       assert.equal(await endingCall(await run({ deny: [call] }), body), call);
       assert.equal(await endingCall(await run({ onViolation: 'kill' }), body), call);
@@ -66,15 +65,15 @@ test('a call that no function may make is answered, unless it is denied or viola
     const threads = "return (await fs.promises.readFile('/etc/hosts', 'utf8')).length > 0";
     const netlink =
       "try { return (await import('node:os')).networkInterfaces() } catch (error) { return error.message }";
-    const lenient = await evaluate(await driver.create(runtime, 128), netlink);
-    assert.equal(await evaluate(await driver.create(runtime, 128, { onViolation: 'kill' }), threads), 'true');
-    assert.equal(await evaluate(await driver.create(runtime, 128, { onViolation: 'kill' }), netlink), lenient);
+    const lenient = await evaluate(await driver.create(kindOf(128)), netlink);
+    assert.equal(await evaluate(await driver.create(kindOf(128), { onViolation: 'kill' }), threads), 'true');
+    assert.equal(await evaluate(await driver.create(kindOf(128), { onViolation: 'kill' }), netlink), lenient);
   });
 });
 
 test('an allow-list leaves the runtime whole, and a call that is not in it ends the container by its name', async () => {
   await withDriver(async (driver) => {
-    const create = (): Promise<ContainerProcess> => driver.create(runtime, 128, { allow: [] });
+    const create = (): Promise<ContainerProcess> => driver.create(kindOf(128), { allow: [] });
     const garbage = 'for (let i = 0; i < 200; i++) globalThis.x = [new Array(1e5).fill(i).map(String)]; return 4';
     assert.equal(await evaluate(await create(), garbage), '4');
     assert.equal(await evaluate(await create(), 'await new Promise((r) => setTimeout(r, 5)); return 5'), '5');
@@ -89,7 +88,7 @@ test('an allow-list leaves the runtime whole, and a call that is not in it ends 
 testDrivers(' learns the smallest rules that a function can live with', async (withDriver) => {
   await withDriver(async (driver) => {
     const learn = async (body: string): Promise<string[]> => {
-      const container = await driver.create(runtime, 128, 'learn');
+      const container = await driver.create(kindOf(128), 'learn');
       await evaluate(container, body);
       container.kill();
       const { systemCalls } = await container.exited;
@@ -102,9 +101,9 @@ testDrivers(' learns the smallest rules that a function can live with', async (w
     const allow = await learn(body);
     for (const name of ['rmdir', 'execve', 'clone', 'openat'])
       assert.ok(allow.includes(name), `${name} of ${allow.join()}`);
-    assert.match(await evaluate(await driver.create(runtime, 128, { allow }), body), /^hi\n\d+$/);
+    assert.match(await evaluate(await driver.create(kindOf(128), { allow }), body), /^hi\n\d+$/);
     for (const missing of ['rmdir', 'execve']) {
-      const container = await driver.create(runtime, 128, { allow: allow.filter((name) => name !== missing) });
+      const container = await driver.create(kindOf(128), { allow: allow.filter((name) => name !== missing) });
       assert.equal(await endingCall(container, body), missing);
     }
   });
@@ -113,13 +112,13 @@ testDrivers(' learns the smallest rules that a function can live with', async (w
 test('a container without what its runtime needs does not start, and says why', async () => {
   const before = holdings();
   await withDriver(async (driver) => {
-    const parked = await driver.create(runtime, 128, 'learn');
+    const parked = await driver.create(kindOf(128), 'learn');
     parked.kill();
     const { systemCalls = [] } = await parked.exited;
     assert.ok(systemCalls.length > 3, systemCalls.join());
     for (const call of systemCalls) {
       assert.ok(runtimeCalls.has(call), `${call} is made before there is a function`);
-      await assert.rejects(driver.create(runtime, 128, { deny: [call] }), {
+      await assert.rejects(driver.create(kindOf(128), { deny: [call] }), {
         code: 'ERR_SCHED_START_FAILED',
         message: `the container ended before it was parked: it may not make the system call ${call}`,
       });
@@ -131,8 +130,8 @@ test('a container without what its runtime needs does not start, and says why', 
 test('rules that do not compile are refused before anything is made', async () => {
   const before = holdings();
   await withDriver(async (driver) => {
-    await assert.rejects(driver.create(runtime, 128, { deny: ['no_such_call'] }), { code: 'ERR_NATIVE_SYSCALL' });
-    assert.equal(await evaluate(await driver.create(runtime, 128), 'return 1'), '1');
+    await assert.rejects(driver.create(kindOf(128), { deny: ['no_such_call'] }), { code: 'ERR_NATIVE_SYSCALL' });
+    assert.equal(await evaluate(await driver.create(kindOf(128)), 'return 1'), '1');
   });
   assert.deepEqual(holdings(), before);
 });
@@ -156,7 +155,7 @@ for (const faultStep of [
     const driver = await HostDriver.open(driverOptions({ library: faultsLibraryPath, faultStep: zygoteFault }));
     try {
       for (let tries = 0; tries < 2; tries++) {
-        await assert.rejects(driver.create(runtime, 128, { deny: mkdirCalls }), new RegExp(`${faultStep}: EIO`));
+        await assert.rejects(driver.create(kindOf(128), { deny: mkdirCalls }), new RegExp(`${faultStep}: EIO`));
       }
     } finally {
       delete process.env['HOB_FAULT_STEP'];

@@ -24,6 +24,8 @@ class RecordingObserver implements Observer {
   readonly receipts: Receipt[] = [];
   readonly lines: LogLine[] = [];
   readonly deaths: { readonly function: string; readonly cause: string; readonly cpuSeconds: number }[] = [];
+  readonly denials: { readonly function: string; readonly reason: string; readonly count: number }[] = [];
+  readonly queries: { readonly function: string; readonly outcome: string; readonly count: number }[] = [];
   created = 0;
 
   invocationEnded(receipt: Receipt): void {
@@ -40,6 +42,14 @@ class RecordingObserver implements Observer {
 
   containerDied(event: { readonly function: string; readonly cause: string; readonly cpuSeconds: number }): void {
     this.deaths.push(event);
+  }
+
+  egressDenied(event: { readonly function: string; readonly reason: string; readonly count: number }): void {
+    this.denials.push(event);
+  }
+
+  dnsQueries(event: { readonly function: string; readonly outcome: string; readonly count: number }): void {
+    this.queries.push(event);
   }
 
   zygoteRestarted(): void {}
@@ -125,6 +135,7 @@ export function versionOf(config: Partial<FunctionConfig> = {}, version = 1, mor
       env: { GREETING: 'hi' },
       auth: 'open',
       assets: [],
+      egress: 'none',
       nofile: 1024,
       tmpMb: 64,
       responseBytesMax: 2 ** 30,

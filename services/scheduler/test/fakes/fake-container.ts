@@ -1,4 +1,5 @@
 import {
+  type EgressPolicy,
   type Frame,
   FrameDecoder,
   FrameType,
@@ -12,6 +13,7 @@ import type {
   ContainerAccount,
   ContainerEvents,
   ContainerExit,
+  ContainerKind,
   ContainerLimits,
   ContainerProcess,
 } from '../../src/container-driver.ts';
@@ -29,7 +31,7 @@ const silent: ContainerEvents = {
 /** What a fake container is made with. */
 interface FakeParts {
   readonly id: number;
-  readonly memoryClassMb: number;
+  readonly kind: ContainerKind;
   readonly createMs: number;
   readonly program: Program;
   readonly seccomp: SystemCallRules | 'learn' | undefined;
@@ -39,7 +41,7 @@ interface FakeParts {
 export class FakeContainer implements ContainerProcess {
   readonly id: string;
   readonly pid: number;
-  readonly memoryClassMb: number;
+  readonly kind: ContainerKind;
   readonly createMs: number;
   /** The rules that it was created with. */
   readonly seccomp: FakeParts['seccomp'];
@@ -66,6 +68,7 @@ export class FakeContainer implements ContainerProcess {
     },
     breach: () => this.ranInto,
   };
+  egress: EgressPolicy | undefined;
   task: string | undefined;
   /** `name@version` of each CLAIM. */
   readonly claims: string[] = [];
@@ -84,7 +87,7 @@ export class FakeContainer implements ContainerProcess {
   constructor(parts: FakeParts) {
     this.id = `fake-${parts.id}`;
     this.pid = parts.id;
-    this.memoryClassMb = parts.memoryClassMb;
+    this.kind = parts.kind;
     this.createMs = parts.createMs;
     this.seccomp = parts.seccomp;
     this.#program = parts.program;
@@ -105,6 +108,11 @@ export class FakeContainer implements ContainerProcess {
   setLimits(limits: ContainerLimits): Promise<void> {
     this.limits = limits;
     return this.prepareError ? Promise.reject(this.prepareError) : Promise.resolve();
+  }
+
+  setEgress(policy: EgressPolicy): Promise<void> {
+    this.egress = policy;
+    return Promise.resolve();
   }
 
   mountTask(folder: string): Promise<void> {

@@ -1,5 +1,5 @@
 import { fail, type SystemCallRules } from '@hob/contracts';
-import type { ContainerDriver, ContainerProcess } from '../../src/container-driver.ts';
+import type { ContainerDriver, ContainerKind, ContainerProcess } from '../../src/container-driver.ts';
 import { FakeContainer, type Program } from './fake-container.ts';
 
 /** Makes fake containers. `alive` is what a host would still be running. */
@@ -22,11 +22,7 @@ export class FakeDriver implements ContainerDriver {
     this.program = program;
   }
 
-  async create(
-    _runtime: string,
-    memoryClassMb: number,
-    seccomp?: SystemCallRules | 'learn',
-  ): Promise<ContainerProcess> {
+  async create(kind: ContainerKind, seccomp?: SystemCallRules | 'learn'): Promise<ContainerProcess> {
     const serial = ++this.#serial;
     this.creating += 1;
     this.aliveMax = Math.max(this.aliveMax, this.alive.size + this.creating);
@@ -38,7 +34,7 @@ export class FakeDriver implements ContainerDriver {
       this.creating -= 1;
     }
     const program: Program = (frame, container) => this.program(frame, container);
-    const container = new FakeContainer({ id: serial, memoryClassMb, createMs: 4, program, seccomp });
+    const container = new FakeContainer({ id: serial, kind, createMs: 4, program, seccomp });
     this.alive.add(container);
     this.made.push(container);
     void container.exited.then(() => this.alive.delete(container));

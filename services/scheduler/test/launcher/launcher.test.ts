@@ -5,7 +5,15 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { test } from 'node:test';
 import { RemoteDriver } from '../../src/launcher/remote-driver.ts';
 import { LINE_BYTES_MAX } from '../../src/launcher/messages.ts';
-import { bundlesFolder, driverOptions, evaluate, holdings, limitsOf, startLauncher } from '../driver/real-driver.ts';
+import {
+  bundlesFolder,
+  driverOptions,
+  evaluate,
+  holdings,
+  kindOf,
+  limitsOf,
+  startLauncher,
+} from '../driver/real-driver.ts';
 import { RawClient } from './raw-client.ts';
 
 const runtime = 'nodejs24.x';
@@ -31,9 +39,10 @@ function isAlive(pid: number): boolean {
 
 /** Requests that are none, however they are meant. */
 function forged(container: string): unknown[] {
-  const create = { op: 'create', serial: 1, runtime, memoryMb: 128 };
+  const create = { op: 'create', serial: 1, runtime, memoryMb: 128, network: 'none' };
   const limits = { op: 'limits', serial: 1, container, ...limitsOf() };
   const mount = { op: 'mount', serial: 1, container, digest };
+  const egress = { op: 'egress', serial: 1, container, policy: 'public' };
   return [
     ...[null, true, 7, 'create', [], [create], {}, { op: 'create' }, { serial: 1 }, { ...create, op: 'spawn' }],
     ...[0, -1, 1.5, 2 ** 32, '1', null].map((serial) => ({ ...create, serial })),
@@ -67,9 +76,13 @@ function forged(container: string): unknown[] {
       7,
     ].map((digest) => ({ ...mount, digest })),
     ...[{ path: '/etc' }, { target: '/usr' }, { source: '/' }].map((more) => ({ ...mount, ...more })),
+    ...['none', 'private', '', 7, null, {}, [7], [''], ['x'.repeat(301)], Array.from({ length: 65 }, () => 'a')].map(
+      (policy) => ({ ...egress, policy }),
+    ),
     ...['../c', '', '1', 'zygote-128', `${container}/..`, `${container}\n`, 7, null].flatMap((container) => [
       { ...limits, container },
       { ...mount, container },
+      { ...egress, container },
       { op: 'kill', serial: 1, container },
     ]),
     { op: 'kill', serial: 1, pid: 1 },
@@ -197,7 +210,7 @@ test('Launcher lets a client have no more containers than are configured', async
     async (client) => {
       const first = await client.create(1);
       await client.create(2);
-      const reply = await client.ask({ op: 'create', serial: 3, runtime, memoryMb: 128 });
+      const reply = await client.ask({ op: 'create', serial: 3, runtime, memoryMb: 128, network: 'none' });
       assert.ok(
         reply.op === 'failed' && reply.code === 'ERR_LAUNCHER_REFUSED' && reply.message.includes('2 containers'),
       );
@@ -242,7 +255,8 @@ test('Launcher ends in order when its client dies, whatever it was doing for it'
   const before = holdings();
   for (const waitMs of [0, 20, 300, 600]) {
     await attack(async (client) => {
-      for (let serial = 1; serial <= 6; serial++) client.send({ op: 'create', serial, runtime, memoryMb: 128 });
+      for (let serial = 1; serial <= 6; serial++)
+        client.send({ op: 'create', serial, runtime, memoryMb: 128, network: 'none' });
       await delay(waitMs);
     });
     assert.deepEqual(holdings(), before, `after ${waitMs} ms`);
@@ -253,7 +267,7 @@ test('Launcher makes nothing for a client that takes no descriptors', async () =
   const before = holdings();
   await attack(async (client) => {
     client.inbox.close();
-    const reply = await client.ask({ op: 'create', serial: 1, runtime, memoryMb: 128 });
+    const reply = await client.ask({ op: 'create', serial: 1, runtime, memoryMb: 128, network: 'none' });
     assert.ok(reply.op === 'failed' && reply.code === 'ERR_NATIVE_SYSCALL' && reply.message.startsWith('send'));
     assert.equal(containers(), 0);
   });
@@ -271,9 +285,9 @@ test('RemoteDriver loses its containers with its launcher, says so, and another 
   const options = driverOptions();
   const launcher = startLauncher(options);
   const driver = new RemoteDriver(launcher, options);
-  const made = await Promise.all([driver.create(runtime, 128), driver.create(runtime, 128)]);
+  const made = await Promise.all([driver.create(kindOf(128)), driver.create(kindOf(128))]);
   const zygotes = driver.zygotes().map(({ pid }) => pid);
-  const creating = driver.create(runtime, 192);
+  const creating = driver.create(kindOf(192));
   launcher.child.kill('SIGKILL');
   await assert.rejects(creating, { code: 'ERR_LAUNCHER_LOST' });
   assert.equal((await driver.lost).code, 'ERR_LAUNCHER_LOST');
@@ -282,12 +296,12 @@ test('RemoteDriver loses its containers with its launcher, says so, and another 
     await assert.rejects(container.setLimits(limitsOf()), { code: 'ERR_LAUNCHER_LOST' });
     container.kill();
   }
-  await assert.rejects(driver.create(runtime, 128), { code: 'ERR_LAUNCHER_LOST' });
+  await assert.rejects(driver.create(kindOf(128)), { code: 'ERR_LAUNCHER_LOST' });
   await driver.close();
 
   const second = startLauncher(options);
   const again = new RemoteDriver(second, options);
-  assert.equal(await evaluate(await again.create(runtime, 128), 'return 3'), '3');
+  assert.equal(await evaluate(await again.create(kindOf(128)), 'return 3'), '3');
   for (const pid of [...made.map((container) => container.pid), ...zygotes]) assert.equal(isAlive(pid), false);
   await again.close();
   assert.equal(containers(), 0);

@@ -57,7 +57,7 @@ export class RawClient {
 
   /** Has a container made. @returns its id and pid */
   async create(serial: number): Promise<{ readonly container: string; readonly pid: number }> {
-    const reply = await this.ask({ op: 'create', serial, runtime: 'nodejs24.x', memoryMb: 128 });
+    const reply = await this.ask({ op: 'create', serial, runtime: 'nodejs24.x', memoryMb: 128, network: 'none' });
     if (reply.op !== 'created') throw new Error(JSON.stringify(reply));
     return reply;
   }

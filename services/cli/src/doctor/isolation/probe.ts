@@ -7,7 +7,7 @@ import { judgeHost, judgeLines } from './checklist.ts';
 import { cgroupTrees, type ContainerSight, type HostSight, readText, seeContainer, type Sight } from './sight.ts';
 import type { IsolationLine } from './verdict.ts';
 
-const MEMORY_MB = 128;
+const small = { memoryMb: 128, network: 'none' } as const;
 const FORKED = 'nodejs24.x';
 const EXECUTED = 'sleep';
 const O_CLOEXEC = 0o2000000;
@@ -42,8 +42,8 @@ export async function probeIsolation(host: Host, rootfs: string): Promise<Isolat
 
 async function look(host: Host, driver: HostDriver): Promise<Sight> {
   const made = [
-    { kind: 'forked', container: await driver.create(FORKED, MEMORY_MB) },
-    { kind: 'executed', container: await driver.create(EXECUTED, MEMORY_MB) },
+    { kind: 'forked', container: await driver.create({ runtime: FORKED, ...small }) },
+    { kind: 'executed', container: await driver.create({ runtime: EXECUTED, ...small }) },
   ] as const;
   const containers: ContainerSight[] = [];
   for (const { kind, container } of made) {
