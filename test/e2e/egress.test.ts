@@ -64,7 +64,7 @@ test('hob logs --denied tells each of them, and the metrics count them', async (
     ].toSorted(),
   );
   const reasons = (await samples('hob_egress_denied_total')).map((line) => /reason="([^"]+)"/.exec(line)?.[1]);
-  assert.deepEqual(reasons.toSorted(), ['address', 'host', 'name', 'not-listed']);
+  assert.deepEqual(new Set(reasons), new Set(['address', 'host', 'name', 'not-listed']));
   assert.match((await samples('hob_dns_queries_total')).join('\n'), /outcome="denied"\} [1-9]/);
   const { stdout } = await hob.hob(['stats']);
   assert.match(stdout, /^nodejs24\.x +128 MB +egress +/m);

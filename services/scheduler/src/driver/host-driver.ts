@@ -179,10 +179,11 @@ export class HostDriver implements ContainerDriver {
     const serial = this.#serial++;
     const { options, id } = { options: this.#options, id: `c-${this.#run}-${serial}` };
     const zygote = await this.#zygote(kind.memoryMb);
-    const network = kind.network === 'egress' ? (await this.#openNetwork()).take() : undefined;
     const hostUid = this.#uids.take();
     let calls: WatchedCalls | undefined;
+    let network: ContainerNetwork | undefined;
     try {
+      if (kind.network === 'egress') network = (await this.#openNetwork()).take();
       if (seccomp) calls = this.#systemCalls.watch(serial, seccomp);
       const limits = this.#parkedLimits(kind.memoryMb);
       this.#cgroups.create(id, cgroupLimits(limits), options.accountUid);
@@ -225,6 +226,7 @@ export class HostDriver implements ContainerDriver {
   }
 
   #openNetwork(): Promise<EgressNetwork> {
+    if (this.#closing) throw fail('ERR_SCHED_CLOSED', []);
     if (this.#network === undefined) {
       const { egress: options, instance } = this.#options;
       this.#network = EgressNetwork.open({ native: this.#nativeNetwork, options, instance });

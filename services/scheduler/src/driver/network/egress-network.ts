@@ -96,8 +96,9 @@ export class EgressNetwork {
     };
   }
 
-  /** Idempotent. Containers are to be gone by now. */
+  /** Idempotent. Containers are to be gone by now; whatever is still open is ended. */
   async close(): Promise<void> {
+    for (const admission of new Set(this.#admissions.values())) this.#dismiss(admission);
     this.#slots.close();
     this.#upstream.close();
     await this.#forwarder?.close();

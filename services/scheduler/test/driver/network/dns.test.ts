@@ -5,6 +5,7 @@ import * as fc from 'fast-check';
 import { CompiledPolicy } from '../../../src/driver/network/compiled-policy.ts';
 import { filterAnswers } from '../../../src/driver/network/dns/answer-filter.ts';
 import { questionBytes, readQuery, readReply, replyBytes } from '../../../src/driver/network/dns/dns-message.ts';
+import { DnsUpstream } from '../../../src/driver/network/dns/dns-upstream.ts';
 import { DnsStream, frameMessage } from '../../../src/driver/network/dns/dns-stream.ts';
 import { NameServers, parseNameServer, parseResolvConf } from '../../../src/driver/network/dns/name-servers.ts';
 
@@ -108,6 +109,16 @@ test('readQuery refuses a header that promises more records than the message can
   const bytes = question('a');
   bytes.writeUInt16BE(0xffff, 6);
   assert.equal(readQuery(bytes), undefined);
+});
+
+test('DnsUpstream goes on to the next name server when one cannot be connected to, and gives up in the end', async () => {
+  const query = readQuery(question('a.example')) ?? assert.fail();
+  // Link-local addresses need a zone, and nobody listens at the other one.
+  const upstream = new DnsUpstream(new NameServers(['[fe80::1]:53', '127.0.0.1:1']));
+  assert.equal(await upstream.ask(query), undefined);
+  assert.equal(await new DnsUpstream(new NameServers(['[fe80::1]:53'])).ask(query), undefined);
+  upstream.close();
+  assert.equal(await upstream.ask(query), undefined);
 });
 
 test('readReply takes only the answer to its own question', () => {

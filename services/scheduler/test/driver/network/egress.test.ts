@@ -192,6 +192,11 @@ test('an allow-list of names opens what they resolve to, for their ports, and an
 test('DNS works by getaddrinfo and by c-ares, over UDP and TCP, with other records and aliases', async () => {
   const body = `return JSON.stringify({
     servers: dns.getServers(),
+    overV6: await (() => {
+      const resolver = new dns.Resolver();
+      resolver.setServers(['fd68:6f62::53']);
+      return resolver.resolve4('many.example').then((found) => found.length);
+    })(),
     lookup: (await dns.lookup('alias.example', { all: true })).map(({ address }) => address).toSorted(),
     alias: await dns.resolve4('alias.example'),
     many: (await dns.resolve4('many.example')).length,
@@ -206,6 +211,7 @@ test('DNS works by getaddrinfo and by c-ares, over UDP and TCP, with other recor
     { ...seen, manyByLookup: seen.manyByLookup > 0 },
     {
       servers: ['169.254.53.53', 'fd68:6f62::53'],
+      overV6: 64,
       lookup: [world.web6, world.web4].toSorted(),
       alias: [world.web4],
       many: 64,

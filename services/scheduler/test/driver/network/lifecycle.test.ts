@@ -67,6 +67,7 @@ test('EgressNetwork takes one link, its tables and forwarding of the host, and g
   assert.equal(during.forwarding, '1 1');
   network.take().release();
   network.take();
+  network.take().open('public', () => ({}));
   await network.close();
   await network.close();
   await settled(before);

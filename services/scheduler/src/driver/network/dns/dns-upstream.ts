@@ -70,7 +70,9 @@ async function askByDatagram({ query, id, server, signal }: Asking): Promise<Dns
       const reply = readReply(bytes, query, id);
       if (reply !== undefined) resolve(reply);
     });
-    socket.connect(server.port, server.address, () => socket.send(questionBytes(query, id)));
+    // Without a callback, which would get the error of a connection that cannot be made.
+    socket.on('connect', () => socket.send(questionBytes(query, id)));
+    socket.connect(server.port, server.address);
     return await promise;
   } finally {
     signal.removeEventListener('abort', give);
