@@ -16,7 +16,7 @@ export async function runAsFirstProcess(root: string): Promise<string[]> {
     programs: { [RUNTIME]: { argv: [ATTACK_PROGRAM, 'first'], env: {}, folder: '/tmp' } },
   });
   try {
-    const container = await driver.create(RUNTIME, 128);
+    const container = await driver.create({ runtime: RUNTIME, memoryMb: 128, network: 'none' });
     const lines: string[] = [];
     container.events = {
       frame: () => undefined,

@@ -18,7 +18,7 @@ import { checkTransition, type ContainerState } from './container-state.ts';
 import { type Death, deathBy, deathByExit, deathOf } from './death.ts';
 import type { Environment } from './environment.ts';
 import { Lease, type LeaseHost, type LeaseStart } from './lease.ts';
-import { equip } from './version-limits.ts';
+import { containerLimits, equip } from './version-limits.ts';
 
 /** Streams are counted in 32 bits, so a container that has used them up is replaced. */
 const STREAMS_MAX = 0xffff_ffff;

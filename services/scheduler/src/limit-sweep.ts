@@ -1,6 +1,6 @@
 import type { Clock, Timer } from './clock.ts';
 import type { Container } from './container.ts';
-import { CPU_WEIGHT } from './version-limits.ts';
+import { CPU_WEIGHT_USUAL } from './driver/cgroup-knobs.ts';
 import type { Fleet } from './fleet.ts';
 
 /** How long a container may go on after the kernel refused it a process or killed one of its, ms. */
@@ -69,7 +69,7 @@ export class LimitSweep {
     const cpuMs = container.meter.readCpu();
     const isSameWork = state === 'busy' && before?.callsBegun === callsBegun;
     const isLong = isSameWork && (before.isLong || cpuMs - before.cpuMs >= LONG_CPU_MS);
-    if (isLong !== (before?.isLong ?? false)) container.weigh(isLong ? LONG_CPU_WEIGHT : CPU_WEIGHT);
+    if (isLong !== (before?.isLong ?? false)) container.weigh(isLong ? LONG_CPU_WEIGHT : CPU_WEIGHT_USUAL);
     this.#sights.set(container, { callsBegun, cpuMs, isLong });
   }
 }

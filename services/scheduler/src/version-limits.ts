@@ -1,20 +1,18 @@
 import type { FunctionConfig, FunctionVersion } from '@hob/contracts';
 import type { SchedulerConfig } from './config.ts';
+import { CPU_WEIGHT_USUAL } from './driver/cgroup-knobs.ts';
 import type { ContainerKind, ContainerLimits, ContainerProcess } from './container-driver.ts';
 
 /** How many files /tmp holds for each of its MB, when its function does not say. */
 const TMP_FILES_PER_MB = 256;
 
-/** The weight of a container like any other. */
-export const CPU_WEIGHT = 100;
-
 /** The limits of a version's containers: what it asks for, and the server's settings for the rest. */
-function containerLimits(config: FunctionConfig, { pidsMax }: SchedulerConfig): ContainerLimits {
+export function containerLimits(config: FunctionConfig, { pidsMax }: SchedulerConfig): ContainerLimits {
   const { memoryMb, cpu, nofile, tmpMb, io } = config;
   return {
     memoryMb,
     cpu,
-    cpuWeight: CPU_WEIGHT,
+    cpuWeight: CPU_WEIGHT_USUAL,
     pids: config.pids ?? pidsMax,
     nofile,
     tmpMb,

@@ -63,7 +63,7 @@ test('setLimits can also give more than a parked container has', async () => {
 
 test('setLimits changes the part of the CPU time of a container that runs', async () => {
   await withDriver(async (driver) => {
-    const container = await driver.create(runtime, 128);
+    const container = await driver.create(kindOf(128));
     const weight = (): string => cgroupFile(container, 'cpu', host.version === 2 ? 'cpu.weight' : 'cpu.shares');
     const usual = weight();
     assert.equal(usual, host.version === 2 ? '100' : '1024');
