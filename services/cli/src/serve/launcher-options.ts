@@ -1,7 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { fail } from '@hob/contracts';
 import { libraryPath } from '@hob/native';
 import { type DriverOptions, driverDefaults } from '@hob/scheduler/launcher';
 import type { ServeConfig } from './serve-config.ts';
@@ -21,16 +19,11 @@ export function instanceName(dataDir: string): string {
  * What the launcher makes containers with.
  *
  * @param dataDir absolute path without links.
- * @throws ERR_NATIVE_UNSUPPORTED when there is no root filesystem
  */
 export function driverOptions(config: ServeConfig, dataDir: string): DriverOptions {
-  const root = config.server.rootfs;
-  if (!existsSync(root)) {
-    throw fail('ERR_NATIVE_UNSUPPORTED', [`there is no root filesystem at ${root}`, 'run "npm start" once']);
-  }
   return {
     ...driverDefaults,
-    root,
+    root: config.server.rootfs,
     instance: instanceName(dataDir),
     bundles: bundlesFolder(dataDir),
     library: libraryPath,

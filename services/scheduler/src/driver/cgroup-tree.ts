@@ -147,6 +147,13 @@ export class CgroupTree {
   }
 }
 
+/** The names of all running hobs' folders, and of those whose process was killed. */
+export async function instances(host: CgroupHost): Promise<string[]> {
+  const mounts = host.version === 2 ? [host.mount] : [...host.mounts.values(), ...(host.unified ? [host.unified] : [])];
+  const lists = await Promise.all([...new Set(mounts)].map((mount) => listDirs(join(mount, PARENT))));
+  return [...new Set(lists.flat())];
+}
+
 async function readProcesses(dir: string): Promise<number[]> {
   try {
     const text = await readFile(join(dir, 'cgroup.procs'), 'utf8');

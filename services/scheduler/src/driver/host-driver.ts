@@ -101,11 +101,11 @@ export class HostDriver implements ContainerDriver {
    */
   static async open(options: DriverOptions, events: DriverEvents = {}): Promise<HostDriver> {
     EgressNetwork.check(options.egress);
+    const root = rootWithoutLinks(options.root);
+    const confinement = await openConfinement(root);
     const cgroups = new CgroupTree(detectCgroups(), options.instance);
     await removeLeftovers(cgroups);
     await cgroups.open();
-    const root = realpathSync(options.root);
-    const confinement = await openConfinement(root);
     const driver = new HostDriver({ options: { ...options, root }, cgroups, confinement, events });
     removeHostLeftovers(driver.#nativeNetwork, options.instance);
     return driver;
@@ -353,5 +353,13 @@ export class HostDriver implements ContainerDriver {
     for (const control of this.#alive.values()) control.kill();
     await Promise.all([...this.#alive.values()].map((control) => control.ended));
     await Promise.all([...this.#containers].map((container) => container.exited));
+  }
+}
+
+function rootWithoutLinks(root: string): string {
+  try {
+    return realpathSync(root);
+  } catch (cause) {
+    throw fail('ERR_NATIVE_UNSUPPORTED', [`there is no root filesystem at ${root}`, 'run "npm start" once'], { cause });
   }
 }

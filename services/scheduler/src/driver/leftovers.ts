@@ -1,5 +1,6 @@
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import type { CgroupTree } from './cgroup-tree.ts';
+import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { detectCgroups } from './cgroup-host.ts';
+import { CgroupTree, instances } from './cgroup-tree.ts';
 
 const TRIES_MAX = 200;
 const PAUSE_MS = 25;
@@ -23,6 +24,22 @@ export async function removeLeftovers(cgroups: CgroupTree): Promise<number> {
     await cgroups.remove(name);
   }
   return found;
+}
+
+/**
+ * Removes what killed runs of an instance that is called `<prefix>-<pid>` left, whose process is gone.
+ *
+ * @throws ERR_NATIVE_UNSUPPORTED
+ */
+export async function removeDeadInstances(prefix: string): Promise<void> {
+  const host = detectCgroups();
+  for (const name of await instances(host)) {
+    const [before, pid] = [name.slice(0, prefix.length + 1), name.slice(prefix.length + 1)];
+    if (before !== `${prefix}-` || !/^\d+$/.test(pid) || existsSync(`/proc/${pid}`)) continue;
+    const cgroups = new CgroupTree(host, name);
+    await removeLeftovers(cgroups);
+    await cgroups.close();
+  }
 }
 
 function kill(pid: number): void {

@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
-import { fork } from 'node:child_process';
+import { fork, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { detectCgroups } from '../../src/driver/cgroup-host.ts';
+import { CgroupTree, instances } from '../../src/driver/cgroup-tree.ts';
 import { HostDriver } from '../../src/driver/host-driver.ts';
+import { removeDeadInstances } from '../../src/driver/leftovers.ts';
 import {
   bundlesFolder,
   driverOptions,
@@ -173,3 +176,30 @@ function isAlive(pid: number): boolean {
     return false;
   }
 }
+
+test('HostDriver.open without a root filesystem tells so, and makes nothing', async () => {
+  const options = driverOptions({ root: '/nonexistent', instance: `test-rootless-${process.pid}` });
+  await assert.rejects(HostDriver.open(options), { code: 'ERR_NATIVE_UNSUPPORTED' });
+  assert.deepEqual(
+    (await instances(detectCgroups())).filter((name) => name === options.instance),
+    [],
+  );
+});
+
+test('removeDeadInstances removes what a killed process left, and nothing of one that lives', async () => {
+  const host = detectCgroups();
+  const gone = spawnSync(process.execPath, ['--version']).pid;
+  const names = [`test-dead-${gone}`, `test-dead-${process.pid}`, 'test-dead-not'] as const;
+  const trees = names.map((name) => new CgroupTree(host, name));
+  for (const tree of trees) await tree.open();
+  try {
+    await removeDeadInstances('test-dead');
+    const left = await instances(host);
+    assert.deepEqual(
+      names.map((name) => left.includes(name)),
+      [false, true, true],
+    );
+  } finally {
+    for (const tree of trees) await tree.close();
+  }
+});

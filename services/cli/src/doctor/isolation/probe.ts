@@ -1,7 +1,7 @@
 /** Makes containers on this host, the way that `hob serve` does, and looks at them. */
 import { existsSync, readdirSync } from 'node:fs';
 import { hostNative, libraryPath } from '@hob/native';
-import { driverDefaults, HostDriver } from '@hob/scheduler/launcher';
+import { driverDefaults, HostDriver, removeDeadInstances } from '@hob/scheduler/launcher';
 import type { Host } from '../finding.ts';
 import { judgeHost, judgeLines } from './checklist.ts';
 import { cgroupTrees, type ContainerSight, type HostSight, readText, seeContainer, type Sight } from './sight.ts';
@@ -10,6 +10,8 @@ import type { IsolationLine } from './verdict.ts';
 const small = { memoryMb: 128, network: 'none' } as const;
 const FORKED = 'nodejs24.x';
 const EXECUTED = 'sleep';
+/** Two may look at the same time. */
+const INSTANCE = 'doctor';
 const O_CLOEXEC = 0o2000000;
 /** A PARKED frame without payload, in the notation of printf(1). Then the shell becomes a program that waits. */
 const parked = String.raw`\000\000\000\000\011\000\000\000\000\000`;
@@ -28,10 +30,11 @@ const program = {
  */
 export async function probeIsolation(host: Host, rootfs: string): Promise<IsolationLine[]> {
   if (process.getuid?.() !== 0) return judgeHost(seeHost([], undefined), 'it needs root');
+  await removeDeadInstances(INSTANCE);
   const driver = await HostDriver.open({
     ...driverDefaults,
     ...{ root: rootfs, library: libraryPath, bundles: '/nonexistent', programs: { [EXECUTED]: program } },
-    instance: `doctor-${process.pid}`,
+    instance: `${INSTANCE}-${process.pid}`,
   });
   try {
     return judgeLines(await look(host, driver));
