@@ -26,7 +26,7 @@ mount -t proc proc proc && mount -t sysfs sysfs sys && mount -t devtmpfs dev dev
 mkdir -p dev/pts dev/shm dev/mqueue
 mount -t devpts -o ptmxmode=666,mode=620 devpts dev/pts && mount -t tmpfs shm dev/shm && mount -t mqueue mqueue dev/mqueue ||
   fail "mounting in /dev"
-mount -t tmpfs -o mode=755 run run && mount -t tmpfs -o mode=1777 tmp tmp || fail "mounting /run and /tmp"
+mount -t tmpfs -o mode=755 run run || fail "mounting /run"
 mount -t securityfs securityfs sys/kernel/security || fail "mounting securityfs"
 if [ -d sys/fs/selinux ]; then mount -t selinuxfs selinuxfs sys/fs/selinux || fail "mounting selinuxfs"; fi
 # As systemd mounts it, and with the first process in a cgroup of its own, as on a host that has booted.

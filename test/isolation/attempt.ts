@@ -14,7 +14,6 @@ export type HostFacet =
   | 'selinux'
   | 'no-lsm'
   | 'no-landlock'
-  | 'no-sys-resource'
   | 'no-i386'
   | 'arm64';
 

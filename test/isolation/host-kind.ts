@@ -5,7 +5,6 @@ import { hostNative } from '@hob/native';
 import { detectCgroups } from '@hob/scheduler';
 import type { HostFacet } from './attempt.ts';
 
-const CAP_SYS_RESOURCE = 24n;
 /** Older ones are not used. */
 const LANDLOCK_ABI_MIN = 2;
 
@@ -23,11 +22,6 @@ function isHybrid(): boolean {
   return / - cgroup2 /.test(readFileSync('/proc/self/mountinfo', 'utf8'));
 }
 
-function hasSysResource(): boolean {
-  const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0';
-  return ((BigInt(`0x${effective}`) >> CAP_SYS_RESOURCE) & 1n) === 1n;
-}
-
 /**
  * The name of this kind of host, for the columns of the table, such as `cgroup-hybrid, no-lsm`.
  */
@@ -39,7 +33,6 @@ export function hostKind(): string {
 /** @param i386 a static program that makes a call of i386: where the kernel knows these, it ends by itself. */
 export function hostFacets(i386: string | undefined): ReadonlySet<HostFacet> {
   const facets = new Set<HostFacet>([detectCgroups().version === 2 ? 'cgroup-v2' : 'cgroup-v1', securityModule()]);
-  if (!hasSysResource()) facets.add('no-sys-resource');
   if (hostNative().landlockAbi() < LANDLOCK_ABI_MIN) facets.add('no-landlock');
   if (process.arch === 'arm64') facets.add('arm64');
   if (i386 !== undefined && spawnSync(i386).status !== 0) facets.add('no-i386');

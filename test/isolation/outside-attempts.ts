@@ -8,7 +8,7 @@ const v2 = (expect: string) => ({ 'cgroup-v2': expect, '*': NOT_HERE });
 export const outsideAttempts = attemptsBy('outside', {
   'zygote-environment': ["read the zygote's environment", [1], ''],
   'zygote-descriptors': ["count the zygote's descriptors that a program would inherit", [1], '0'],
-  'zygote-sockets': ["count the zygote's sockets: control and channel", [1], '2'],
+  'zygote-sockets': ["count the zygote's sockets: control, channel, and a pair that leads nowhere", [1], '4'],
   session: ['read who leads the session', [2], 'the first process'],
   'blocked-signals': ['read the blocked signals', [2], '0000000000000000'],
   'ignored-signals': ['read the ignored signals: SIGPIPE and SIGXFSZ', [2], '0000000001001000'],

@@ -63,7 +63,8 @@ ATTEMPT(queue_signals) {
         return r;
 }
 
-ATTEMPT(fork_without_end) {
+/* Not by a function, whose container is ended for it. */
+ATTEMPT_IN_PLACE(fork_without_end) {
         static long children[CHILDREN_MAX];
         long count = 0, r = 0;
         while (count < CHILDREN_MAX && (r = fork_process()) >= 0) {

@@ -27,7 +27,7 @@ function sweep(runtime: string, faultStep: string): void {
     const driver = await HostDriver.open(driverOptions({ library: faultsLibraryPath, faultStep, programs }));
     try {
       for (let tries = 0; tries < 2; tries++) {
-        await assert.rejects(driver.create(kindOf(128)), (error: Error & { code: string }) => {
+        await assert.rejects(driver.create({ ...kindOf(128), runtime }), (error: Error & { code: string }) => {
           assert.equal(error.code, 'ERR_SCHED_START_FAILED');
           assert.match(error.message, new RegExp(`${faultStep}: EIO`));
           return true;

@@ -51,7 +51,7 @@ const tricks: Readonly<Record<string, () => void | Promise<void>>> = {
   /** Whenever it is looked at, some are just being born. */
   respawn: () => {
     for (let count = 0; count < 4; count += 1) {
-      spawn('/bin/sh', ['-c', 'while :; do ( sleep 0.01 & ); done'], { stdio: 'ignore', detached: true });
+      spawn('/bin/sh', ['-c', 'while :; do sleep 0.01 & sleep 0.01 & wait; done'], { stdio: 'ignore', detached: true });
     }
   },
   'fill-own-pipe': () => {
