@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import type { GuestKind } from '../vm/guests.ts';
 import { runGuest } from '../vm/guest.ts';
+import { oneFilePackages } from '../vm/one-file-packages.ts';
 import { nodeTest } from './node-test.ts';
 import { add, none, readTotals, type Totals } from './totals.ts';
 
@@ -40,8 +41,10 @@ export interface GuestTests {
 export async function runGuestTests({ root, kind, files, testsMin, print, signal }: GuestTests): Promise<Totals> {
   const line = (text: string): void => print(`  ${kind.name.padEnd(8)}${text}`);
   const results = join(root, '.hob', 'vm', 'results', kind.name);
+  const packages = await oneFilePackages(root);
   const options = {
-    ...{ root, kernelArguments: kind.kernelArguments, job: jobScript(root, kind, files), files: kind.files },
+    ...{ root, kernelArguments: kind.kernelArguments, job: jobScript(root, kind, packages.lines, files) },
+    files: new Map([...kind.files, ...packages.files]),
     ...{ results, memoryMb: MEMORY_MB, timeoutMs: GUEST_MS_MAX, onLine: line },
   };
   const startedMs = performance.now();
@@ -67,11 +70,12 @@ function problemOf(
   return ran < testsMin ? `${ran} tests ran, at least ${testsMin} were expected` : '';
 }
 
-function jobScript(root: string, kind: GuestKind, files: readonly string[]): string {
+function jobScript(root: string, kind: GuestKind, preparation: readonly string[], files: readonly string[]): string {
   return [
     'set -e',
     `cd ${quoted(root)}`,
     ...kind.preparation,
+    ...preparation,
     `export HOB_TEST_GUEST=${kind.name} HOB_ISOLATION_RESULTS=${RESULTS}/isolation.json`,
     // What one test file's process has compiled, the next one need not.
     'export NODE_COMPILE_CACHE=/run/compile-cache',

@@ -1,6 +1,6 @@
 /** A guest: a kernel of its own under QEMU, on the host's files, that runs one job and is gone. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -44,7 +44,9 @@ export interface GuestEnd {
  * @param signal ends the guest; the result then says so.
  */
 export async function runGuest(options: GuestOptions, signal?: AbortSignal): Promise<GuestEnd> {
-  const folder = await mkdtemp(join(options.root, '.hob', 'vm', 'run-'));
+  const runs = join(options.root, '.hob', 'vm');
+  removeDeadRuns(runs);
+  const folder = await mkdtemp(join(runs, `run-${process.pid}-`));
   try {
     const share = join(folder, 'share');
     mkdirSync(join(share, 'results'), { recursive: true });
@@ -62,6 +64,14 @@ export async function runGuest(options: GuestOptions, signal?: AbortSignal): Pro
     return { exitCode: undefined, problem: `${why}; its console:\n${lastLines(console)}` };
   } finally {
     rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Removes what runs left whose process was killed: their guests died with them. */
+function removeDeadRuns(runs: string): void {
+  for (const name of readdirSync(runs)) {
+    const pid = /^run-(\d+)-/.exec(name)?.[1];
+    if (pid !== undefined && !existsSync(`/proc/${pid}`)) rmSync(join(runs, name), { recursive: true, force: true });
   }
 }
 

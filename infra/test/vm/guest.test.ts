@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
@@ -37,6 +38,18 @@ test("runGuest gives the job's output, exit code and results, and keeps its writ
   assert.equal(readFileSync(join(folder, 'results/copy'), 'utf8'), 'a line\n');
   assert.equal(existsSync('/root/hob-was-here'), false);
   assert.deepEqual(leftovers(), []);
+});
+
+test('runGuest removes what a killed run left, and nothing of one that goes on', async () => {
+  const gone = spawnSync(process.execPath, ['--version']).pid;
+  const [dead, alive] = [gone, process.ppid].map((pid) => join(root, '.hob/vm', `run-${pid}-test`));
+  for (const path of [dead, alive]) mkdirSync(path ?? '');
+  try {
+    await run('sleep 1000', {}, AbortSignal.abort());
+    assert.deepEqual(leftovers(), [`run-${process.ppid}-test`]);
+  } finally {
+    rmSync(alive ?? '', { recursive: true });
+  }
 });
 
 test('runGuest tells of a kernel that panics, with the end of its console', async () => {

@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { faultsLibraryPath } from '@hob/native';
+import type { ContainerProcess } from '../../src/container-driver.ts';
 import { detectCgroups } from '../../src/driver/cgroup-host.ts';
 import { CgroupTree } from '../../src/driver/cgroup-tree.ts';
 import { HostDriver } from '../../src/driver/host-driver.ts';
-import { driverOptions, holdings, kindOf, limitsOf, shellProgram } from './real-driver.ts';
+import { bundlesFolder, driverOptions, holdings, kindOf, limitsOf, shellProgram } from './real-driver.ts';
+
+type Ask = (container: ContainerProcess, digest: string) => Promise<void>;
 
 const forking = ['pipes', 'send', 'clone'];
 const entering = [
@@ -40,17 +43,28 @@ function sweep(runtime: string, faultStep: string): void {
   });
 }
 
-for (const faultStep of ['limit nofile', 'limit tmp']) {
-  test(`setLimits fails when "${faultStep}" does, and the container leaves nothing`, async (t) => {
+/** What a container that lives is asked for, and the steps of it. */
+const requests: Readonly<Record<string, readonly [ask: Ask, steps: readonly string[]]>> = {
+  setLimits: [(container) => container.setLimits(limitsOf({ nofile: 100, tmpMb: 1 })), ['limit nofile', 'limit tmp']],
+  mountTask: [
+    (container, digest) => container.mountTask(digest),
+    ['source', 'tree', 'container', 'namespace', 'helper', 'attach'].map((step) => `mount ${step}`),
+  ],
+};
+
+for (const [name, [ask, steps]] of Object.entries(requests)) for (const step of steps) sweepRequest(name, ask, step);
+
+function sweepRequest(name: string, ask: Ask, faultStep: string): void {
+  test(`${name} fails when "${faultStep}" does, and the container leaves nothing`, async (t) => {
     const before = holdings();
-    const driver = await HostDriver.open(driverOptions({ library: faultsLibraryPath }));
+    using bundles = bundlesFolder();
+    const driver = await HostDriver.open(driverOptions({ library: faultsLibraryPath, bundles: bundles.path }));
     try {
       const container = await driver.create(kindOf(128));
       // The host's own calls into the library fail, not the zygote's.
       process.env['HOB_FAULT_STEP'] = faultStep;
       t.after(() => delete process.env['HOB_FAULT_STEP']);
-      const limits = limitsOf({ nofile: 100, tmpMb: 1 });
-      await assert.rejects(container.setLimits(limits), {
+      await assert.rejects(ask(container, bundles.digest), {
         code: 'ERR_NATIVE_SYSCALL',
         message: `${faultStep}: EIO`,
       });

@@ -147,7 +147,8 @@ test('HostDriver.open removes what a killed predecessor left', async () => {
       script,
       `import { HostDriver } from ${JSON.stringify(new URL('../../src/driver/host-driver.ts', import.meta.url).href)};
        const driver = await HostDriver.open(JSON.parse(process.argv[2]));
-       const made = await Promise.all([driver.create(kindOf(128)), driver.create(kindOf(128))]);
+       const kind = ${JSON.stringify(kindOf(128))};
+       const made = await Promise.all([driver.create(kind), driver.create(kind)]);
        process.send({ pids: [...made.map((container) => container.pid), driver.zygotes()[0].pid] });`,
     );
     const options = driverOptions({ instance: `test-${process.pid}-lost` });

@@ -25,7 +25,7 @@ async function withContainer(
   runtime: string,
   use: (container: ContainerProcess, zygotePid: number) => Promise<void> | void,
 ): Promise<void> {
-  const container = await driver.create(kindOf(128));
+  const container = await driver.create({ ...kindOf(128), runtime });
   try {
     while (runtime === runtimes.executed && procFile(container, 'comm') !== 'sleep') {
       await new Promise((resolve) => setTimeout(resolve, 1));
