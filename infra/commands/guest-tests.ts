@@ -77,6 +77,7 @@ function jobScript(root: string, kind: GuestKind, preparation: readonly string[]
     ...kind.preparation,
     ...preparation,
     `export HOB_TEST_GUEST=${kind.name} HOB_ISOLATION_RESULTS=${RESULTS}/isolation.json`,
+    'mkdir -m 1777 /run/tmp && export TMPDIR=/run/tmp',
     // What one test file's process has compiled, the next one need not.
     'export NODE_COMPILE_CACHE=/run/compile-cache',
     `exec ${nodeTest(files, `${RESULTS}/${TOTALS}`, 1).map(quoted).join(' ')}`,

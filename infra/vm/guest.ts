@@ -1,6 +1,6 @@
 /** A guest: a kernel of its own under QEMU, on the host's files, that runs one job and is gone. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -8,6 +8,8 @@ import { guestKernelFolder } from '../setup/guest-kernel.mjs';
 import { initramfs } from './initramfs.ts';
 
 const CONSOLE_LINES = 80;
+/** A disk without anything on it: limits on block devices need one. */
+const DISK_BYTES = 1024 * 1024;
 /** What QEMU writes for itself, and how much of it is kept. */
 const QEMU_CHARACTERS_MAX = 8192;
 
@@ -55,6 +57,8 @@ export async function runGuest(options: GuestOptions, signal?: AbortSignal): Pro
     const kernel = guestKernelFolder(options.root);
     const init = readFileSync(resolve(import.meta.dirname, 'guest-init.sh'), 'utf8');
     writeFileSync(join(folder, 'initramfs'), initramfs(kernel, init));
+    writeFileSync(join(folder, 'disk'), '');
+    truncateSync(join(folder, 'disk'), DISK_BYTES);
     const why = await boot(folder, options, signal);
     rmSync(options.results, { recursive: true, force: true });
     cpSync(join(share, 'results'), options.results, { recursive: true });
@@ -121,6 +125,7 @@ function commandLine(folder: string, { root, memoryMb, kernelArguments }: GuestO
     ...['-kernel', join(kernel, 'vmlinuz'), '-initrd', join(folder, 'initramfs')],
     ...['-append', `${fixed} ${kernelArguments}`],
     ...['-serial', `file:${join(folder, 'console')}`, '-serial', 'stdio', '-device', 'virtio-rng-pci'],
+    ...['-drive', `if=none,id=disk,format=raw,file=${join(folder, 'disk')}`, '-device', 'virtio-blk-pci,drive=disk'],
     ...ninePoint('host', '/', 'on'),
     ...ninePoint('share', join(folder, 'share'), 'off'),
   ];

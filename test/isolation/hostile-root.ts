@@ -3,7 +3,7 @@
  * function's own it could not be run: that is what other attempts show.
  */
 import { execFile } from 'node:child_process';
-import { chmod, mkdir, realpath } from 'node:fs/promises';
+import { realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { TemporaryFolder } from '../support/temporary-folder.ts';
@@ -25,24 +25,19 @@ export class HostileRoot implements AsyncDisposable {
     this.#folder = folder;
   }
 
-  /** Lays the program over the real root, read-only, without copying it. */
+  /** Adds the program to a copy: over an overlay SELinux refuses what it allows on the file system below. */
   static async create(): Promise<HostileRoot> {
     await using stack = new AsyncDisposableStack();
     const folder = stack.use(await TemporaryFolder.create('hostile-root'));
-    const [over, root] = [join(folder.path, 'over'), join(folder.path, 'root')];
-    await mkdir(join(over, 'usr/bin'), { recursive: true });
-    await mkdir(root);
-    await buildAttack(join(over, ATTACK_PROGRAM));
-    for (const path of [over, join(over, 'usr'), join(over, 'usr/bin')]) await chmod(path, 0o755);
-    const lower = `${over}:${await realpath(plainRoot)}`;
-    await run('mount', ['-t', 'overlay', 'overlay', '-o', `ro,lowerdir=${lower}`, root]);
+    const root = join(folder.path, 'root');
+    await run('cp', ['--archive', '--reflink=auto', await realpath(plainRoot), root]);
+    await buildAttack(join(root, ATTACK_PROGRAM));
     stack.move();
     return new HostileRoot(root, folder);
   }
 
   /** To be called when nothing of it runs any more. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await run('umount', [this.path]);
     await this.#folder[Symbol.asyncDispose]();
   }
 }

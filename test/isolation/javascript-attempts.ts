@@ -5,7 +5,7 @@ export const javascriptAttempts = attemptsBy('javascript', {
   'write-usr': ['write to /usr', [8], 'EROFS'],
   'write-assets': ["write beside the function's own code", [8], 'EROFS'],
   'write-etc-hosts': ['write /etc/hosts', [13], 'EROFS'],
-  'write-etc-passwd': ['append to /etc/passwd', [13], 'EROFS'],
+  'write-etc-passwd': ['append to /etc/passwd', [13], 'EACCES'],
   'write-resolv-conf': ['write /etc/resolv.conf', [13], 'EROFS'],
   'chmod-program': ['make a program writable', [8, 'CVE-2019-5736'], 'EROFS'],
   'find-setuid-files': ['count the files with a setuid or setgid bit', [8], '0'],

@@ -149,9 +149,9 @@ export const nativeAttempts = attemptsBy('native', {
 
   'make-block-device': ['make a block device', [10, 18], 'ENOSYS'],
   'make-character-device': ['make a character device', [10, 18], 'ENOSYS'],
-  'write-own-program': ['open the own program for writing', [8, 'CVE-2019-5736'], 'EROFS'],
-  'write-first-program': ["open the first process's program for writing", [8, 'CVE-2019-5736'], 'EROFS'],
-  'truncate-a-program': ['truncate a program', [8], 'EROFS'],
+  'write-own-program': ['open the own program for writing', [8, 'CVE-2019-5736'], 'EACCES'],
+  'write-first-program': ["open the first process's program for writing", [8, 'CVE-2019-5736'], 'EACCES'],
+  'truncate-a-program': ['truncate a program', [8], 'EACCES'],
   'map-a-program-for-writing': ['map a program for writing', [8], 'EACCES'],
   'write-page-cache-by-pipe': [
     'write to a page of a program that is in a pipe; 0: the program is as before',
