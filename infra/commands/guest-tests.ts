@@ -1,4 +1,5 @@
 /** Test files in a guest kernel, by the same runner and reporters as on the host. */
+import { realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import type { GuestKind } from '../vm/guests.ts';
 import { runGuest } from '../vm/guest.ts';
@@ -45,6 +46,7 @@ export async function runGuestTests({ root, kind, files, testsMin, print, signal
   const options = {
     ...{ root, kernelArguments: kind.kernelArguments, job: jobScript(root, kind, packages.lines, files) },
     files: new Map([...kind.files, ...packages.files]),
+    disk: realpathSync(join(root, '.hob/rootfs/current')),
     ...{ results, memoryMb: MEMORY_MB, timeoutMs: GUEST_MS_MAX, onLine: line },
   };
   const startedMs = performance.now();
@@ -78,6 +80,8 @@ function jobScript(root: string, kind: GuestKind, preparation: readonly string[]
     ...preparation,
     `export HOB_TEST_GUEST=${kind.name} HOB_ISOLATION_RESULTS=${RESULTS}/isolation.json`,
     'mkdir -m 1777 /run/tmp && export TMPDIR=/run/tmp',
+    // Not on the guest's overlay: of what is mapped from one, SELinux asks for rights to the file system below, too.
+    'root=$(readlink -f .hob/rootfs/current) && mount /dev/vda "$root" && rmdir "$root/lost+found"',
     // What one test file's process has compiled, the next one need not.
     'export NODE_COMPILE_CACHE=/run/compile-cache',
     `exec ${nodeTest(files, `${RESULTS}/${TOTALS}`, 1).map(quoted).join(' ')}`,

@@ -31,6 +31,7 @@ export const guestPackages = [
   { name: 'qemu-system-x86', program: 'qemu-system-x86_64' },
   { name: 'apparmor', program: 'apparmor_parser' },
   { name: 'secilc', program: 'secilc' },
+  { name: 'e2fsprogs', program: 'mke2fs' },
 ];
 
 const SYSTEM_PATH = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];

@@ -16,7 +16,7 @@ import { readModules, sortModules } from './kernel-modules.mjs';
 /** Modules that a guest loads, with those that they depend on. Those that the kernel has built in are passed over. */
 const guestModules = [
   ...['virtio_pci', 'virtio-rng', 'virtio_blk', 'crc32c_generic'],
-  ...['9p', '9pnet_virtio', 'overlay'], // the host's files
+  ...['9p', '9pnet_virtio', 'overlay', 'ext4'], // files: the host's, and the disk's
   ...['veth', 'bridge', 'br_netfilter', 'tun', 'dummy', 'ifb'], // what networks of containers are made of
   ...['nf_tables', 'nft_ct', 'nft_masq', 'nft_nat', 'nft_chain_nat', 'nft_redir', 'nft_reject_inet', 'nft_fib_inet'],
   ...['nft_limit', 'nft_log', 'nft_quota', 'nft_connlimit', 'nfnetlink_log'],

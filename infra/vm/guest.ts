@@ -1,15 +1,15 @@
 /** A guest: a kernel of its own under QEMU, on the host's files, that runs one job and is gone. */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
+import { promisify } from 'node:util';
 import { guestKernelFolder } from '../setup/guest-kernel.mjs';
 import { initramfs } from './initramfs.ts';
 
 const CONSOLE_LINES = 80;
-/** A disk without anything on it: limits on block devices need one. */
-const DISK_BYTES = 1024 * 1024;
+const runFile = promisify(execFile);
 /** What QEMU writes for itself, and how much of it is kept. */
 const QEMU_CHARACTERS_MAX = 8192;
 
@@ -25,6 +25,8 @@ export interface GuestOptions {
   readonly files: ReadonlyMap<string, string>;
   /** Folder on the host that gets what the job leaves in /share/results, in place of what it had. */
   readonly results: string;
+  /** Folder whose content the guest's disk begins with, ext4 on /dev/vda; without one there is no disk. */
+  readonly disk?: string;
   readonly memoryMb: number;
   /** When the guest has not ended by then it is ended, ms. */
   readonly timeoutMs: number;
@@ -57,8 +59,7 @@ export async function runGuest(options: GuestOptions, signal?: AbortSignal): Pro
     const kernel = guestKernelFolder(options.root);
     const init = readFileSync(resolve(import.meta.dirname, 'guest-init.sh'), 'utf8');
     writeFileSync(join(folder, 'initramfs'), initramfs(kernel, init));
-    writeFileSync(join(folder, 'disk'), '');
-    truncateSync(join(folder, 'disk'), DISK_BYTES);
+    if (options.disk !== undefined) await makeDisk(join(folder, 'disk'), options.disk);
     const why = await boot(folder, options, signal);
     rmSync(options.results, { recursive: true, force: true });
     cpSync(join(share, 'results'), options.results, { recursive: true });
@@ -77,6 +78,12 @@ function removeDeadRuns(runs: string): void {
     const pid = /^run-(\d+)-/.exec(name)?.[1];
     if (pid !== undefined && !existsSync(`/proc/${pid}`)) rmSync(join(runs, name), { recursive: true, force: true });
   }
+}
+
+async function makeDisk(file: string, folder: string): Promise<void> {
+  const { stdout } = await runFile('du', ['--summarize', '--block-size=1M', folder]);
+  const megabytes = Math.ceil(1.25 * Number.parseInt(stdout, 10)) + 16;
+  await runFile('/usr/sbin/mke2fs', ['-q', '-t', 'ext4', '-O', '^has_journal', '-d', folder, file, `${megabytes}m`]);
 }
 
 /** @returns why a guest that left no exit code ended. */
@@ -108,10 +115,11 @@ async function boot(folder: string, options: GuestOptions, signal?: AbortSignal)
 }
 
 /**
- * Software emulation, because a guest must run where there is no virtualisation. A processor without AVX: what is emulated
+ * One processor: two guests run at the same time, and processors that wait for each other cost more than they bring. Software
+ * emulation, because a guest must run where there is no virtualisation. A processor without AVX: what is emulated
  * of that is slower than what C libraries use instead. The guest ends with this process, whichever way that ends.
  */
-function commandLine(folder: string, { root, memoryMb, kernelArguments }: GuestOptions): [string, ...string[]] {
+function commandLine(folder: string, { root, memoryMb, kernelArguments, disk }: GuestOptions): [string, ...string[]] {
   const kernel = guestKernelFolder(root);
   const fixed = 'console=ttyS0 quiet loglevel=4 panic=-1 mitigations=off';
   const ninePoint = (id: string, path: string, readonly: 'on' | 'off'): string[] => [
@@ -121,11 +129,11 @@ function commandLine(folder: string, { root, memoryMb, kernelArguments }: GuestO
   return [
     ...(['setpriv', '--pdeathsig', 'KILL'] as const),
     ...['qemu-system-x86_64', '-nodefaults', '-no-user-config', '-no-reboot', '-display', 'none'],
-    ...['-machine', 'pc', '-accel', 'tcg,thread=multi', '-cpu', 'Nehalem', '-smp', '2', '-m', `${memoryMb}`],
+    ...['-machine', 'pc', '-accel', 'tcg,thread=multi', '-cpu', 'Nehalem', '-smp', '1', '-m', `${memoryMb}`],
     ...['-kernel', join(kernel, 'vmlinuz'), '-initrd', join(folder, 'initramfs')],
     ...['-append', `${fixed} ${kernelArguments}`],
     ...['-serial', `file:${join(folder, 'console')}`, '-serial', 'stdio', '-device', 'virtio-rng-pci'],
-    ...['-drive', `if=none,id=disk,format=raw,file=${join(folder, 'disk')}`, '-device', 'virtio-blk-pci,drive=disk'],
+    ...(disk === undefined ? [] : ['-drive', `if=virtio,format=raw,file=${join(folder, 'disk')}`]),
     ...ninePoint('host', '/', 'on'),
     ...ninePoint('share', join(folder, 'share'), 'off'),
   ];

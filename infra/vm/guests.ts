@@ -30,9 +30,6 @@ export const guestKinds = {
       // The kernel takes a policy in one piece only.
       'dd if=/run/policy of=/sys/fs/selinux/load bs=16M status=none',
       'echo 1 >/sys/fs/selinux/enforce',
-      // Not on the guest's overlay: of what is mapped from one, the kernel asks for rights to the file system below, too.
-      'root=$(readlink -f .hob/rootfs/current)',
-      'cp -a "$root" /run/rootfs && mount --bind /run/rootfs "$root"',
     ],
   },
 } as const satisfies Record<string, GuestKind>;

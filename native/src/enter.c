@@ -74,7 +74,7 @@ int enter_container(const struct hob_spec *spec, const struct hob_filter *filter
         STEP("capabilities", drop_capabilities());
         STEP("identity", check_identity(spec));
         STEP("parent", die_with_parent(frames_fd));
-        STEP("label", take_label(spec, mode));
+        STEP("label", take_label(spec));
         STEP("no_new_privs", refuse_new_privileges());
         STEP("landlock", restrict_by_landlock(spec));
         STEP("frames", place_frames(spec, &frames_fd));

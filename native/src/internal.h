@@ -89,7 +89,7 @@ int join_new_keyring(void);
 int drop_capabilities(void);
 int check_identity(const struct hob_spec *spec);
 int die_with_parent(int frames_fd);
-int take_label(const struct hob_spec *spec, enum enter_mode mode);
+int take_label(const struct hob_spec *spec);
 int restrict_by_landlock(const struct hob_spec *spec);
 int take_stdio(const struct hob_spec *spec, const int32_t *pipes);
 int place_frames(const struct hob_spec *spec, int *frames_fd);

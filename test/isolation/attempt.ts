@@ -14,6 +14,8 @@ export type HostFacet =
   | 'selinux'
   | 'no-lsm'
   | 'no-landlock'
+  | 'before-linux-6.12'
+  | 'no-ip-tables'
   | 'no-i386'
   | 'arm64';
 

@@ -1,6 +1,7 @@
 /** What kind of host this is, as far as results depend on it. */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
+import { release } from 'node:os';
 import { hostNative } from '@hob/native';
 import { detectCgroups } from '@hob/scheduler';
 import type { HostFacet } from './attempt.ts';
@@ -30,10 +31,18 @@ export function hostKind(): string {
   return `${cgroups}, ${securityModule()}`;
 }
 
+function kernelBefore(major: number, minor: number): boolean {
+  const [ownMajor = 0, ownMinor = 0] = release().split('.').map(Number);
+  return ownMajor < major || (ownMajor === major && ownMinor < minor);
+}
+
 /** @param i386 a static program that makes a call of i386: where the kernel knows these, it ends by itself. */
 export function hostFacets(i386: string | undefined): ReadonlySet<HostFacet> {
   const facets = new Set<HostFacet>([detectCgroups().version === 2 ? 'cgroup-v2' : 'cgroup-v1', securityModule()]);
   if (hostNative().landlockAbi() < LANDLOCK_ABI_MIN) facets.add('no-landlock');
+  // Checks of truncate(2) came in another order.
+  if (kernelBefore(6, 12)) facets.add('before-linux-6.12');
+  if (!existsSync('/proc/net/ip_tables_names')) facets.add('no-ip-tables');
   if (process.arch === 'arm64') facets.add('arm64');
   if (i386 !== undefined && spawnSync(i386).status !== 0) facets.add('no-i386');
   return facets;

@@ -150,17 +150,29 @@ export const nativeAttempts = attemptsBy('native', {
   'make-block-device': ['make a block device', [10, 18], 'ENOSYS'],
   'make-character-device': ['make a character device', [10, 18], 'ENOSYS'],
   'write-own-program': ['open the own program for writing', [8, 'CVE-2019-5736'], 'EACCES'],
-  'write-first-program': ["open the first process's program for writing", [8, 'CVE-2019-5736'], 'EACCES'],
-  'truncate-a-program': ['truncate a program', [8], 'EACCES'],
+  'write-first-program': [
+    "open the first process's program for writing",
+    [8, 'CVE-2019-5736'],
+    { apparmor: 'ENOENT', '*': 'EACCES' },
+  ],
+  'truncate-a-program': ['truncate a program', [8], { 'before-linux-6.12': 'EROFS', '*': 'EACCES' }],
   'map-a-program-for-writing': ['map a program for writing', [8], 'EACCES'],
   'write-page-cache-by-pipe': [
     'write to a page of a program that is in a pipe; 0: the program is as before',
     [8, 'CVE-2022-0847', 'CVE-2026-31431'],
     '0',
   ],
-  'map-code-from-tmp': ['map a file of /tmp for execution', [8, 9], 'EPERM'],
-  'map-code-from-shm': ['map a file of /dev/shm for execution', [8, 9], 'EPERM'],
-  'map-code-from-assets': ['map an asset for execution', [8], 'EPERM'],
+  'map-code-from-tmp': [
+    'map a file of /tmp for execution',
+    [8, 9],
+    { apparmor: 'EACCES', selinux: 'EACCES', '*': 'EPERM' },
+  ],
+  'map-code-from-shm': [
+    'map a file of /dev/shm for execution',
+    [8, 9],
+    { apparmor: 'EACCES', selinux: 'EACCES', '*': 'EPERM' },
+  ],
+  'map-code-from-assets': ['map an asset for execution', [8], { apparmor: 'EACCES', '*': 'EPERM' }],
   'run-a-program-from-memory': ['run a program from a file in memory', [8, 18], 'EPERM'],
   'run-a-program-from-tmp': ['run a program from /tmp', [8, 9], 'EACCES'],
 
@@ -204,5 +216,5 @@ export const nativeAttempts = attemptsBy('native', {
   'force-send-buffer': ['force a send buffer of a gigabyte', [14, 21], 'EPERM'],
   'force-receive-buffer': ['force a receive buffer of a gigabyte', [14, 21], 'EPERM'],
   'mark-packets': ['mark packets for routing', [14, 22], 'EPERM'],
-  'replace-firewall': ['replace the firewall', [14, 'CVE-2024-1086'], 'EPERM'],
+  'replace-firewall': ['replace the firewall', [14, 'CVE-2024-1086'], { 'no-ip-tables': 'ENOPROTOOPT', '*': 'EPERM' }],
 });

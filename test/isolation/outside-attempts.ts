@@ -45,7 +45,15 @@ export const outsideAttempts = attemptsBy('outside', {
   'signal-limit': ['read the limit of pending signals', [16], '1024 1024'],
   'locked-limit': ['read the limit of locked memory', [16], '65536 65536'],
   'oom-score': ['read the score that decides who goes when memory is short', [16], '500'],
-  'lsm-label': ["read the security module's label", [17], 'none'],
+  'lsm-label': [
+    "read the security module's label",
+    [17],
+    {
+      apparmor: 'hob-container (enforce)',
+      selinux: 'system_u:system_r:hob_container_t:s0 and a pair of categories',
+      '*': 'none',
+    },
+  ],
   'memory-max': ['read memory.max', [19], v2(String(256 * MiB))],
   'swap-max': ['read memory.swap.max', [19], v2('0')],
   'oom-group': ['read memory.oom.group', [19], v2('1')],

@@ -88,7 +88,8 @@ function maps({ pid }: Sight): string {
 
 function label({ pid }: Sight): string {
   try {
-    return readFileSync(`/proc/${pid}/attr/current`, 'utf8').replace(/[\0\n]+$/, '');
+    const text = readFileSync(`/proc/${pid}/attr/current`, 'utf8').replace(/[\0\n]+$/, '');
+    return text.replace(/:c\d+,c\d+$/, ' and a pair of categories');
   } catch {
     return 'none';
   }

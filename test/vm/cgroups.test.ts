@@ -47,7 +47,11 @@ async function openIn(way: string): Promise<{ own: string; container: string }> 
 test('hob makes its cgroups in the group that systemd delegated to it, moves out of their way, and leaves none', async () => {
   handDown();
   // As systemd marks a group for Delegate=yes. 188 is setxattr(2).
-  execFileSync('perl', ['-e', `syscall(188, "${group}", "user.delegate", "1", 1, 0) == 0 or die $!`]);
+  execFileSync('perl', [
+    '-e',
+    `my ($path, $name, $value) = ("${group}", "user.delegate", "1");
+     syscall(188, $path, $name, $value, 1, 0) == 0 or die $!`,
+  ]);
   const { own, container } = await openIn('env');
   assert.equal(own, '0::/test.slice/test.service/hob-serve');
   assert.match(container, /^0::\/test\.slice\/test\.service\/hob\/placed\/c-/);
@@ -58,7 +62,7 @@ test('hob makes its cgroups in the group that systemd delegated to it, moves out
 test('hob makes its cgroups at the top of a cgroup namespace, as in a container of another runtime', async () => {
   handDown();
   const { own, container } = await openIn(
-    `unshare --cgroup --mount sh -c 'mount -t cgroup2 cgroup2 ${TREE} && exec "$@"' sh`,
+    `unshare --cgroup --mount sh -c 'umount ${TREE} && mount -t cgroup2 cgroup2 ${TREE} && exec "$@"' sh`,
   );
   assert.equal(own, '0::/hob-serve');
   assert.match(container, /^0::\/hob\/placed\/c-/);

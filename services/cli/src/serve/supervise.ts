@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { fchownSync } from 'node:fs';
+import { existsSync, fchownSync, lchownSync, mkdirSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { dirname } from 'node:path';
 import { dropPath, hostNative } from '@hob/native';
@@ -11,7 +11,7 @@ import { topFolder } from '../places.ts';
 import { refuseClosedCode } from './code-access.ts';
 import { type DataFolder, takeDataFolder } from './data-folder.ts';
 import { handOver } from './hand-over.ts';
-import { driverOptions } from './launcher-options.ts';
+import { bundlesFolder, driverOptions } from './launcher-options.ts';
 import { keepToken } from './operator-token.ts';
 import { type Serving, tellCut } from './serve.ts';
 import { serviceUser, type ServiceUser } from './service-user.ts';
@@ -44,6 +44,7 @@ export async function supervise(serving: Serving): Promise<number> {
   using folder = await takeDataFolder(config.server.dataDir);
   fchownSync(folder.lockFd, user.uid, user.gid);
   handOver(folder.path, user);
+  makeBundlesFolder(folder.path, user);
   if (config.server.strict) await requireIsolation(tools.env, config.server.rootfs);
   await using launcher = await Launcher.open({
     driver: driverOptions(config, folder.path),
@@ -59,6 +60,14 @@ export async function supervise(serving: Serving): Promise<number> {
   const [code, signal] = await ended;
   await served;
   return code ?? tellSignal(signal, await settled(stop.asked), serving);
+}
+
+/** Before the launcher looks at it: under SELinux, what is made in it later gets its label. */
+function makeBundlesFolder(dataDir: string, { uid, gid }: ServiceUser): void {
+  const folder = bundlesFolder(dataDir);
+  if (existsSync(folder)) return;
+  mkdirSync(folder, { mode: 0o700 });
+  lchownSync(folder, uid, gid);
 }
 
 /** What a promise has given by now. */

@@ -52,12 +52,17 @@ export function parseCgroupHost(mountinfo: string, readControllers: (mount: stri
     return { version: 1, mounts, unified };
   }
   if (unified !== undefined) {
-    const offered = readControllers(unified).trim().split(/\s+/);
-    if (['cpu', 'memory', 'pids'].every((controller) => offered.includes(controller))) {
-      return { version: 2, mount: unified, hasIo: offered.includes('io') };
-    }
+    return { version: 2, mount: unified, hasIo: hasIo(unified, readControllers(unified)) };
   }
   throw fail('ERR_NATIVE_UNSUPPORTED', ['the cgroup controllers are missing', remedy]);
+}
+
+/** @throws ERR_NATIVE_UNSUPPORTED when a group of v2 lacks a controller that hob cannot do without. */
+function hasIo(folder: string, controllers: string): boolean {
+  const offered = controllers.trim().split(/\s+/);
+  const missing = ['cpu', 'memory', 'pids'].filter((controller) => !offered.includes(controller));
+  if (missing.length === 0) return offered.includes('io');
+  throw fail('ERR_NATIVE_UNSUPPORTED', [`${folder} lacks the cgroup controllers ${missing.join(', ')}`, remedy]);
 }
 
 /**
@@ -80,11 +85,14 @@ export function cgroupBase(mount: string, ownCgroups: string, isDelegated: (fold
  * @throws ERR_NATIVE_UNSUPPORTED
  */
 export function detectCgroups(base?: string): CgroupHost {
-  const host = parseCgroupHost(readFileSync('/proc/self/mountinfo', 'utf8'), (mount) =>
-    readFileSync(`${mount}/cgroup.controllers`, 'utf8'),
-  );
+  const controllers = (folder: string): string => readFileSync(`${folder}/cgroup.controllers`, 'utf8');
+  const host = parseCgroupHost(readFileSync('/proc/self/mountinfo', 'utf8'), controllers);
   const baseIn = (mount: string): string =>
     base ?? cgroupBase(mount, readFileSync('/proc/self/cgroup', 'utf8'), (folder) => hostNative().isDelegated(folder));
-  if (host.version === 2) return { ...host, mount: baseIn(host.mount) };
+  if (host.version === 2) {
+    const mount = baseIn(host.mount);
+    // Whoever delegated it may have kept some of them.
+    return { ...host, mount, hasIo: hasIo(mount, controllers(mount)) };
+  }
   return host.unified === undefined ? host : { ...host, unified: baseIn(host.unified) };
 }

@@ -24,10 +24,11 @@ export type LsmState = { readonly labels: (number: number) => ContainerLabels } 
  * Finds out which security modules are in force and loads hob's profiles into them. What cannot be loaded is told by
  * `lacks`, and containers go without: their other walls do not depend on it.
  *
- * @param root the root filesystem of containers, an absolute path; SELinux wants its files labelled.
+ * @param folders what containers see of the host's files, absolute paths: SELinux wants them labelled. What is made in them later
+ *   has the label of its folder.
  */
-export async function openConfinement(root: string): Promise<Confinement> {
-  const states = [await openAppArmor(apparmorProfilePath), await openSelinux(selinuxPolicyPath, root)];
+export async function openConfinement(folders: readonly string[]): Promise<Confinement> {
+  const states = [await openAppArmor(apparmorProfilePath), await openSelinux(selinuxPolicyPath, folders)];
   const labellers = states.flatMap((state) => (state !== undefined && 'labels' in state ? [state.labels] : []));
   return {
     labels: (number) => Object.assign({}, ...labellers.map((labels) => labels(number))) as ContainerLabels,

@@ -1,4 +1,4 @@
-import { realpathSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import { fail, functionConfigSchema, isHobError, type SystemCallRules } from '@hob/contracts';
 import { type ContainerProgram, loadNative, loadNetwork, type Native, type NativeNetwork } from '@hob/native';
 import type { ForkRequest } from '@hob/runtime-nodejs';
@@ -102,7 +102,7 @@ export class HostDriver implements ContainerDriver {
   static async open(options: DriverOptions, events: DriverEvents = {}): Promise<HostDriver> {
     EgressNetwork.check(options.egress);
     const root = rootWithoutLinks(options.root);
-    const confinement = await openConfinement(root);
+    const confinement = await openConfinement([root, options.bundles].filter((folder) => existsSync(folder)));
     const cgroups = new CgroupTree(detectCgroups(), options.instance);
     await removeLeftovers(cgroups);
     await cgroups.open();

@@ -23,12 +23,12 @@ export function categoryPair(number: number): string {
 }
 
 /**
- * Loads hob's SELinux policy, where SELinux is in force and does not have it, and labels the root filesystem.
+ * Loads hob's SELinux policy, where SELinux is in force and does not have it, and labels files.
  *
  * @param path of the policy module.
- * @param root the root filesystem of containers.
+ * @param folders what containers may read.
  */
-export async function openSelinux(path: string, root: string): Promise<LsmState> {
+export async function openSelinux(path: string, folders: readonly string[]): Promise<LsmState> {
   const enforce = await readFile(ENFORCE, 'utf8').catch(() => undefined);
   if (enforce === undefined) return undefined;
   // A context is user:role:type:level. User and role stay what they are: a policy lets few programs change them.
@@ -40,8 +40,10 @@ export async function openSelinux(path: string, root: string): Promise<LsmState>
     const why = problem ?? `it does not allow ${user} in the role ${role} to run containers`;
     return { lack: `SELinux is in force, but its policy module for containers cannot be loaded: ${why}` };
   }
-  const unlabelled = await labelRoot(root);
-  if (unlabelled !== undefined) return { lack: `SELinux is in force, but ${root} cannot be labelled: ${unlabelled}` };
+  for (const folder of folders) {
+    const why = await label(folder);
+    if (why !== undefined) return { lack: `SELinux is in force, but ${folder} cannot be labelled: ${why}` };
+  }
   return {
     labels: (number) => {
       const pair = categoryPair(number);
@@ -62,6 +64,6 @@ async function isValid(context: string): Promise<boolean> {
 }
 
 /** @returns what went wrong, in words. */
-function labelRoot(root: string): Promise<string | undefined> {
-  return runLoader('chcon', ['--recursive', '--no-dereference', '--type', ROOT_TYPE, root]);
+function label(folder: string): Promise<string | undefined> {
+  return runLoader('chcon', ['--recursive', '--no-dereference', '--type', ROOT_TYPE, folder]);
 }
