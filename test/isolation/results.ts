@@ -9,7 +9,7 @@ import type { Attempt } from './attempt.ts';
 /** Kind of host → attempt → result. */
 export type Results = Record<string, Record<string, string>>;
 
-const resultsFile = join(import.meta.dirname, 'results.json');
+export const resultsFile = join(import.meta.dirname, 'results.json');
 export const tableFile = join(import.meta.dirname, 'RESULTS.md');
 
 export function readResults(file = resultsFile): Results {

@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileS
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, test } from 'node:test';
-import { until } from '../support/until.ts';
+import { until } from '../../support/until.ts';
 
 const TREE = '/sys/fs/cgroup';
 /** A group as a service's is, one level below the top. */

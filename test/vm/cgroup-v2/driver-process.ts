@@ -7,7 +7,7 @@ import { driverDefaults, HostDriver } from '@hob/scheduler';
 
 const cgroupOf = (pid: number | 'self'): string => readFileSync(`/proc/${pid}/cgroup`, 'utf8').trim();
 
-const root = realpathSync(join(import.meta.dirname, '../../.hob/rootfs/current'));
+const root = realpathSync(join(import.meta.dirname, '../../../.hob/rootfs/current'));
 const paths = { root, library: libraryPath, bundles: '/nonexistent' };
 const driver = await HostDriver.open({ ...driverDefaults, ...paths, instance: 'placed' });
 try {
