@@ -7,10 +7,12 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { dropPath } from '@hob/native';
+import { execa } from 'execa';
 import { exampleFolder } from '../support/example.ts';
-import { freePort, HobServer, repository, serveProgram } from '../support/hob-server.ts';
+import { freePort, hobProgram, HobServer, repository, serveProgram } from '../support/hob-server.ts';
 import { cgroupFolders, cgroupName, mounts } from '../support/host-census.ts';
 import { call } from '../support/http-call.ts';
+import { enterWorldOfOwn, outside } from '../support/outside.ts';
 import { descendants, isRunning, serverPid, statusField } from '../support/processes.ts';
 import { TemporaryFolder } from '../support/temporary-folder.ts';
 import { until } from '../support/until.ts';
@@ -193,6 +195,7 @@ async function startUnprivileged(folders: readonly string[], env: Record<string,
 }
 
 test('hob serve without privileges serves by a launcher that is a service of its own, and has what its unit leaves it', async () => {
+  await using _world = await enterWorldOfOwn();
   await using folder = await TemporaryFolder.create('units');
   const [dataDir, run, home] = ['data', 'run', 'home'].map((name) => join(folder.path, name)) as [
     string,
@@ -234,6 +237,14 @@ test('hob serve without privileges serves by a launcher that is a service of its
     const stats = await call(`${url}/v1/stats`, { headers });
     return /"parked":[1-9]/.test(stats.body.toString());
   });
+  // Outbound network takes most of what the launcher may do.
+  const reach = join(repository, 'test/functions/reach');
+  await execa(process.execPath, [hobProgram, 'deploy', reach], {
+    env: { ...env, HOB_URL: url, HOB_TOKEN: token },
+    extendEnv: false,
+  });
+  const reached = await call(`${url}/fn/reach/?url=http://${outside.web}/`);
+  assert.equal(reached.body.toString(), `web ${outside.host}`);
   const family = descendants(socket.pid);
   const cgroups = cgroupName(socket.pid);
   first.child.kill('SIGKILL');

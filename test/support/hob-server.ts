@@ -14,7 +14,7 @@ import { until } from './until.ts';
 
 export const repository = join(import.meta.dirname, '../..');
 export const serveProgram = join(repository, 'services/cli/dist/main.js');
-const hobProgram = join(repository, 'services/cli/bin/hob.mjs');
+export const hobProgram = join(repository, 'services/cli/bin/hob.mjs');
 const OUTPUT_CHARACTERS_MAX = 1024 * 1024;
 /** How long `hob serve` may take to end before it is called hung, ms. */
 const STOP_MS_MAX = 30_000 * patience;
