@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { Abusers, abuses, deployAbusers } from '../support/abusers.ts';
+import { type Abuse, Abusers, abuses, deployAbusers } from '../support/abusers.ts';
 import { HobServer } from '../support/hob-server.ts';
 import { TemporaryFolder } from '../support/temporary-folder.ts';
 import { until } from '../support/until.ts';
@@ -9,6 +9,8 @@ import { needProgram } from './tools.ts';
 
 const ROUNDS = 4;
 const SECONDS = 5;
+/** Who abuses at the same time. */
+const crowds: readonly (readonly Abuse[])[] = [['cpu', 'memory', 'processes', 'log'], abuses];
 
 /** Percentiles of single calls within a round; of those, the median over the rounds. */
 function latency(results: readonly WrkResult[]): { p50: number; p99: number } {
@@ -32,22 +34,22 @@ export async function benchNeighbours(): Promise<Measurement[]> {
   const url = `${hob.url}/fn/answer`;
   const load = { connections: 1, seconds: SECONDS };
   await runWrk(wrk.path, url, load);
-  const beside: WrkResult[] = [];
   const alone: WrkResult[] = [];
+  const beside = crowds.map((): WrkResult[] => []);
   for (let round = 0; round < ROUNDS; round += 1) {
     alone.push(await runWrk(wrk.path, url, load));
-    await using abusers = new Abusers(hob);
-    await until('each abuse was ended once', () => abusers.haveEnded(1));
-    beside.push(await runWrk(wrk.path, url, load));
+    for (const [at, crowd] of crowds.entries()) {
+      await using abusers = new Abusers(hob, crowd);
+      await until('each abuse was ended once', () => abusers.haveEnded(1));
+      beside[at]?.push(await runWrk(wrk.path, url, load));
+    }
   }
-  return [
-    {
-      name: `warm, beside ${abuses.length} abusers: latency`,
-      unit: 'ms',
-      better: 'lower',
-      hob: latency(beside),
-      peer: { name: 'hob without abusers', ...latency(alone) },
-      how: `wrk, 1 connection, ${ROUNDS} rounds of ${SECONDS} s in turn; abused are ${abuses.join(', ')}`,
-    },
-  ];
+  return crowds.map((crowd, at) => ({
+    name: `warm, beside ${crowd.length} abusers: latency`,
+    unit: 'ms',
+    better: 'lower',
+    hob: latency(beside[at] ?? []),
+    peer: { name: 'hob without abusers', ...latency(alone) },
+    how: `wrk, 1 connection, ${ROUNDS} rounds of ${SECONDS} s in turn; abused are ${crowd.join(', ')}`,
+  }));
 }
