@@ -27,7 +27,7 @@ async function withContainer(
 ): Promise<void> {
   const container = await driver.create({ ...kindOf(128), runtime });
   try {
-    while (runtime === runtimes.executed && procFile(container, 'comm') !== 'sleep') {
+    while (procFile(container, 'comm') === 'sh') {
       await new Promise((resolve) => setTimeout(resolve, 1));
     }
     await use(container, driver.zygotes()[0]?.pid ?? 0);
