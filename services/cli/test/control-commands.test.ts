@@ -78,9 +78,14 @@ test('hob describe says which system calls end the containers', async () => {
 test('hob stats prints pools, functions and zygotes', async () => {
   await using server = await ControlServer.start(listing);
   const { stdout } = await hob(['stats'], { env: { HOB_URL: server.url } });
-  assert.match(stdout, /^nodejs24\.x +256 MB +none +1 +2 +2 +8$/m);
+  assert.match(stdout, /^nodejs24\.x +256 MB +none +1 +2 +3 +2 +8 +4\.0$/m);
+  assert.match(stdout, /^8192 MB +4096 MB +11 MB +2048 MB +1\.5 %$/m);
   assert.match(stdout, /^hello@2 +0 +1 +0 +0 +0\.25 s +4\.0 MB$/m);
   assert.match(stdout, /^nodejs24\.x +256 MB +4242 +1$/m);
+  const { pressurePercent: _, ...rest } = snapshot.memory ?? {};
+  await using untold = await ControlServer.start({ 'GET /v1/stats': json({ ...snapshot, memory: rest }) });
+  const without = await hob(['stats'], { env: { HOB_URL: untold.url } });
+  assert.match(without.stdout, /^8192 MB .* not told by this kernel$/m);
   const asJson = await hob(['stats', '--json'], { env: { HOB_URL: server.url } });
   assert.deepEqual(JSON.parse(asJson.stdout), snapshot);
 });

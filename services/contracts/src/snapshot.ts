@@ -3,6 +3,8 @@ import type { NetworkClass } from './egress.ts';
 /** What the scheduler holds at one moment: for `hob stats`, `hob ls` and the metrics. */
 export interface SchedulerSnapshot {
   readonly pools: readonly PoolSnapshot[];
+  /** Undefined while the host's memory cannot be read. */
+  readonly memory?: MemorySnapshot | undefined;
   readonly functions: readonly FunctionSnapshot[];
   readonly zygotes: readonly {
     readonly runtime: string;
@@ -19,8 +21,41 @@ export interface PoolSnapshot {
   readonly network: NetworkClass;
   readonly creating: number;
   readonly parked: number;
+  /** How many parked ones are aimed at: never fewer than `min`, as far as there is memory, and never more than `max`. */
+  readonly target: number;
   readonly min: number;
   readonly max: number;
+  /** Claims a second, in the last tenth of the window. */
+  readonly claimsPerSecondShort: number;
+  /** Claims a second, in all of it. */
+  readonly claimsPerSecondLong: number;
+  /** The most claims of the window that came within the time that one replacement takes. */
+  readonly burst: number;
+  /** Making a container takes this long, ms. */
+  readonly createMs: number;
+  /** Pause between a claim and making the replacement, ms. */
+  readonly refillDelayMs: number;
+  /** How many are made at the same time. */
+  readonly parallel: number;
+  /** Memory of one parked container, bytes. */
+  readonly containerBytes: number;
+}
+
+/** The host's memory, as it bounds the pools. */
+export interface MemorySnapshot {
+  /** Of the host, or the limit of the cgroups that hob is in. */
+  readonly totalBytes: number;
+  /** What could be had without swapping. */
+  readonly availableBytes: number;
+  /** What parked containers take. */
+  readonly parkedBytes: number;
+  /** How much of the last ten seconds something waited for memory, percent; undefined where the kernel does not tell. */
+  readonly pressurePercent: number | undefined;
+  /** The settings. */
+  readonly sharePercent: number;
+  readonly pressurePercentMax: number;
+  /** What parked containers may take. */
+  readonly budgetBytes: number;
 }
 
 /** Containers and waiting calls of one version. */

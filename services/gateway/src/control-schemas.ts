@@ -127,10 +127,37 @@ const pool = object(
     network: Type.String({ description: 'Network class: `none` or `egress`.' }),
     creating: count('Containers being made.'),
     parked: count('Containers that hold no function yet.'),
-    min: count('How many are kept ready.'),
-    max: count('The most that are kept.'),
+    target: count('How many parked ones are aimed at.'),
+    min: count('The fewest that are aimed at, as far as there is memory.'),
+    max: count('The most that are aimed at.'),
+    claimsPerSecondShort: Type.Number({ description: 'Claims a second, in the last tenth of the window.' }),
+    claimsPerSecondLong: Type.Number({ description: 'Claims a second, in all of the window.' }),
+    burst: count('The most claims of the window that came within one replacement.'),
+    createMs: Type.Number({ description: 'Making a container takes this long, ms: the median of the last ones.' }),
+    refillDelayMs: Type.Number({ description: 'Pause between a claim and making the replacement, ms.' }),
+    parallel: count('How many are made at the same time.'),
+    containerBytes: Type.Number({ description: 'Memory of one parked container, bytes.' }),
   },
   'Parked containers of one runtime, memory class and network class.',
+);
+
+const memory = object(
+  {
+    totalBytes: Type.Number({ description: "The host's, or the limit of the cgroups that hob is in." }),
+    availableBytes: Type.Number({ description: 'What could be had without swapping.' }),
+    parkedBytes: Type.Number({ description: 'What parked containers take.' }),
+    pressurePercent: Type.Optional(
+      Type.Number({
+        description: 'Part of the time with something waiting for memory; not there on a kernel without it.',
+      }),
+    ),
+    sharePercent: Type.Number({
+      description: 'How much may be in use, by whatever it is, for containers to be parked.',
+    }),
+    pressurePercentMax: Type.Number({ description: 'The pressure at which none is parked.' }),
+    budgetBytes: Type.Number({ description: 'What parked containers may take.' }),
+  },
+  'Memory, as it bounds the pools.',
 );
 
 const zygote = object(
@@ -148,6 +175,7 @@ const serverStats = Type.Unsafe<SchedulerSnapshot & { readonly gateway: { readon
   Type.Object(
     {
       pools: Type.Array(pool),
+      memory: Type.Optional(memory),
       functions: Type.Array(Type.Ref('FunctionSnapshot')),
       zygotes: Type.Array(zygote),
       gateway: object({ requestsInFlight: count('HTTP requests being served, this one too.') }, 'The gateway.'),

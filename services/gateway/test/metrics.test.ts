@@ -112,7 +112,34 @@ test('GET /metrics reads gauges from the scheduler at each scrape', async () => 
   await using hob = await startGateway();
   const scrape = async () => samplesOf(await (await fetch(`${hob.url}/metrics`)).text());
   hob.control.current = {
-    pools: [{ runtime: 'nodejs24.x', memoryMb: 256, network: 'none', creating: 1, parked: 2, min: 2, max: 8 }],
+    pools: [
+      {
+        runtime: 'nodejs24.x',
+        memoryMb: 256,
+        network: 'none',
+        creating: 1,
+        parked: 2,
+        target: 3,
+        min: 2,
+        max: 8,
+        claimsPerSecondShort: 4,
+        claimsPerSecondLong: 2,
+        burst: 3,
+        createMs: 5,
+        refillDelayMs: 25,
+        parallel: 2,
+        containerBytes: 6e6,
+      },
+    ],
+    memory: {
+      totalBytes: 8 * 2 ** 30,
+      availableBytes: 4 * 2 ** 30,
+      parkedBytes: 12e6,
+      pressurePercent: 1.5,
+      sharePercent: 80,
+      pressurePercentMax: 10,
+      budgetBytes: 2 * 2 ** 30,
+    },
     functions: [
       entry('hello', { idle: 1, busy: 2, waiting: 3, memoryBytes: 10 }),
       entry('hello', { version: 2, loading: 1, idle: 1, memoryBytes: 5 }),
@@ -131,13 +158,35 @@ test('GET /metrics reads gauges from the scheduler at each scrape', async () => 
     samples.get('hob_pool_containers{runtime="nodejs24.x",memory_mb="256",network="none",state="parked"}'),
     2,
   );
+  const ofPool = 'runtime="nodejs24.x",memory_mb="256",network="none"';
+  const poolValues = {
+    [`hob_pool_target_containers{${ofPool}}`]: 3,
+    [`hob_pool_bound_containers{${ofPool},bound="min"}`]: 2,
+    [`hob_pool_bound_containers{${ofPool},bound="max"}`]: 8,
+    [`hob_pool_claims_per_second{${ofPool},window="short"}`]: 4,
+    [`hob_pool_claims_per_second{${ofPool},window="long"}`]: 2,
+    [`hob_pool_burst_claims{${ofPool}}`]: 3,
+    [`hob_pool_create_seconds{${ofPool}}`]: 0.005,
+    [`hob_pool_refill_delay_seconds{${ofPool}}`]: 0.025,
+    [`hob_pool_parallel_containers{${ofPool}}`]: 2,
+    [`hob_pool_container_bytes{${ofPool}}`]: 6e6,
+    hob_memory_total_bytes: 8 * 2 ** 30,
+    hob_memory_available_bytes: 4 * 2 ** 30,
+    'hob_memory_pressure_ratio{of="now"}': 0.015,
+    'hob_memory_pressure_ratio{of="max"}': 0.1,
+    hob_pool_memory_share_ratio: 0.8,
+    hob_pool_memory_bytes: 12e6,
+    hob_pool_memory_budget_bytes: 2 * 2 ** 30,
+  };
+  for (const [name, value] of Object.entries(poolValues)) assert.equal(samples.get(name), value, name);
   assert.equal(samples.get('hob_queue_length{function="hello"}'), 3);
   assert.equal(samples.get('hob_container_memory_bytes{function="hello"}'), 15);
   assert.equal(samples.get('hob_http_requests_in_flight'), 0);
   assert.ok(samples.has('process_resident_memory_bytes'));
   hob.control.current = { pools: [], functions: [], zygotes: [] };
   const later = await scrape();
-  assert.ok(![...later.keys()].some((key) => key.startsWith('hob_containers{')));
+  assert.ok(![...later.keys()].some((key) => /^hob_(containers|pool_[a-z_]+)\{/.test(key)));
+  assert.ok(!later.has('hob_memory_pressure_ratio{of="now"}'));
   hob.control.snapshots = 0;
   const together = await Promise.all([hob.metrics.render(), hob.metrics.render()]);
   assert.equal(hob.control.snapshots, 1);

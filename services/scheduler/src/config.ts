@@ -8,11 +8,21 @@ function count(fallback: number, minimum: number, description: string) {
   return Type.Integer({ minimum, maximum: 1_000_000_000, default: fallback, description });
 }
 
+function percent(fallback: number, description: string) {
+  return Type.Integer({ minimum: 1, maximum: 100, default: fallback, description });
+}
+
 /** The scheduler's settings: the one source of their defaults, ranges, types and documentation. */
 export const schedulerConfigSchema = Type.Object(
   {
     poolMin: count(2, 0, 'Parked containers kept ready for each runtime, memory class and network class in use.'),
-    poolMax: count(8, 0, 'Parked containers that a class may grow to after calls found its pool empty.'),
+    poolMax: count(8, 0, 'Parked containers that a class may grow to as calls claim more of them.'),
+    poolWindowMs: count(60_000, 1000, 'How long a claim counts towards the number of parked containers, ms.'),
+    poolMemoryPercent: percent(
+      80,
+      'Share of the memory in use, by whatever it is, up to which containers are parked, %.',
+    ),
+    poolPressurePercent: percent(10, 'Part of the time with something waiting for memory at which none is parked, %.'),
     poolParallel: count(2, 1, 'Containers of one class that the pool creates at the same time.'),
     poolRefillDelayMs: count(25, 0, 'Pause between a claim and making its replacement, ms: the call goes first.'),
     poolWarmMb: Type.Array(Type.Integer({ enum: memoryClassesMb }), {

@@ -10,6 +10,8 @@ export interface RoomWaiter {
 export class Fleet {
   readonly #containersMax: number;
   readonly #containers = new Set<Container>();
+  /** Those that were being forked when somebody looked last, and newer ones. */
+  readonly #young = new Set<Container>();
   readonly #waiters = new Set<RoomWaiter>();
 
   constructor(containersMax: number) {
@@ -25,6 +27,12 @@ export class Fleet {
     return this.#waiters.size > 0;
   }
 
+  /** How many are being forked. */
+  get forking(): number {
+    for (const container of this.#young) if (container.state !== 'creating') this.#young.delete(container);
+    return this.#young.size;
+  }
+
   [Symbol.iterator](): Iterator<Container> {
     return this.#containers.values();
   }
@@ -32,6 +40,7 @@ export class Fleet {
   /** Counts a container. Only when it `hasRoom`. */
   add(container: Container): void {
     this.#containers.add(container);
+    this.#young.add(container);
     void container.gone.then(() => this.#remove(container));
   }
 
@@ -62,6 +71,7 @@ export class Fleet {
 
   #remove(container: Container): void {
     this.#containers.delete(container);
+    this.#young.delete(container);
     while (this.hasRoom && this.#waiters.size > 0) {
       const [first] = this.#waiters;
       if (first === undefined) return;

@@ -6,7 +6,7 @@ import type { Environment } from './environment.ts';
 import type { Fleet } from './fleet.ts';
 import type { Invocation } from './invocation.ts';
 import type { LimitSweep } from './limit-sweep.ts';
-import type { Pools } from './pool.ts';
+import type { Pools } from './pools.ts';
 import type { SourceMaps } from './source-maps.ts';
 import type { VersionGroup } from './version-group.ts';
 

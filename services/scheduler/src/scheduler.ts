@@ -24,9 +24,10 @@ import { deathBy } from './death.ts';
 import type { Environment } from './environment.ts';
 import { Fleet } from './fleet.ts';
 import type { GroupServices } from './group-services.ts';
+import { HostMemory, type MemorySource } from './host-memory.ts';
 import { Invocation } from './invocation.ts';
 import { LimitSweep } from './limit-sweep.ts';
-import { Pools } from './pool.ts';
+import { Pools } from './pools.ts';
 import { SourceMaps } from './source-maps.ts';
 import { SystemCallLesson } from './system-call-lesson.ts';
 import { VersionGroup } from './version-group.ts';
@@ -46,6 +47,8 @@ export interface SchedulerOptions {
   /** Defaults fill in the rest. */
   readonly config?: Partial<SchedulerConfig>;
   readonly clock?: Clock;
+  /** This host's, unless it is given. */
+  readonly memory?: MemorySource;
 }
 
 /**
@@ -79,7 +82,7 @@ export class Scheduler implements Invoker, SchedulerControl, AsyncDisposable {
       env: this.#env,
       fleet,
       sweep: new LimitSweep(this.#env.clock, fleet),
-      pools: new Pools(this.#env, fleet),
+      pools: new Pools(this.#env, fleet, options.memory ?? new HostMemory()),
       code,
       caches,
       sourceMaps: new SourceMaps(bundles, config.sourceMapBytesMax),
@@ -132,6 +135,7 @@ export class Scheduler implements Invoker, SchedulerControl, AsyncDisposable {
   async snapshot(): Promise<SchedulerSnapshot> {
     return {
       pools: this.#services.pools.snapshot(),
+      memory: this.#services.pools.memorySnapshot(),
       functions: await Promise.all([...this.#allGroups()].map((group) => group.snapshot())),
       zygotes: this.#env.driver.zygotes(),
     };

@@ -197,10 +197,35 @@ test('Scheduler.snapshot() counts what there is', async () => {
   bench.call(version, '/never');
   bench.call(version, '/never');
   await bench.clock.advance(30);
-  const { pools, functions } = await bench.scheduler.snapshot();
+  const { pools, memory, functions } = await bench.scheduler.snapshot();
   assert.deepEqual(pools, [
-    { runtime: 'nodejs24.x', memoryMb: 256, network: 'none', creating: 0, parked: 1, min: 1, max: 1 },
+    {
+      runtime: 'nodejs24.x',
+      memoryMb: 256,
+      network: 'none',
+      creating: 0,
+      parked: 1,
+      target: 1,
+      min: 1,
+      max: 1,
+      claimsPerSecondShort: 2 / 6,
+      claimsPerSecondLong: 2 / 60,
+      burst: 1,
+      createMs: 4,
+      refillDelayMs: 25,
+      parallel: 2,
+      containerBytes: 8 * 2 ** 20,
+    },
   ]);
+  assert.deepEqual(memory, {
+    totalBytes: 16 * 2 ** 30,
+    availableBytes: 12 * 2 ** 30,
+    parkedBytes: 8 * 2 ** 20,
+    pressurePercent: 0,
+    sharePercent: 80,
+    pressurePercentMax: 10,
+    budgetBytes: 0.8 * 16 * 2 ** 30 - 4 * 2 ** 30 + 8 * 2 ** 20,
+  });
   assert.deepEqual(functions, [
     {
       function: 'greet',

@@ -1,4 +1,4 @@
-import type { SchedulerSnapshot } from '@hob/contracts';
+import type { MemorySnapshot, SchedulerSnapshot } from '@hob/contracts';
 import type { Command } from 'commander';
 import { table } from '../terminal.ts';
 import type { Tools } from '../tools.ts';
@@ -21,12 +21,13 @@ async function stats(tools: Tools, json: boolean): Promise<void> {
   const client = await tools.client();
   const answer = await client.json({ method: 'GET', path: '/v1/stats' });
   if (json) return tools.terminal.json(answer);
-  const { pools, functions, zygotes } = answer as SchedulerSnapshot;
+  const { pools, memory, functions, zygotes } = answer as SchedulerSnapshot;
   const poolRows = pools.map((pool) => [
     pool.runtime,
     `${pool.memoryMb} MB`,
     pool.network,
-    ...[pool.creating, pool.parked, pool.min, pool.max].map(String),
+    ...[pool.creating, pool.parked, pool.target, pool.min, pool.max].map(String),
+    pool.claimsPerSecondShort.toFixed(1),
   ]);
   const zygoteRows = zygotes.map((zygote) => [
     zygote.runtime,
@@ -35,9 +36,18 @@ async function stats(tools: Tools, json: boolean): Promise<void> {
     String(zygote.restarts),
   ]);
   const parts = [
-    table(['POOL', 'MEMORY', 'NETWORK', 'CREATING', 'PARKED', 'MIN', 'MAX'], poolRows),
+    table(['POOL', 'MEMORY', 'NETWORK', 'CREATING', 'PARKED', 'TARGET', 'MIN', 'MAX', 'CLAIMS/S'], poolRows),
+    ...(memory ? [memoryTable(memory)] : []),
     containerTable(functions),
     table(['ZYGOTE', 'MEMORY', 'PID', 'RESTARTS'], zygoteRows),
   ];
   return tools.terminal.result(parts.join('\n\n'));
+}
+
+function memoryTable(memory: MemorySnapshot): string {
+  const { totalBytes, availableBytes, parkedBytes, budgetBytes, pressurePercent } = memory;
+  const megabytes = (bytes: number): string => `${Math.round(bytes / 2 ** 20)} MB`;
+  const pressure = pressurePercent === undefined ? 'not told by this kernel' : `${pressurePercent} %`;
+  const row = [...[totalBytes, availableBytes, parkedBytes, budgetBytes].map(megabytes), pressure];
+  return table(['HOST MEMORY', 'AVAILABLE', 'PARKED', 'PARKED MAX', 'PRESSURE'], [row]);
 }

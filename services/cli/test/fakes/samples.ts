@@ -30,7 +30,34 @@ export const version: FunctionVersion = {
 export const summary: FunctionSummary = { name: 'hello', live: version, versions: [2, 3] };
 
 export const snapshot: SchedulerSnapshot = {
-  pools: [{ runtime: 'nodejs24.x', memoryMb: 256, network: 'none', creating: 1, parked: 2, min: 2, max: 8 }],
+  pools: [
+    {
+      runtime: 'nodejs24.x',
+      memoryMb: 256,
+      network: 'none',
+      creating: 1,
+      parked: 2,
+      target: 3,
+      min: 2,
+      max: 8,
+      claimsPerSecondShort: 4,
+      claimsPerSecondLong: 2,
+      burst: 3,
+      createMs: 5,
+      refillDelayMs: 25,
+      parallel: 2,
+      containerBytes: 6e6,
+    },
+  ],
+  memory: {
+    totalBytes: 8 * 2 ** 30,
+    availableBytes: 4 * 2 ** 30,
+    parkedBytes: 12e6,
+    pressurePercent: 1.5,
+    sharePercent: 80,
+    pressurePercentMax: 10,
+    budgetBytes: 2 * 2 ** 30,
+  },
   functions: [
     { function: 'hello', version: 2, loading: 0, idle: 1, busy: 0, waiting: 0, cpuSeconds: 0.25, memoryBytes: 4 << 20 },
     { function: 'hello', version: 3, loading: 1, idle: 2, busy: 3, waiting: 4, cpuSeconds: 1.5, memoryBytes: 9 << 20 },

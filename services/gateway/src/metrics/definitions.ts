@@ -1,5 +1,6 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import { CallHistogram } from './call-histogram.ts';
+import { definePoolMetrics, type PoolDefinitions } from './pool-definitions.ts';
 
 /** Seconds. From a warm call of a tenth of a millisecond to the longest timeout. */
 const callBuckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900];
@@ -13,7 +14,7 @@ const startBuckets = [0.001, 0.002, 0.003, 0.004, 0.005, 0.0075, 0.01, 0.015, 0.
 type FunctionLabel = 'function';
 
 /** Every metric of hob's own. `prom-client` adds those of the process. */
-export interface Definitions {
+export interface Definitions extends PoolDefinitions {
   readonly invocations: Counter<FunctionLabel | 'version' | 'outcome'>;
   readonly duration: CallHistogram;
   readonly cpuTime: CallHistogram;
@@ -23,7 +24,6 @@ export interface Definitions {
   readonly createTime: Histogram;
   readonly loadTime: Histogram;
   readonly containers: Gauge<FunctionLabel | 'state'>;
-  readonly poolContainers: Gauge<'runtime' | 'memory_mb' | 'network' | 'state'>;
   readonly queueLength: Gauge<FunctionLabel>;
   readonly kills: Counter<'cause'>;
   readonly cpuSeconds: Counter<FunctionLabel>;
@@ -41,16 +41,11 @@ export function defineMetrics(register: Registry): Definitions {
   const registers = [register];
   return {
     ...defineCallMetrics(registers),
+    ...definePoolMetrics(registers),
     containers: new Gauge({
       name: 'hob_containers',
       help: 'Containers by function and state; those that hold no function have an empty function.',
       labelNames: ['function', 'state'],
-      registers,
-    }),
-    poolContainers: new Gauge({
-      name: 'hob_pool_containers',
-      help: 'Containers of the pool by runtime, memory class, network class and state.',
-      labelNames: ['runtime', 'memory_mb', 'network', 'state'],
       registers,
     }),
     queueLength: new Gauge({

@@ -14,6 +14,7 @@ import { type Definitions, defineMetrics } from './definitions.ts';
 import type { Tally } from './call-histogram.ts';
 import { type FunctionSeries, FunctionSeriesSet, type LabelLimits } from './function-series.ts';
 import { PendingCount } from './pending-count.ts';
+import { setPoolMetrics } from './pool-definitions.ts';
 
 /** Where gauges are read from when somebody asks for the metrics. */
 export interface MetricsSources {
@@ -141,6 +142,7 @@ export class Metrics implements Observer {
     }
     this.#setContainers(snapshot?.functions ?? []);
     this.#addPools(snapshot?.pools ?? []);
+    setPoolMetrics(this.#metrics, snapshot?.pools ?? [], snapshot?.memory);
     for (const starts of Object.values(this.#starts)) starts.flush();
     const { duration, cpuTime, memoryPeak, queueTime } = this.#metrics;
     const ofCalls = [duration, cpuTime, memoryPeak, queueTime].map((histogram) => histogram.render());
@@ -165,12 +167,8 @@ export class Metrics implements Observer {
   }
 
   #addPools(pools: readonly PoolSnapshot[]): void {
-    const { containers, poolContainers } = this.#metrics;
-    poolContainers.reset();
-    for (const { runtime, memoryMb, network, creating, parked } of pools) {
-      const kind = { runtime, memory_mb: memoryMb, network };
-      poolContainers.set({ ...kind, state: 'creating' }, creating);
-      poolContainers.set({ ...kind, state: 'parked' }, parked);
+    const { containers } = this.#metrics;
+    for (const { creating, parked } of pools) {
       containers.inc({ function: '', state: 'creating' }, creating);
       containers.inc({ function: '', state: 'parked' }, parked);
     }

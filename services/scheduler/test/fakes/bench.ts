@@ -18,6 +18,7 @@ import { type SchedulerConfig, Scheduler } from '../../src/index.ts';
 import { FakeClock, settle } from './fake-clock.ts';
 import type { Program } from './fake-container.ts';
 import { FakeDriver } from './fake-driver.ts';
+import { FakeMemory } from './fake-memory.ts';
 
 /** Keeps all that a scheduler tells. */
 class RecordingObserver implements Observer {
@@ -153,6 +154,7 @@ export function versionOf(config: Partial<FunctionConfig> = {}, version = 1, mor
 export class Bench implements AsyncDisposable {
   readonly driver: FakeDriver;
   readonly clock = new FakeClock();
+  readonly memory = new FakeMemory();
   readonly observer = new RecordingObserver();
   readonly scheduler: Scheduler;
   readonly folder: string;
@@ -168,6 +170,7 @@ export class Bench implements AsyncDisposable {
       observer: this.observer,
       log: pino({ level: 'silent' }),
       clock: this.clock,
+      memory: this.memory,
       config: { poolMin: 0, poolMax: 0, poolWarmMb: [], ...config },
     });
   }
@@ -205,6 +208,13 @@ export class Bench implements AsyncDisposable {
     const call = this.call(version, path, hasBody);
     await this.until(() => call.ends > 0, 'the call ends');
     return call;
+  }
+
+  /** Lets no fork come to its end until it is disposed of, or `release` is called. */
+  holdForks(): Disposable & { readonly release: () => void } {
+    const gate = Promise.withResolvers<void>();
+    this.driver.gate = gate.promise;
+    return { release: gate.resolve, [Symbol.dispose]: gate.resolve };
   }
 
   receipt(call: Call): Receipt {
