@@ -1,0 +1,134 @@
+/**
+ * `npm run test:load`: calls that each need a container come faster and faster, then slower again. Says whether the pool followed,
+ * and draws it in `RESULTS.svg`. Exit code 0: it did, no call failed, and nothing was left.
+ */
+import { writeFile } from 'node:fs/promises';
+import { cpus, release, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { takeCensus } from '../support/host-census.ts';
+import { FreshCalls, type PoolReading } from './fresh-calls.ts';
+import { type Second, secondsOf } from './seconds.ts';
+import { svgPlot } from './svg-plot.ts';
+
+const POOL_MIN = 2;
+const WINDOW_MS = 10_000;
+const settings = { HOB_POOL_MIN: `${POOL_MIN}`, HOB_POOL_MAX: '32', HOB_POOL_WINDOW_MS: `${WINDOW_MS}` };
+const RATE_LOW = 2;
+const RATE_HIGH = 60;
+const STEADY_S = 5;
+const RAMP_S = 20;
+const LOAD_S = 3 * STEADY_S + 2 * RAMP_S;
+const READ_EVERY_MS = 200;
+
+/** Calls a second, so long after the beginning: low, rising, high, falling, low. */
+function rateAt(second: number): number {
+  const risen = Math.min(Math.max((second - STEADY_S) / RAMP_S, 0), 1);
+  const fallen = Math.min(Math.max((second - 2 * STEADY_S - RAMP_S) / RAMP_S, 0), 1);
+  return RATE_LOW + (RATE_HIGH - RATE_LOW) * (risen - fallen);
+}
+
+/** Calls come at random, whether earlier ones were answered or not. */
+async function callAtRandom(load: FreshCalls): Promise<void> {
+  const startMs = performance.now();
+  const running: Promise<void>[] = [];
+  let nextMs = startMs;
+  for (;;) {
+    const second = (nextMs - startMs) / 1000;
+    if (second >= LOAD_S) break;
+    nextMs += (-Math.log(1 - Math.random()) / rateAt(second)) * 1000;
+    await sleep(Math.max(0, nextMs - performance.now()));
+    running.push(load.call());
+  }
+  await Promise.all(running);
+}
+
+async function readUntil(load: FreshCalls, done: Promise<unknown>): Promise<PoolReading[]> {
+  const readings: PoolReading[] = [];
+  const state = { isDone: false };
+  void done.finally(() => (state.isDone = true));
+  while (!state.isDone) {
+    readings.push(await load.reading());
+    await sleep(READ_EVERY_MS);
+  }
+  return readings;
+}
+
+/** What did not go as it should. */
+function complaints(seconds: readonly Second[], errors: number): string[] {
+  const grown = seconds.findIndex(({ target }) => target > POOL_MIN);
+  const waited = seconds.findIndex(({ coldShare, calls }) => calls >= RATE_HIGH / 4 && coldShare > 0.2);
+  return [
+    ...(errors > 0 ? [`${errors} calls failed`] : []),
+    ...(grown < 0 ? ['the pool never grew'] : []),
+    ...(waited >= 0 && waited < grown
+      ? [`calls waited from second ${waited} on, the pool grew in second ${grown}`]
+      : []),
+    ...(waited >= 0 ? [`in second ${waited} more than a fifth of many calls found no parked container`] : []),
+  ];
+}
+
+async function draw(seconds: readonly Second[]): Promise<void> {
+  const series = (name: string, colour: string, value: (second: Second) => number) => ({
+    name,
+    colour,
+    points: seconds.map((second) => [second.second, value(second)] as const),
+  });
+  const shape = `${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}`;
+  const svg = svgPlot({
+    title: `Calls that each need a container, and the pool (${shape})`,
+    xTitle: 'seconds',
+    panels: [
+      { title: 'calls a second', series: [series('calls', '#1f77b4', ({ calls }) => calls)] },
+      {
+        title: 'pool',
+        series: [
+          series('target', '#2ca02c', ({ target }) => target),
+          series('parked, at least', '#98df8a', ({ parked }) => parked),
+        ],
+      },
+      {
+        title: 'ms, p99 of each second',
+        series: [
+          series('whole call', '#d62728', ({ tookP99Ms }) => tookP99Ms),
+          series('waiting', '#ff9896', ({ waitP99Ms }) => waitP99Ms),
+        ],
+      },
+    ],
+  });
+  await writeFile(join(import.meta.dirname, 'RESULTS.svg'), svg);
+}
+
+async function main(): Promise<number> {
+  await using load = await FreshCalls.create(settings);
+  await load.call();
+  await load.atRest(POOL_MIN);
+  const before = takeCensus(load.hob.pid);
+  load.calls.length = 0;
+  const startMs = performance.now();
+  const done = callAtRandom(load).then(() => load.atRest(POOL_MIN));
+  const readings = await readUntil(load, done);
+  await done;
+  const seconds = secondsOf({ calls: load.calls, readings, startMs });
+  await draw(seconds);
+  for (const { second, calls, coldShare, target, parked, waitP99Ms, tookP99Ms } of seconds) {
+    const numbers = [calls, target, parked, Math.round(100 * coldShare), waitP99Ms.toFixed(1), tookP99Ms.toFixed(1)];
+    console.log([second, ...numbers].map((value) => String(value).padStart(8)).join(''));
+  }
+  console.log(
+    ['second', 'calls', 'target', 'parked', '% cold', 'wait', 'p99 ms'].map((head) => head.padStart(8)).join(''),
+  );
+  const errors = load.calls.filter(({ start }) => start !== 'pool' && start !== 'cold').length;
+  const after = takeCensus(load.hob.pid);
+  const said = complaints(seconds, errors);
+  for (const part of ['processes', 'cgroups', 'mounts'] as const) {
+    if (after[part].join() !== before[part].join())
+      said.push(`${part}: ${after[part].length}, ${before[part].length} before`);
+  }
+  for (const line of said) console.error(line);
+  const cold = load.calls.filter(({ start }) => start === 'cold').length;
+  console.log(`${load.calls.length} calls, ${cold} of them cold, ${errors} failed`);
+  return said.length === 0 ? 0 : 1;
+}
+
+process.exitCode = await main();
