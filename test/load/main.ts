@@ -15,28 +15,42 @@ const POOL_MIN = 2;
 const WINDOW_MS = 10_000;
 const settings = { HOB_POOL_MIN: `${POOL_MIN}`, HOB_POOL_MAX: '32', HOB_POOL_WINDOW_MS: `${WINDOW_MS}` };
 const RATE_LOW = 2;
-const RATE_HIGH = 60;
+/** The highest rate is this part of what the host can do: what is looked at is the pool, not a host that is overloaded. */
+const HIGH_SHARE = 0.4;
+const CAPACITY_S = 5;
 const STEADY_S = 5;
 const RAMP_S = 20;
 const LOAD_S = 3 * STEADY_S + 2 * RAMP_S;
 const READ_EVERY_MS = 200;
+/** In a second with fewer calls a share says nothing. */
+const CALLS_MANY = 5;
+
+/** How many calls a second are answered when each core always has one. */
+async function capacity(load: FreshCalls): Promise<number> {
+  const endMs = performance.now() + 1000 * CAPACITY_S;
+  const callOnAndOn = async (): Promise<void> => {
+    while (performance.now() < endMs) await load.call();
+  };
+  await Promise.all(cpus().map(callOnAndOn));
+  return load.calls.length / CAPACITY_S;
+}
 
 /** Calls a second, so long after the beginning: low, rising, high, falling, low. */
-function rateAt(second: number): number {
+function rateAt(second: number, rateHigh: number): number {
   const risen = Math.min(Math.max((second - STEADY_S) / RAMP_S, 0), 1);
   const fallen = Math.min(Math.max((second - 2 * STEADY_S - RAMP_S) / RAMP_S, 0), 1);
-  return RATE_LOW + (RATE_HIGH - RATE_LOW) * (risen - fallen);
+  return RATE_LOW + (rateHigh - RATE_LOW) * (risen - fallen);
 }
 
 /** Calls come at random, whether earlier ones were answered or not. */
-async function callAtRandom(load: FreshCalls): Promise<void> {
+async function callAtRandom(load: FreshCalls, rateHigh: number): Promise<void> {
   const startMs = performance.now();
   const running: Promise<void>[] = [];
   let nextMs = startMs;
   for (;;) {
     const second = (nextMs - startMs) / 1000;
     if (second >= LOAD_S) break;
-    nextMs += (-Math.log(1 - Math.random()) / rateAt(second)) * 1000;
+    nextMs += (-Math.log(1 - Math.random()) / rateAt(second, rateHigh)) * 1000;
     await sleep(Math.max(0, nextMs - performance.now()));
     running.push(load.call());
   }
@@ -57,7 +71,7 @@ async function readUntil(load: FreshCalls, done: Promise<unknown>): Promise<Pool
 /** What did not go as it should. */
 function complaints(seconds: readonly Second[], errors: number): string[] {
   const grown = seconds.findIndex(({ target }) => target > POOL_MIN);
-  const waited = seconds.findIndex(({ coldShare, calls }) => calls >= RATE_HIGH / 4 && coldShare > 0.2);
+  const waited = seconds.findIndex(({ coldShare, calls }) => calls >= CALLS_MANY && coldShare > 0.2);
   return [
     ...(errors > 0 ? [`${errors} calls failed`] : []),
     ...(grown < 0 ? ['the pool never grew'] : []),
@@ -102,22 +116,26 @@ async function draw(seconds: readonly Second[]): Promise<void> {
 async function main(): Promise<number> {
   await using load = await FreshCalls.create(settings);
   await load.call();
+  load.calls.length = 0;
+  const most = await capacity(load);
+  const rateHigh = Math.max(2 * RATE_LOW, HIGH_SHARE * most);
+  console.log(`${most.toFixed(0)} calls a second are the most, up to ${rateHigh.toFixed(0)} come\n`);
   await load.atRest(POOL_MIN);
   const before = takeCensus(load.hob.pid);
   load.calls.length = 0;
   const startMs = performance.now();
-  const done = callAtRandom(load).then(() => load.atRest(POOL_MIN));
+  const done = callAtRandom(load, rateHigh).then(() => load.atRest(POOL_MIN));
   const readings = await readUntil(load, done);
   await done;
   const seconds = secondsOf({ calls: load.calls, readings, startMs });
   await draw(seconds);
+  console.log(
+    ['second', 'calls', 'target', 'parked', '% cold', 'wait', 'p99 ms'].map((head) => head.padStart(8)).join(''),
+  );
   for (const { second, calls, coldShare, target, parked, waitP99Ms, tookP99Ms } of seconds) {
     const numbers = [calls, target, parked, Math.round(100 * coldShare), waitP99Ms.toFixed(1), tookP99Ms.toFixed(1)];
     console.log([second, ...numbers].map((value) => String(value).padStart(8)).join(''));
   }
-  console.log(
-    ['second', 'calls', 'target', 'parked', '% cold', 'wait', 'p99 ms'].map((head) => head.padStart(8)).join(''),
-  );
   const errors = load.calls.filter(({ start }) => start !== 'pool' && start !== 'cold').length;
   const after = takeCensus(load.hob.pid);
   const said = complaints(seconds, errors);

@@ -6,7 +6,7 @@ export interface PoolObservation {
   readonly claimsPerSecondLong: number;
   /** The most claims of the window that came within one replenishment. */
   readonly burst: number;
-  /** Making one container, ms: the median of the last ones. */
+  /** Making one container, ms, when nothing is in its way. */
   readonly createMs: number;
   /** Pause between a claim and making its replacement, ms. */
   readonly refillDelayMs: number;
@@ -37,8 +37,8 @@ export interface MemoryObservation {
 
 /** So many standard deviations of the claims within one replenishment are kept above their mean: claims come at random. */
 const RESERVE_DEVIATIONS = 3;
-/** Making containers may look this busy at most; beyond it no number of parked ones would be enough. */
-const BUSY_MAX = 0.9;
+/** Making containers may look this busy at most; beyond it a host needs its time for the calls, and more parked ones do not help. */
+const BUSY_MAX = 0.5;
 /** A target stays as it is while what is wanted is below it by no more than this part, or by one. */
 const SLACK = 0.25;
 /** The largest part of a target that is given up at a time. */

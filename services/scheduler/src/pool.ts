@@ -14,7 +14,7 @@ import { StartBackoff } from './start-backoff.ts';
 /** What a parked container is taken to need until one was looked at, bytes. */
 const CONTAINER_BYTES = 8 * 1024 * 1024;
 /** So many of the last times to make a container are looked at. */
-const CREATE_TIMES = 9;
+const CREATE_TIMES = 20;
 /** While calls wait for a fork, a pool looks again no sooner than after this, ms. */
 const YIELD_MS = 5;
 
@@ -152,10 +152,10 @@ export class Pool implements ContainerOwner {
     if (wanted(this.observe()) > this.#target) this.#host.moreWanted();
   }
 
-  /** The median: the first ones wait for a zygote to boot. */
+  /** The lower quartile: the first ones wait for a zygote to boot, and others for a host that is busy for a while. */
   get #createMs(): number {
     const sorted = this.#createTimesMs.toSorted((a, b) => a - b);
-    return sorted[Math.floor(sorted.length / 2)] ?? 0;
+    return sorted[Math.floor(sorted.length / 4)] ?? 0;
   }
 
   /** Once, in a while: a claimed container's first steps come before making its replacement. */
