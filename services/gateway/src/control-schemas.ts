@@ -134,7 +134,7 @@ const pool = object(
     claimsPerSecondLong: Type.Number({ description: 'Claims a second, in all of the window.' }),
     burst: count('The most claims of the window that came within one replacement.'),
     createMs: Type.Number({
-      description: 'Making a container takes this long, ms: the lower quartile of the last ones.',
+      description: 'Making a container takes this long, ms: the median of the last ones.',
     }),
     refillDelayMs: Type.Number({ description: 'Pause between a claim and making the replacement, ms.' }),
     parallel: count('How many are made at the same time.'),

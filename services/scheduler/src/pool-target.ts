@@ -6,7 +6,7 @@ export interface PoolObservation {
   readonly claimsPerSecondLong: number;
   /** The most claims of the window that came within one replenishment. */
   readonly burst: number;
-  /** Making one container, ms, when nothing is in its way. */
+  /** Making one container, ms: the median of the last ones. */
   readonly createMs: number;
   /** Pause between a claim and making its replacement, ms. */
   readonly refillDelayMs: number;
@@ -52,7 +52,8 @@ const FALL = 0.25;
 export function wanted(pool: Omit<PoolObservation, 'target' | 'containerBytes'>): number {
   const { burst, createMs, refillDelayMs, parallel, min, max } = pool;
   const perMs = Math.max(pool.claimsPerSecondShort, pool.claimsPerSecondLong) / 1000;
-  const busy = Math.min((perMs * createMs) / parallel, BUSY_MAX);
+  // After each container its maker rests for as long.
+  const busy = Math.min((2 * perMs * createMs) / parallel, BUSY_MAX);
   // As in a queue: the busier the makers, the longer a replacement waits for them.
   const expected = (perMs * (refillDelayMs + createMs)) / (1 - busy);
   const reserved = expected + RESERVE_DEVIATIONS * Math.sqrt(expected);

@@ -14,7 +14,7 @@ import { StartBackoff } from './start-backoff.ts';
 /** What a parked container is taken to need until one was looked at, bytes. */
 const CONTAINER_BYTES = 8 * 1024 * 1024;
 /** So many of the last times to make a container are looked at. */
-const CREATE_TIMES = 20;
+const CREATE_TIMES = 9;
 /** While calls wait for a fork, a pool looks again no sooner than after this, ms. */
 const YIELD_MS = 5;
 
@@ -28,7 +28,7 @@ export interface PoolHost {
 
 /**
  * Parked containers of one kind: as many as it is told to aim at. It replaces a claimed one after `poolRefillDelayMs`, so that
- * the call goes first, and makes none while calls wait for forks of their own.
+ * the call goes first, and makes none while calls wait for forks of their own; after each it rests for as long as it took.
  *
  * Lifecycle: open → closed. A closed pool keeps no container and makes none.
  */
@@ -152,10 +152,10 @@ export class Pool implements ContainerOwner {
     if (wanted(this.observe()) > this.#target) this.#host.moreWanted();
   }
 
-  /** The lower quartile: the first ones wait for a zygote to boot, and others for a host that is busy for a while. */
+  /** The median: the first ones wait for a zygote to boot. */
   get #createMs(): number {
     const sorted = this.#createTimesMs.toSorted((a, b) => a - b);
-    return sorted[Math.floor(sorted.length / 4)] ?? 0;
+    return sorted[Math.floor(sorted.length / 2)] ?? 0;
   }
 
   /** Once, in a while: a claimed container's first steps come before making its replacement. */
@@ -205,7 +205,8 @@ export class Pool implements ContainerOwner {
       this.#parked.push(container);
       this.#trim();
     }
-    this.#refill();
+    // As long as it took: however busy the host is, calls get their part of it.
+    if (this.#wantsMore()) this.#refillIn(container.meter.createMs);
   }
 
   /** Ends those over the target, the oldest first; also one whose making began before the target fell. */

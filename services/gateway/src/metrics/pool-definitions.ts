@@ -48,7 +48,7 @@ export function definePoolMetrics(registers: Registry[]): PoolDefinitions {
       registers,
     }),
     poolBurst: ofKind('hob_pool_burst_claims', 'The most claims of the window that came within one replacement.'),
-    poolCreateTime: ofKind('hob_pool_create_seconds', 'Making a container: the lower quartile of the last ones.'),
+    poolCreateTime: ofKind('hob_pool_create_seconds', 'Making a container: the median of the last ones.'),
     poolRefillDelay: ofKind('hob_pool_refill_delay_seconds', 'Pause between a claim and making the replacement.'),
     poolParallel: ofKind('hob_pool_parallel_containers', 'How many containers are made at the same time.'),
     poolContainerBytes: ofKind('hob_pool_container_bytes', 'Memory of one parked container.'),
