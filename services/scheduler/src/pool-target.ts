@@ -41,7 +41,7 @@ const RESERVE_DEVIATIONS = 3;
 const BUSY_MAX = 0.5;
 /** A target stays as it is while what is wanted is below it by no more than this part, or by one. */
 const SLACK = 0.25;
-/** The largest part of a target that is given up at a time. */
+/** The largest part of a target that is given up at a time when nobody claims any more; otherwise it is one container. */
 const FALL = 0.25;
 
 /**
@@ -86,7 +86,7 @@ function settled(pool: PoolObservation): number {
   const aim = wanted(pool);
   const isIdle = pool.burst === 0 && Math.max(pool.claimsPerSecondShort, pool.claimsPerSecondLong) === 0;
   if (aim >= target || (!isIdle && target - aim <= Math.max(1, target * SLACK))) return Math.max(aim, target);
-  return Math.max(aim, target - Math.ceil(target * FALL));
+  return Math.max(aim, target - (isIdle ? Math.ceil(target * FALL) : 1));
 }
 
 /** Deals out containers one by one, and stops at the first that does not fit: so no pool gets fewer for wanting more. */
