@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { writeFunction } from '../support/function-folder.ts';
 import { HobServer } from '../support/hob-server.ts';
+import { type HostCensus, takeCensus } from '../support/host-census.ts';
 import { TemporaryFolder } from '../support/temporary-folder.ts';
 import { until } from '../support/until.ts';
 
@@ -82,12 +83,18 @@ export class FreshCalls implements AsyncDisposable {
     };
   }
 
-  /** The pool is as small as it gets, and no other container is left. */
-  async atRest(poolMin: number): Promise<void> {
-    await until('only the least number of parked containers is left', async () => {
+  /** Waits until the pool is as small as it gets and no other container is left. @returns what is there then. */
+  async atRest(poolMin: number): Promise<HostCensus> {
+    return until('only the least number of parked containers is left', async () => {
       const { target, parked } = await this.reading();
       const { functions } = (await this.hob.control('stats')) as { functions: readonly unknown[] };
-      return target === poolMin && parked === poolMin && functions.length === 0;
+      const census = takeCensus(this.hob.pid);
+      // Containers are out of the scheduler's books before the last of them is gone from the host.
+      const groups = census.cgroups.filter((name) => name === 'c').length;
+      const trees = census.cgroups.filter((name) => name === `zygote-${MEMORY_MB}`).length;
+      const isLeast =
+        census.processes.filter((name) => name === 'node').length === poolMin && groups === poolMin * trees;
+      return target === poolMin && parked === poolMin && functions.length === 0 && isLeast && census;
     });
   }
 

@@ -6,7 +6,6 @@ import { writeFile } from 'node:fs/promises';
 import { cpus, release, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { takeCensus } from '../support/host-census.ts';
 import { type FreshCall, FreshCalls, type PoolReading } from './fresh-calls.ts';
 import { type Second, secondsOf } from './seconds.ts';
 import { svgPlot } from './svg-plot.ts';
@@ -128,8 +127,7 @@ async function main(): Promise<number> {
   const most = await capacity(load);
   const rateHigh = Math.max(2 * RATE_LOW, HIGH_SHARE * most);
   console.log(`${most.toFixed(0)} calls a second are the most, up to ${rateHigh.toFixed(0)} come\n`);
-  await load.atRest(POOL_MIN);
-  const before = takeCensus(load.hob.pid);
+  const before = await load.atRest(POOL_MIN);
   load.calls.length = 0;
   const startMs = performance.now();
   const done = callAtRandom(load, rateHigh)
@@ -146,7 +144,7 @@ async function main(): Promise<number> {
     const numbers = [calls, target, parked, Math.round(100 * coldShare), waitP99Ms.toFixed(1), tookP99Ms.toFixed(1)];
     console.log([second, ...numbers].map((value) => String(value).padStart(8)).join(''));
   }
-  const after = takeCensus(load.hob.pid);
+  const after = await load.atRest(POOL_MIN);
   const said = complaints(seconds, load.calls);
   for (const part of ['processes', 'cgroups', 'mounts'] as const) {
     if (after[part].join() !== before[part].join())
