@@ -15,7 +15,7 @@ import { ContainerOutput } from './container-output.ts';
 import type { CompileOwner, ContainerCall, ContainerOwner, FunctionOwner } from './container-roles.ts';
 import { nobody } from './container-roles.ts';
 import { checkTransition, type ContainerState } from './container-state.ts';
-import { type Death, deathBy, deathByExit, deathOf } from './death.ts';
+import { type Death, deathBy, deathByExit, deathOf, quietCauses } from './death.ts';
 import type { Environment } from './environment.ts';
 import { Lease, type LeaseHost, type LeaseStart } from './lease.ts';
 import { containerLimits, equip } from './version-limits.ts';
@@ -174,7 +174,7 @@ export class Container implements LeaseHost {
   /** Adds a call. Only when it `hasRoom`. */
   lease(call: ContainerCall): Lease {
     const stream = this.#nextStream++;
-    if (stream === STREAMS_MAX) this.#retiring = 'reclaimed';
+    if (stream === STREAMS_MAX || this.#version?.config.reuse === 'never') this.#retiring ??= 'reclaimed';
     this.#calls.set(stream, call);
     if (this.#state === 'idle') this.#become('busy');
     return new Lease(this, stream, this.#leaseStart());
@@ -198,6 +198,8 @@ export class Container implements LeaseHost {
   abandon(stream: number, cause: DeathCause): void {
     if (!this.#calls.delete(stream)) return;
     this.#abandoned.add(stream);
+    // It would have ended after its calls in any case: now there is more to tell.
+    if (this.#retiring !== undefined && quietCauses.has(this.#retiring)) this.#retiring = cause;
     this.retire(cause);
   }
 

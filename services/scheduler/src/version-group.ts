@@ -19,9 +19,11 @@ import { DeadlineList } from './deadline-list.ts';
 import { type Death, deathBy, quietCauses } from './death.ts';
 import type { RoomWaiter } from './fleet.ts';
 import type { GroupServices } from './group-services.ts';
+import { IdleSweep } from './idle-sweep.ts';
 import type { Invocation, InvocationHost } from './invocation.ts';
 import { StartBackoff } from './start-backoff.ts';
 import { abortGraceMs } from './version-limits.ts';
+import { WarmFloor } from './warm-floor.ts';
 
 /** How many of the longest backoffs a version without containers and calls is kept after a failed start. */
 const FAILURE_MEMORY_FACTOR = 10;
@@ -30,7 +32,8 @@ const FAILURE_MEMORY_FACTOR = 10;
  * The containers of one version of a function, and the calls that wait for one of them.
  *
  * A waiting call is served by whichever comes first: a container that has room again, or a new one. There are never more
- * containers being started than the waiting calls need, nor more than `maxContainers` in all, dying ones included.
+ * containers being started than the waiting calls need, nor more than `maxContainers` in all, dying ones included. Beside
+ * them, `minWarm` containers of the live version are kept loaded.
  */
 export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
   readonly version: FunctionVersion;
@@ -54,8 +57,11 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
   readonly #undecided = new Map<Container, boolean>();
   /** Loaded or loading ones with room; the last one was used last, and is used next. */
   readonly #available: Container[] = [];
+  readonly #idleSweep: IdleSweep;
+  readonly #floor: WarmFloor;
+  /** Whether calls of the function's name get it, did so, or never have as far as is known. */
+  #standing: 'unknown' | 'live' | 'superseded' = 'unknown';
   #retryTimer: Timer | undefined;
-  #sweepTimer: Timer | undefined;
   #forgetTimer: Timer | undefined;
 
   constructor(version: FunctionVersion, services: GroupServices) {
@@ -68,11 +74,26 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
     this.#services = services;
     this.#queueDeadlines = new DeadlineList(env.clock, env.config.queueTimeoutMs);
     this.#backoff = new StartBackoff(env.config);
+    const group = this;
+    this.#idleSweep = new IdleSweep(env.clock, this.#containers, {
+      get keepAliveMs() {
+        return version.config.keepAliveMs ?? env.config.keepAliveMs;
+      },
+      get keptMin() {
+        return group.#warmMin;
+      },
+    });
+    this.#floor = new WarmFloor(env.clock, {
+      get missing() {
+        return group.#warmMissing;
+      },
+      start: () => group.#start(),
+    });
   }
 
-  /** It holds no container and no call. */
+  /** It holds no container and no call, nor is to. */
   get isEmpty(): boolean {
-    return this.#containers.size === 0 && this.#waiting.size === 0;
+    return this.#containers.size === 0 && this.#waiting.size === 0 && this.#warmMin === 0;
   }
 
   /** Serves a call, now or later; or refuses it. */
@@ -94,8 +115,15 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
     this.#scale();
   }
 
+  /** It is the live version from now on. */
+  goLive(): void {
+    this.#standing = 'live';
+    this.#floor.fill();
+  }
+
   /** Another version is live: containers end as soon as they have no call. Waiting calls get new ones. */
   supersede(): void {
+    this.#standing = 'superseded';
     for (const container of this.#containers) if (!this.#starting.has(container)) container.retire('replaced');
     this.#scale();
   }
@@ -106,9 +134,11 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
    * @param refusal what waiting calls get, and `death` what running ones do.
    */
   async end(refusal: HobError, death: Death): Promise<void> {
+    this.#standing = 'superseded';
     for (const call of this.#takeWaiting()) call.refuse(refusal);
     this.#retryTimer?.cancel();
-    this.#sweepTimer?.cancel();
+    this.#idleSweep.close();
+    this.#floor.close();
     this.#forgetTimer?.cancel();
     this.#services.fleet.forget(this);
     const gone = [...this.#containers].map((container) => container.gone);
@@ -164,7 +194,10 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
     const { caches } = this.#services;
     if (cacheRejected) caches.rejected(this.version);
     else caches.want(this.version);
-    if (container.callsRunning === 0) this.#becameIdle();
+    if (container.callsRunning > 0) return;
+    // It was started for a floor that is no more.
+    if (container.callsBegun === 0 && this.#standing === 'superseded') container.retire('replaced');
+    else this.#becameIdle();
   }
 
   released(container: Container): void {
@@ -188,6 +221,7 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
     this.#undecided.delete(container);
     if (hadCode === undefined) this.#scale();
     else this.#startFailed(death, hadCode);
+    this.#floor.lost(container, death);
     // A call that it had tells of its own end.
     if (container.diedIdle && death.error.spec.kind === 'function' && death.cause !== 'timeout') this.#report(death);
     this.#leaveIfEmpty();
@@ -238,8 +272,21 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
     const { concurrency, maxContainers } = this.version.config;
     const wanted = Math.ceil(this.#waiting.size / concurrency);
     while (this.#starting.size < wanted && this.#containers.size < maxContainers) {
-      if (!this.#start()) return;
+      if (this.#start()) continue;
+      this.#services.fleet.waitForRoom(this);
+      return;
     }
+  }
+
+  /** How many containers are kept loaded. */
+  get #warmMin(): number {
+    return this.#standing === 'live' ? (this.version.config.minWarm ?? 0) : 0;
+  }
+
+  get #warmMissing(): number {
+    if (this.#warmMin === 0) return 0;
+    const alive = [...this.#containers].filter(({ state }) => state !== 'dead').length;
+    return Math.min(this.#warmMin - alive, this.version.config.maxContainers - this.#containers.size);
   }
 
   /** After a failed start: waits, or lets the waiting calls share the failure when nothing else could serve them. */
@@ -267,10 +314,7 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
     const kind = kindOf(this.version.config);
     // A filter is installed at the fork and replaced by none: parked containers have hob's own.
     const parked = seccomp === undefined ? pools.of(kind).claim() : undefined;
-    if (parked === undefined && !fleet.hasRoom) {
-      fleet.waitForRoom(this);
-      return false;
-    }
+    if (parked === undefined && !fleet.hasRoom) return false;
     const container = parked ?? new Container(env, kind, seccomp);
     if (parked === undefined) fleet.add(container);
     container.owner = this;
@@ -339,23 +383,9 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
   // Idle ones.
 
   #becameIdle(): void {
-    const { fleet, env } = this.#services;
+    const { fleet } = this.#services;
     if (fleet.isCrowded) fleet.makeRoom();
-    this.#sweepTimer ??= this.clock.after(env.config.keepAliveMs, () => this.#sweep());
-  }
-
-  /** Ends those that were idle for too long, and comes again when the next one will be. */
-  #sweep(): void {
-    this.#sweepTimer = undefined;
-    const { keepAliveMs } = this.#services.env.config;
-    const nowMs = this.clock.nowMs();
-    let oldestMs = Infinity;
-    for (const container of [...this.#containers].filter(({ state }) => state === 'idle')) {
-      if (container.idleSinceMs + keepAliveMs <= nowMs) container.retire('reclaimed');
-      else oldestMs = Math.min(oldestMs, container.idleSinceMs);
-    }
-    if (oldestMs === Infinity) return;
-    this.#sweepTimer ??= this.clock.after(oldestMs + keepAliveMs - nowMs, () => this.#sweep());
+    this.#idleSweep.wake();
   }
 
   /** A version that could not be started is remembered for a while, or its next call would start it all over. */
