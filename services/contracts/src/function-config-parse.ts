@@ -119,7 +119,9 @@ function checkPaths(config: FunctionConfig): Problem[] {
 
 function checkReuse({ reuse, concurrency }: FunctionConfig): Problem[] {
   if (reuse !== 'never' || concurrency === 1) return [];
-  return [{ path: ['concurrency'], what: 'must be 1 when reuse is "never": a call shares its container with no other' }];
+  return [
+    { path: ['concurrency'], what: 'must be 1 when reuse is "never": a call shares its container with no other' },
+  ];
 }
 
 function checkMinWarm({ minWarm = 0, maxContainers }: FunctionConfig): Problem[] {

@@ -106,7 +106,8 @@ export const functionConfigSchema = {
       type: 'integer',
       minimum: 0,
       maximum: 1000,
-      description: 'How many containers of the live version are kept loaded, whether calls come or not; none when it is not given.',
+      description:
+        'How many containers of the live version are kept loaded, whether calls come or not; none when it is not given.',
     },
     keepAliveMs: {
       type: 'integer',

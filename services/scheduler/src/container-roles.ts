@@ -5,6 +5,8 @@ import type { Death } from './death.ts';
 /** What a container reports of a call that it runs. A method that throws a catalogued error ends the container. */
 export interface ContainerCall {
   readonly id: string;
+  /** The container's processes go on, at this monotonic ms. */
+  thawed(atMs: number): void;
   /** The code is loaded, at this monotonic ms. */
   loaded(atMs: number): void;
   head(head: HeadPayload, isLast: boolean): void;

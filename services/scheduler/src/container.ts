@@ -22,18 +22,22 @@ import { containerLimits, equip } from './version-limits.ts';
 
 /** Streams are counted in 32 bits, so a container that has used them up is replaced. */
 const STREAMS_MAX = 0xffff_ffff;
+/** Those in which it may take a call. */
+const takingStates: ReadonlySet<ContainerState> = new Set(['loading', 'idle', 'frozen', 'busy']);
 
 /**
  * One container from its fork to the removal of its last trace. It serves one version of one function at most.
  *
- *     creating → parked → loading → idle ⇄ busy → dead
- *                       ↘ compiling ─────────────↗
+ *     creating → parked → loading → idle ⇄ busy ──→ dead
+ *                     │               ↘ frozen ↗     │
+ *                     ╰──→ compiling ────────────────╯
  *
  * - creating: the driver forks it.
  * - parked: it holds no function.
  * - compiling: it makes a code cache, running none of the code, and is then thrown away.
  * - loading: code and the first calls are sent; module initialisation runs.
  * - idle, busy: loaded, without or with calls.
+ * - frozen: idle, its processes stopped, so that nothing of the function runs unasked. A call lets them go on first.
  * - dead: it was killed, or ended by itself. Its processes may still be ending: `gone` tells when nothing is left.
  *
  * The first death counts, whatever is found out later.
@@ -62,6 +66,8 @@ export class Container implements LeaseHost {
   #nextStream = 1;
   #wasLoaded = false;
   #isCongested = false;
+  /** What is to be sent once its processes go on again; undefined while they run. */
+  #held: Buffer[] | undefined;
   /** Why it is to end once its calls are over; no call is added then. */
   #retiring: DeathCause | undefined;
   #death: Death | undefined;
@@ -114,8 +120,7 @@ export class Container implements LeaseHost {
 
   /** Whether it takes another call. */
   get hasRoom(): boolean {
-    const isLive = this.#state === 'idle' || this.#state === 'busy' || this.#state === 'loading';
-    if (!isLive || this.#retiring !== undefined) return false;
+    if (this.#retiring !== undefined || !takingStates.has(this.#state)) return false;
     return this.#calls.size < (this.#version?.config.concurrency ?? 0);
   }
 
@@ -176,7 +181,8 @@ export class Container implements LeaseHost {
     const stream = this.#nextStream++;
     if (stream === STREAMS_MAX || this.#version?.config.reuse === 'never') this.#retiring ??= 'reclaimed';
     this.#calls.set(stream, call);
-    if (this.#state === 'idle') this.#become('busy');
+    if (this.#state === 'frozen') void this.#thaw();
+    if (this.#state !== 'loading' && this.#state !== 'busy') this.#become('busy');
     return new Lease(this, stream, this.#leaseStart());
   }
 
@@ -204,6 +210,10 @@ export class Container implements LeaseHost {
   }
 
   send(frames: Buffer | readonly Buffer[]): void {
+    if (this.#held !== undefined) {
+      this.#held.push(...(Buffer.isBuffer(frames) ? [frames] : frames));
+      return;
+    }
     if (this.#process?.send(frames) === false) this.#isCongested = true;
   }
 
@@ -219,11 +229,33 @@ export class Container implements LeaseHost {
     this.#die(death);
   }
 
+  /** Stops its processes until its next call. Only when it is idle. */
+  freeze(): void {
+    this.#become('frozen');
+    this.#process?.setFrozen(true).catch(() => undefined); // it ends meanwhile
+  }
+
   /** Changes its part of the CPU time. Only while it serves a version. */
   weigh(cpuWeight: number): void {
     if (this.#state === 'dead' || this.#version === undefined) return;
     const limits = { ...containerLimits(this.#version.config, this.#env.config), cpuWeight };
     this.#process?.setLimits(limits).catch(() => undefined); // it ends meanwhile
+  }
+
+  /** Lets its processes go on, then sends what was to be sent meanwhile. Never rejects. */
+  async #thaw(): Promise<void> {
+    const held: Buffer[] = (this.#held = []);
+    try {
+      await this.#process?.setFrozen(false);
+    } catch (error) {
+      this.end(deathBy('crash', asHobError(error)));
+      return;
+    }
+    if (this.#state === 'dead') return;
+    const nowMs = this.#env.clock.nowMs();
+    for (const call of this.#calls.values()) call.thawed(nowMs);
+    this.#held = undefined;
+    this.send(held);
   }
 
   #attach(process: ContainerProcess): void {

@@ -46,7 +46,7 @@ export class Fleet {
     const all = [...this.#containers];
     const dying = all.filter((container) => container.state === 'dead').length;
     const idle = all
-      .filter((container) => container.state === 'idle' || container.state === 'parked')
+      .filter((container) => ['idle', 'frozen', 'parked'].includes(container.state))
       .sort((a, b) => a.idleSinceMs - b.idleSinceMs);
     for (const container of idle.slice(0, Math.max(0, this.#waiters.size - dying))) container.retire('reclaimed');
   }

@@ -79,6 +79,7 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
       get keepAliveMs() {
         return version.config.keepAliveMs ?? env.config.keepAliveMs;
       },
+      freezeAfterMs: env.config.freezeAfterMs,
       get keptMin() {
         return group.#warmMin;
       },
@@ -156,7 +157,7 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
       function: this.version.name,
       version: this.version.version,
       loading: count('creating', 'parked', 'loading'),
-      idle: count('idle'),
+      idle: count('idle', 'frozen'),
       busy: count('busy'),
       waiting: this.#waiting.size,
       cpuSeconds: usages.reduce((sum, usage) => sum + usage.cpuSeconds, 0),

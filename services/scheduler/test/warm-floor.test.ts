@@ -91,5 +91,8 @@ test('WarmFloor waits for room rather than take it, and fills up when there is s
   await bench.until(() => loaded(bench) === 2, 'one is loaded beside the other');
   await bench.clock.advance(7000);
   await bench.until(() => loaded(bench) === 2, 'both are loaded');
-  assert.deepEqual([...bench.driver.alive].map(({ claims }) => claims[0]), ['greet@1', 'greet@1']);
+  assert.deepEqual(
+    [...bench.driver.alive].map(({ claims }) => claims[0]),
+    ['greet@1', 'greet@1'],
+  );
 });

@@ -21,6 +21,7 @@ export interface Definitions {
   readonly queueTime: CallHistogram;
   readonly starts: Counter<'kind'>;
   readonly createTime: Histogram;
+  readonly thawTime: Histogram;
   readonly loadTime: Histogram;
   readonly containers: Gauge<FunctionLabel | 'state'>;
   readonly poolContainers: Gauge<'runtime' | 'memory_mb' | 'network' | 'state'>;
@@ -120,7 +121,15 @@ function defineCallMetrics(
   registers: Registry[],
 ): Pick<
   Definitions,
-  'invocations' | 'duration' | 'cpuTime' | 'memoryPeak' | 'queueTime' | 'starts' | 'createTime' | 'loadTime'
+  | 'invocations'
+  | 'duration'
+  | 'cpuTime'
+  | 'memoryPeak'
+  | 'queueTime'
+  | 'starts'
+  | 'createTime'
+  | 'thawTime'
+  | 'loadTime'
 > {
   return {
     invocations: new Counter({
@@ -159,6 +168,12 @@ function defineCallMetrics(
       name: 'hob_container_create_seconds',
       help: 'Forking a container, until it is parked.',
       buckets: startBuckets,
+      registers,
+    }),
+    thawTime: new Histogram({
+      name: 'hob_container_thaw_seconds',
+      help: 'Letting the processes of a frozen container go on for a call.',
+      buckets: [0.00005, 0.0001, 0.00025, 0.0005, ...startBuckets],
       registers,
     }),
     loadTime: new Histogram({

@@ -5,6 +5,7 @@ import {
   FrameType,
   type HobError,
   asHobError,
+  fail,
   decodeJson,
   type SystemCallRules,
 } from '@hob/contracts';
@@ -68,6 +69,11 @@ export class FakeContainer implements ContainerProcess {
     },
     breach: () => this.ranInto,
   };
+  isFrozen = false;
+  /** What thawing it waits for. */
+  thawing: Promise<void> = Promise.resolve();
+  /** How many times `setFrozen` was called. */
+  freezes = 0;
   egress: EgressPolicy | undefined;
   task: string | undefined;
   /** `name@version` of each CLAIM. */
@@ -100,6 +106,7 @@ export class FakeContainer implements ContainerProcess {
 
   send(bytes: Buffer | readonly Buffer[]): boolean {
     if (this.#isDead) return true;
+    if (this.isFrozen) throw new Error('what is sent to a frozen container waits');
     this.sends += 1;
     for (const piece of Buffer.isBuffer(bytes) ? [bytes] : bytes) this.#toContainer.push(piece);
     return this.takesMore;
@@ -118,6 +125,13 @@ export class FakeContainer implements ContainerProcess {
   mountTask(folder: string): Promise<void> {
     this.task = folder;
     return Promise.resolve();
+  }
+
+  async setFrozen(isFrozen: boolean): Promise<void> {
+    if (this.isDead) throw fail('ERR_NATIVE_SYSCALL', ['cgroup freeze', 'ESRCH']);
+    this.freezes += 1;
+    if (!isFrozen) await this.thawing;
+    this.isFrozen = isFrozen;
   }
 
   usage(): Promise<{ readonly cpuSeconds: number; readonly memoryBytes: number }> {
