@@ -66,8 +66,8 @@ export class Container implements LeaseHost {
   #nextStream = 1;
   #wasLoaded = false;
   #isCongested = false;
-  /** What is to be sent once its processes go on again; undefined while they run. */
-  #held: Buffer[] | undefined;
+  /** Its processes are to go on: what it is sent waits in its socket until they do. */
+  #isThawing = false;
   /** Why it is to end once its calls are over; no call is added then. */
   #retiring: DeathCause | undefined;
   #death: Death | undefined;
@@ -210,10 +210,6 @@ export class Container implements LeaseHost {
   }
 
   send(frames: Buffer | readonly Buffer[]): void {
-    if (this.#held !== undefined) {
-      this.#held.push(...(Buffer.isBuffer(frames) ? [frames] : frames));
-      return;
-    }
     if (this.#process?.send(frames) === false) this.#isCongested = true;
   }
 
@@ -242,20 +238,23 @@ export class Container implements LeaseHost {
     this.#process?.setLimits(limits).catch(() => undefined); // it ends meanwhile
   }
 
-  /** Lets its processes go on, then sends what was to be sent meanwhile. Never rejects. */
+  /** Lets its processes go on. Never rejects. */
   async #thaw(): Promise<void> {
-    const held: Buffer[] = (this.#held = []);
+    this.#isThawing = true;
     try {
       await this.#process?.setFrozen(false);
+      this.#thawed();
     } catch (error) {
       this.end(deathBy('crash', asHobError(error)));
-      return;
     }
-    if (this.#state === 'dead') return;
+  }
+
+  /** Known from who let them go on, or from what they say: whichever comes first. */
+  #thawed(): void {
+    if (!this.#isThawing) return;
+    this.#isThawing = false;
     const nowMs = this.#env.clock.nowMs();
     for (const call of this.#calls.values()) call.thawed(nowMs);
-    this.#held = undefined;
-    this.send(held);
   }
 
   #attach(process: ContainerProcess): void {
@@ -322,6 +321,7 @@ export class Container implements LeaseHost {
       return;
     }
     const isLast = (frame.flags & FLAG_END) !== 0;
+    this.#thawed();
     if (frame.type === FrameType.BODY) call.body(frame.payload, isLast);
     else if (frame.type === FrameType.CREDIT) call.credit(readCredit(frame));
     else if (this.#isBreached(frame.type)) return;

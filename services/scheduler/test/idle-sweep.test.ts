@@ -12,7 +12,6 @@ test('IdleSweep freezes a container that was idle for freezeAfterMs, and a call 
   assert.equal(container.isFrozen, false);
   await bench.clock.advance(1);
   assert.equal(container.isFrozen, true);
-  // The fake container refuses what is sent to it while it is frozen.
   const call = await bench.called();
   assert.equal(call.response?.start, 'warm');
   assert.equal(container.freezes, 2);
@@ -84,4 +83,23 @@ test('a container that cannot be thawed ends, and its call with it', async () =>
   const call = await bench.called();
   assert.equal(call.error?.code, 'ERR_INTERNAL');
   assert.equal((await bench.called()).response?.start, 'cold');
+});
+
+test('a thawed container that answers before its thaw is reported counts as thawed from then on', async () => {
+  await using bench = await Bench.open(hello, { freezeAfterMs: 200 });
+  await bench.called();
+  await bench.clock.advance(200);
+  const [container] = bench.driver.made;
+  assert.ok(container);
+  const told = Promise.withResolvers<void>();
+  container.setFrozen = () => {
+    container.isFrozen = false;
+    return told.promise;
+  };
+  const call = bench.call();
+  await bench.until(() => call.ends === 1, 'it is served');
+  await bench.clock.advance(30);
+  told.resolve();
+  assert.equal(bench.receipt(call).thawMs + bench.receipt(call).runMs, 0);
+  assert.equal((await bench.called()).body, 'hello');
 });

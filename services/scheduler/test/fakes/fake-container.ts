@@ -88,6 +88,8 @@ export class FakeContainer implements ContainerProcess {
   readonly #exit = Promise.withResolvers<ContainerExit>();
   readonly #toContainer = new FrameDecoder((frame) => this.#take(frame));
   readonly #toHost = new FrameDecoder((frame) => this.#give(frame));
+  /** What it does once it is not frozen any more. */
+  readonly #waiting: (() => void)[] = [];
   #isDead = false;
 
   constructor(parts: FakeParts) {
@@ -106,7 +108,6 @@ export class FakeContainer implements ContainerProcess {
 
   send(bytes: Buffer | readonly Buffer[]): boolean {
     if (this.#isDead) return true;
-    if (this.isFrozen) throw new Error('what is sent to a frozen container waits');
     this.sends += 1;
     for (const piece of Buffer.isBuffer(bytes) ? [bytes] : bytes) this.#toContainer.push(piece);
     return this.takesMore;
@@ -132,6 +133,7 @@ export class FakeContainer implements ContainerProcess {
     this.freezes += 1;
     if (!isFrozen) await this.thawing;
     this.isFrozen = isFrozen;
+    if (!isFrozen) for (const act of this.#waiting.splice(0)) setImmediate(act);
   }
 
   usage(): Promise<{ readonly cpuSeconds: number; readonly memoryBytes: number }> {
@@ -180,9 +182,12 @@ export class FakeContainer implements ContainerProcess {
       this.claims.push(`${String(name)}@${String(version)}`);
     }
     // Whatever it answers comes later, as over a socket.
-    setImmediate(() => {
-      if (!this.#isDead) this.#program(frame, this);
-    });
+    const act = (): void => {
+      if (this.#isDead) return;
+      if (this.isFrozen) this.#waiting.push(act);
+      else this.#program(frame, this);
+    };
+    setImmediate(act);
   }
 
   #give(frame: Frame): void {
