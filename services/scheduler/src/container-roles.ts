@@ -35,6 +35,8 @@ export const nobody: ContainerOwner = { died: () => undefined, gone: () => undef
 
 /** The owner of a container that runs a function. */
 export interface FunctionOwner extends ContainerOwner {
+  /** It has more containers than it is to keep. */
+  readonly canSpare: boolean;
   loaded(container: Container, cacheRejected: boolean): void;
   /** A call is over and the container takes another one. */
   released(container: Container): void;

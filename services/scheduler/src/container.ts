@@ -63,6 +63,7 @@ export class Container implements LeaseHost {
   #version: FunctionVersion | undefined;
   #start: 'pool' | 'cold' = 'pool';
   #claimedAtMs = 0;
+  #startMs = 0;
   #nextStream = 1;
   #wasLoaded = false;
   #isCongested = false;
@@ -101,6 +102,21 @@ export class Container implements LeaseHost {
   /** It died while it had no call that could tell of it. */
   get diedIdle(): boolean {
     return this.#diedIdle;
+  }
+
+  /** It takes no more calls. */
+  get isLeaving(): boolean {
+    return this.#state === 'dead' || this.#retiring !== undefined;
+  }
+
+  /** It may be ended when its room is needed and it is idle. */
+  get isSpare(): boolean {
+    return this.#functionOwner?.canSpare ?? true;
+  }
+
+  /** From the request for it until it was loaded, ms: what starting another one would take. */
+  get startMs(): number {
+    return this.#startMs;
   }
 
   /** How many calls it was given so far. */
@@ -369,6 +385,7 @@ export class Container implements LeaseHost {
   #loaded(cacheRejected: boolean): void {
     const nowMs = this.#env.clock.nowMs();
     this.#wasLoaded = true;
+    this.#startMs = nowMs - this.#claimedAtMs + (this.#start === 'cold' ? this.meter.createMs : 0);
     this.idleSinceMs = nowMs;
     this.#become(this.#calls.size > 0 ? 'busy' : 'idle');
     for (const call of this.#calls.values()) call.loaded(nowMs);

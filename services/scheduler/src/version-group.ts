@@ -21,18 +21,21 @@ import type { RoomWaiter } from './fleet.ts';
 import type { GroupServices } from './group-services.ts';
 import { IdleSweep } from './idle-sweep.ts';
 import type { Invocation, InvocationHost } from './invocation.ts';
+import { Pace } from './pace.ts';
 import { StartBackoff } from './start-backoff.ts';
 import { abortGraceMs } from './version-limits.ts';
 import { WarmFloor } from './warm-floor.ts';
 
+/** How often it is looked at most whether waiting calls need another container, ms. */
+const LOOK_MS_MIN = 1;
 /** How many of the longest backoffs a version without containers and calls is kept after a failed start. */
 const FAILURE_MEMORY_FACTOR = 10;
 
 /**
  * The containers of one version of a function, and the calls that wait for one of them.
  *
- * A waiting call is served by whichever comes first: a container that has room again, or a new one. There are never more
- * containers being started than the waiting calls need, nor more than `maxContainers` in all, dying ones included. Beside
+ * A waiting call is served by whichever comes first: a container that has room again, or a new one. A new one is started for
+ * calls that would wait for as long as that takes. There are never more being started than the waiting calls need, nor more than `maxContainers` in all, dying ones included. Beside
  * them, `minWarm` containers of the live version are kept loaded.
  */
 export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
@@ -45,6 +48,7 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
   readonly #services: GroupServices;
   readonly #queueDeadlines: DeadlineList<Invocation>;
   readonly #backoff: StartBackoff;
+  readonly #pace = new Pace();
   /** In the order of arrival. */
   readonly #waiting = new Set<Invocation>();
   /** From the decision to start until nothing is left. */
@@ -62,6 +66,7 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
   /** Whether calls of the function's name get it, did so, or never have as far as is known. */
   #standing: 'unknown' | 'live' | 'superseded' = 'unknown';
   #retryTimer: Timer | undefined;
+  #lookTimer: Timer | undefined;
   #forgetTimer: Timer | undefined;
 
   constructor(version: FunctionVersion, services: GroupServices) {
@@ -138,6 +143,7 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
     this.#standing = 'superseded';
     for (const call of this.#takeWaiting()) call.refuse(refusal);
     this.#retryTimer?.cancel();
+    this.#lookTimer?.cancel();
     this.#idleSweep.close();
     this.#floor.close();
     this.#forgetTimer?.cancel();
@@ -184,14 +190,20 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
   }
 
   ended(call: Invocation, receipt: Receipt): void {
+    if (receipt.outcome === 'ok') this.#pace.served(receipt.runMs);
     this.#services.ended(call, receipt);
   }
 
   // For containers.
 
+  get canSpare(): boolean {
+    return this.#warmMin === 0 || this.#countAlive() > this.#warmMin;
+  }
+
   loaded(container: Container, cacheRejected: boolean): void {
     this.#forgetLoadTimer(container);
     this.#backoff.succeeded();
+    this.#pace.started(container.startMs);
     const { caches } = this.#services;
     if (cacheRejected) caches.rejected(this.version);
     else caches.want(this.version);
@@ -202,6 +214,10 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
   }
 
   released(container: Container): void {
+    if (this.#services.fleet.takesBack(container, this)) {
+      container.retire('reclaimed');
+      return;
+    }
     this.#serve(container);
     if (container.state === 'idle') this.#becameIdle();
   }
@@ -226,6 +242,17 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
     // A call that it had tells of its own end.
     if (container.diedIdle && death.error.spec.kind === 'function' && death.cause !== 'timeout') this.#report(death);
     this.#leaveIfEmpty();
+  }
+
+  // For the fleet.
+
+  get containerCount(): number {
+    return this.#containers.size;
+  }
+
+  get waitingSinceMs(): number {
+    for (const call of this.#waiting) return call.times.arrivedAtMs;
+    return Infinity;
   }
 
   roomFreed(): void {
@@ -269,14 +296,42 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
   // Starting.
 
   #scale(): void {
-    if (this.#waiting.size === 0 || this.#isHeldBack()) return;
     const { concurrency, maxContainers } = this.version.config;
-    const wanted = Math.ceil(this.#waiting.size / concurrency);
+    if (this.#waiting.size === 0 || this.#containers.size >= maxContainers || this.#isHeldBack()) return;
+    const startsMax = maxContainers - this.#containers.size + this.#starting.size;
+    const wanted = Math.ceil(this.#countLate(startsMax * concurrency) / concurrency);
     while (this.#starting.size < wanted && this.#containers.size < maxContainers) {
       if (this.#start()) continue;
       this.#services.fleet.waitForRoom(this);
       return;
     }
+    if (this.#starting.size * concurrency < this.#waiting.size) this.#lookAgain();
+  }
+
+  /** How many calls wait for so long, or will, that another container would serve them sooner. */
+  #countLate(lateMax: number): number {
+    const nowMs = this.clock.nowMs();
+    let serving = 0;
+    for (const { wasLoaded, isLeaving } of this.#containers) if (wasLoaded && !isLeaving) serving += 1;
+    return this.#pace.late({
+      waitedMs: waitsOf(this.#waiting, nowMs),
+      lateMax,
+      slots: serving * this.version.config.concurrency,
+    });
+  }
+
+  /** Calls may take longer than those before. */
+  #lookAgain(): void {
+    this.#lookTimer ??= this.clock.after(Math.max(this.#pace.startMs, LOOK_MS_MIN), () => {
+      this.#lookTimer = undefined;
+      this.#scale();
+    });
+  }
+
+  #countAlive(): number {
+    let alive = 0;
+    for (const { state } of this.#containers) if (state !== 'dead') alive += 1;
+    return alive;
   }
 
   /** How many containers are kept loaded. */
@@ -286,8 +341,7 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
 
   get #warmMissing(): number {
     if (this.#warmMin === 0) return 0;
-    const alive = [...this.#containers].filter(({ state }) => state !== 'dead').length;
-    return Math.min(this.#warmMin - alive, this.version.config.maxContainers - this.#containers.size);
+    return Math.min(this.#warmMin - this.#countAlive(), this.version.config.maxContainers - this.#containers.size);
   }
 
   /** After a failed start: waits, or lets the waiting calls share the failure when nothing else could serve them. */
@@ -413,4 +467,8 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
 
 function asStartFailure(error: HobError): HobError {
   return error.spec.kind === 'platform' ? error : fail('ERR_SCHED_START_FAILED', [error.message], { cause: error });
+}
+
+function* waitsOf(calls: Iterable<Invocation>, nowMs: number): Generator<number> {
+  for (const { times } of calls) yield nowMs - times.arrivedAtMs;
 }
