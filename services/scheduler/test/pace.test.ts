@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import { array, assert as check, integer, property, record } from 'fast-check';
 import { Pace } from '../src/pace.ts';
 
 /** A pace that has seen calls and starts. */
@@ -36,10 +36,10 @@ test('Pace follows what it sees', () => {
 });
 
 test('Pace never finds more calls late than there are, nor fewer when one waits longer or fewer serve', () => {
-  const ms = fc.integer({ min: 0, max: 1000 });
-  const line = fc.record({ waits: fc.array(ms, { maxLength: 20 }), slots: fc.integer({ min: 1, max: 9 }) });
-  fc.assert(
-    fc.property(ms, ms, line, (callMs, startMs, { waits, slots }) => {
+  const ms = integer({ min: 0, max: 1000 });
+  const line = record({ waits: array(ms, { maxLength: 20 }), slots: integer({ min: 1, max: 9 }) });
+  check(
+    property(ms, ms, line, (callMs, startMs, { waits, slots }) => {
       const pace = paceOf(callMs, startMs);
       const waitedMs = waits.toSorted((a, b) => b - a);
       const late = pace.late({ waitedMs, slots, lateMax: 99 });
