@@ -1,14 +1,14 @@
 import type { Clock, Timer } from './clock.ts';
 import type { Container } from './container.ts';
 
-/** What becomes of idle containers. Asked at each sweep. */
+/** What becomes of idle containers. */
 export interface IdleRules {
   /** How long an idle container runs on before it is frozen, ms. */
   readonly freezeAfterMs: number;
   /** How long an idle container is kept, ms. */
   readonly keepAliveMs: number;
   /** How many containers are kept however long they are idle. */
-  readonly keptMin: number;
+  keptMin(): number;
 }
 
 /**
@@ -54,12 +54,12 @@ export class IdleSweep {
   }
 
   #sweep(): void {
-    const { freezeAfterMs, keepAliveMs, keptMin } = this.#rules;
+    const { freezeAfterMs, keepAliveMs } = this.#rules;
     const nowMs = this.#clock.nowMs();
     const alive = [...this.#containers].filter(({ state }) => state !== 'dead');
     const idle = alive.filter(({ state }) => state === 'idle' || state === 'frozen');
     idle.sort((a, b) => a.idleSinceMs - b.idleSinceMs);
-    let spare = alive.length - keptMin;
+    let spare = alive.length - this.#rules.keptMin();
     let nextMs = Infinity;
     for (const container of idle) {
       const idleMs = nowMs - container.idleSinceMs;

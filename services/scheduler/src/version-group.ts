@@ -10,15 +10,16 @@ import {
   type Receipt,
 } from '@hob/contracts';
 import { claimFrames } from './bundle-code.ts';
+import { CallQueue } from './call-queue.ts';
 import type { Clock, Timer } from './clock.ts';
 import { Container } from './container.ts';
 import { kindOf } from './container-kind.ts';
-import type { ContainerState } from './container-state.ts';
 import type { FunctionOwner } from './container-roles.ts';
 import { DeadlineList } from './deadline-list.ts';
 import { type Death, deathBy, quietCauses } from './death.ts';
 import type { RoomWaiter } from './fleet.ts';
 import type { GroupServices } from './group-services.ts';
+import { groupSnapshot } from './group-snapshot.ts';
 import { IdleSweep } from './idle-sweep.ts';
 import type { Invocation, InvocationHost } from './invocation.ts';
 import { Pace } from './pace.ts';
@@ -46,11 +47,9 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
   readonly deadlines: DeadlineList<Invocation>;
   readonly cancelGraces: DeadlineList<Invocation>;
   readonly #services: GroupServices;
-  readonly #queueDeadlines: DeadlineList<Invocation>;
   readonly #backoff: StartBackoff;
   readonly #pace = new Pace();
-  /** In the order of arrival. */
-  readonly #waiting = new Set<Invocation>();
+  readonly #waiting: CallQueue;
   /** From the decision to start until nothing is left. */
   readonly #containers = new Set<Container>();
   /** Those on their way to take their first calls. */
@@ -77,24 +76,14 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
     this.deadlines = new DeadlineList(env.clock, version.config.timeoutMs);
     this.cancelGraces = services.cancelGraces;
     this.#services = services;
-    this.#queueDeadlines = new DeadlineList(env.clock, env.config.queueTimeoutMs);
+    this.#waiting = new CallQueue(env, services.totals);
     this.#backoff = new StartBackoff(env.config);
-    const group = this;
     this.#idleSweep = new IdleSweep(env.clock, this.#containers, {
-      get keepAliveMs() {
-        return version.config.keepAliveMs ?? env.config.keepAliveMs;
-      },
       freezeAfterMs: env.config.freezeAfterMs,
-      get keptMin() {
-        return group.#warmMin;
-      },
+      keepAliveMs: version.config.keepAliveMs ?? env.config.keepAliveMs,
+      keptMin: () => this.#warmMin,
     });
-    this.#floor = new WarmFloor(env.clock, {
-      get missing() {
-        return group.#warmMissing;
-      },
-      start: () => group.#start(),
-    });
+    this.#floor = new WarmFloor(env.clock, { missing: () => this.#warmMissing, start: () => this.#start() });
   }
 
   /** It holds no container and no call, nor is to. */
@@ -109,16 +98,9 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
       this.#lease(container, call);
       return;
     }
-    const { totals, env } = this.#services;
-    const { queueMax, queueTotalMax } = env.config;
-    if (this.#waiting.size >= queueMax || totals.waiting >= queueTotalMax) {
-      call.refuse(fail('ERR_SCHED_QUEUE_FULL', [Math.min(queueMax, totals.waiting)]));
-      return;
-    }
-    totals.waiting += 1;
-    this.#waiting.add(call);
-    this.#queueDeadlines.add(call, this.clock.nowMs());
-    this.#scale();
+    const refusal = this.#waiting.add(call);
+    if (refusal === undefined) this.#scale();
+    else call.refuse(refusal);
   }
 
   /** It is the live version from now on. */
@@ -155,29 +137,14 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
     await Promise.all(gone);
   }
 
-  async snapshot(): Promise<FunctionSnapshot> {
-    const all = [...this.#containers];
-    const count = (...states: ContainerState[]): number => all.filter(({ state }) => states.includes(state)).length;
-    const usages = await Promise.all(all.map((container) => container.meter.usage()));
-    return {
-      function: this.version.name,
-      version: this.version.version,
-      loading: count('creating', 'parked', 'loading'),
-      idle: count('idle', 'frozen'),
-      busy: count('busy'),
-      waiting: this.#waiting.size,
-      cpuSeconds: usages.reduce((sum, usage) => sum + usage.cpuSeconds, 0),
-      memoryBytes: usages.reduce((sum, usage) => sum + usage.memoryBytes, 0),
-    };
+  snapshot(): Promise<FunctionSnapshot> {
+    return groupSnapshot(this.version, this.#containers, this.#waiting.size);
   }
 
   // For invocations.
 
   leaveQueue(call: Invocation): void {
-    if (!this.#waiting.delete(call)) return;
-    this.#queueDeadlines.delete(call);
-    this.#services.totals.waiting -= 1;
-    if (this.#waiting.size === 0) this.#services.fleet.forget(this);
+    if (this.#waiting.delete(call) && this.#waiting.size === 0) this.#services.fleet.forget(this);
   }
 
   explain(failure: FunctionFailure): Promise<FunctionFailure> {
@@ -251,8 +218,7 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
   }
 
   get waitingSinceMs(): number {
-    for (const call of this.#waiting) return call.times.arrivedAtMs;
-    return Infinity;
+    return this.#waiting.sinceMs;
   }
 
   roomFreed(): void {
@@ -310,11 +276,10 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
 
   /** How many calls wait for so long, or will, that another container would serve them sooner. */
   #countLate(lateMax: number): number {
-    const nowMs = this.clock.nowMs();
     let serving = 0;
     for (const { wasLoaded, isLeaving } of this.#containers) if (wasLoaded && !isLeaving) serving += 1;
     return this.#pace.late({
-      waitedMs: waitsOf(this.#waiting, nowMs),
+      waitedMs: this.#waiting.waitsMs(),
       lateMax,
       slots: serving * this.version.config.concurrency,
     });
@@ -467,8 +432,4 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
 
 function asStartFailure(error: HobError): HobError {
   return error.spec.kind === 'platform' ? error : fail('ERR_SCHED_START_FAILED', [error.message], { cause: error });
-}
-
-function* waitsOf(calls: Iterable<Invocation>, nowMs: number): Generator<number> {
-  for (const { times } of calls) yield nowMs - times.arrivedAtMs;
 }

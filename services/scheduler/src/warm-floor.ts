@@ -10,7 +10,7 @@ const FAILURE_PAUSE_MS = 20_000;
 /** Whose containers a `WarmFloor` keeps loaded. */
 export interface WarmHost {
   /** How many containers are missing at this moment. */
-  readonly missing: number;
+  missing(): number;
   /** Starts one. @returns false when it could not. */
   start(): boolean;
 }
@@ -30,7 +30,7 @@ export class WarmFloor {
   fill(): void {
     this.#timer?.cancel();
     this.#timer = undefined;
-    for (let missing = this.#host.missing; missing > 0; missing -= 1) {
+    for (let missing = this.#host.missing(); missing > 0; missing -= 1) {
       if (this.#host.start()) continue;
       this.#fillIn(PAUSE_MS);
       return;
@@ -39,7 +39,7 @@ export class WarmFloor {
 
   /** Nothing is left of one of the containers. */
   lost(container: Container, { cause, error }: Death): void {
-    if (this.#host.missing <= 0) return;
+    if (this.#host.missing() <= 0) return;
     if (quietCauses.has(cause)) this.#fillIn(0);
     else this.#fillIn(container.callsBegun === 0 && error.spec.kind === 'function' ? FAILURE_PAUSE_MS : PAUSE_MS);
   }
