@@ -22,6 +22,7 @@ import type { GroupServices } from './group-services.ts';
 import { groupSnapshot } from './group-snapshot.ts';
 import { IdleSweep } from './idle-sweep.ts';
 import type { Invocation, InvocationHost } from './invocation.ts';
+import { LoadTimers } from './load-timers.ts';
 import { Pace } from './pace.ts';
 import { StartBackoff } from './start-backoff.ts';
 import { abortGraceMs } from './version-limits.ts';
@@ -55,15 +56,14 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
   /** Those on their way to take their first calls. */
   readonly #starting = new Set<Container>();
   /** Until LOADED. */
-  readonly #loadTimers = new Map<Container, Timer>();
+  readonly #loadTimers: LoadTimers;
   /** Died before they were loaded, nobody knows why yet; and whether they had been sent the code. */
   readonly #undecided = new Map<Container, boolean>();
   /** Loaded or loading ones with room; the last one was used last, and is used next. */
   readonly #available: Container[] = [];
   readonly #idleSweep: IdleSweep;
   readonly #floor: WarmFloor;
-  /** Whether calls of the function's name get it, did so, or never have as far as is known. */
-  #standing: 'unknown' | 'live' | 'superseded' = 'unknown';
+  #isSuperseded = false;
   #retryTimer: Timer | undefined;
   #lookTimer: Timer | undefined;
   #forgetTimer: Timer | undefined;
@@ -81,14 +81,20 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
     this.#idleSweep = new IdleSweep(env.clock, this.#containers, {
       freezeAfterMs: env.config.freezeAfterMs,
       keepAliveMs: version.config.keepAliveMs ?? env.config.keepAliveMs,
-      keptMin: () => this.#warmMin,
+      keptMin: () => this.#floor.min,
     });
-    this.#floor = new WarmFloor(env.clock, { missing: () => this.#warmMissing, start: () => this.#start() });
+    this.#floor = new WarmFloor({
+      clock: env.clock,
+      config: version.config,
+      containers: this.#containers,
+      start: () => this.#start(),
+    });
+    this.#loadTimers = new LoadTimers(env.clock, version.config.timeoutMs);
   }
 
   /** It holds no container and no call, nor is to. */
   get isEmpty(): boolean {
-    return this.#containers.size === 0 && this.#waiting.size === 0 && this.#warmMin === 0;
+    return this.#containers.size === 0 && this.#waiting.size === 0 && this.#floor.min === 0;
   }
 
   /** Serves a call, now or later; or refuses it. */
@@ -105,13 +111,14 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
 
   /** It is the live version from now on. */
   goLive(): void {
-    this.#standing = 'live';
-    this.#floor.fill();
+    this.#isSuperseded = false;
+    this.#floor.hold();
   }
 
   /** Another version is live: containers end as soon as they have no call. Waiting calls get new ones. */
   supersede(): void {
-    this.#standing = 'superseded';
+    this.#isSuperseded = true;
+    this.#floor.drop();
     for (const container of this.#containers) if (!this.#starting.has(container)) container.retire('replaced');
     this.#scale();
   }
@@ -122,12 +129,11 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
    * @param refusal what waiting calls get, and `death` what running ones do.
    */
   async end(refusal: HobError, death: Death): Promise<void> {
-    this.#standing = 'superseded';
+    this.#floor.drop();
     for (const call of this.#takeWaiting()) call.refuse(refusal);
     this.#retryTimer?.cancel();
     this.#lookTimer?.cancel();
     this.#idleSweep.close();
-    this.#floor.close();
     this.#forgetTimer?.cancel();
     this.#services.fleet.forget(this);
     const gone = [...this.#containers].map((container) => container.gone);
@@ -164,11 +170,11 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
   // For containers.
 
   get canSpare(): boolean {
-    return this.#warmMin === 0 || this.#countAlive() > this.#warmMin;
+    return this.#floor.canSpare;
   }
 
   loaded(container: Container, cacheRejected: boolean): void {
-    this.#forgetLoadTimer(container);
+    this.#loadTimers.stop(container);
     this.#backoff.succeeded();
     this.#pace.started(container.startMs);
     const { caches } = this.#services;
@@ -176,7 +182,7 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
     else caches.want(this.version);
     if (container.callsRunning > 0) return;
     // It was started for a floor that is no more.
-    if (container.callsBegun === 0 && this.#standing === 'superseded') container.retire('replaced');
+    if (container.callsBegun === 0 && this.#isSuperseded) container.retire('replaced');
     else this.#becameIdle();
   }
 
@@ -191,7 +197,7 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
 
   died(container: Container, death: Death | undefined): void {
     const hadCode = !this.#starting.delete(container);
-    this.#forgetLoadTimer(container);
+    this.#loadTimers.stop(container);
     const at = this.#available.indexOf(container);
     if (at >= 0) this.#available.splice(at, 1);
     if (container.wasLoaded) this.#scale();
@@ -293,22 +299,6 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
     });
   }
 
-  #countAlive(): number {
-    let alive = 0;
-    for (const { state } of this.#containers) if (state !== 'dead') alive += 1;
-    return alive;
-  }
-
-  /** How many containers are kept loaded. */
-  get #warmMin(): number {
-    return this.#standing === 'live' ? (this.version.config.minWarm ?? 0) : 0;
-  }
-
-  get #warmMissing(): number {
-    if (this.#warmMin === 0) return 0;
-    return Math.min(this.#warmMin - this.#countAlive(), this.version.config.maxContainers - this.#containers.size);
-  }
-
   /** After a failed start: waits, or lets the waiting calls share the failure when nothing else could serve them. */
   #isHeldBack(): boolean {
     const nowMs = this.clock.nowMs();
@@ -377,9 +367,7 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
     container.send(frames);
     for (const call of calls) call.sent();
     if (container.hasRoom) this.#available.push(container);
-    const { timeoutMs } = this.version.config;
-    const expire = (): void => container.end(deathBy('timeout', fail('ERR_FN_TIMEOUT', [timeoutMs])));
-    this.#loadTimers.set(container, this.clock.after(timeoutMs, expire));
+    this.#loadTimers.start(container);
   }
 
   /** @param hadCode false: whatever it died of, the function had no part in it. */
@@ -393,11 +381,6 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
       if (isPlatforms) this.#services.env.log.warn({ err: known.error, function: name, version }, 'a start failed');
     }
     this.#scale();
-  }
-
-  #forgetLoadTimer(container: Container): void {
-    this.#loadTimers.get(container)?.cancel();
-    this.#loadTimers.delete(container);
   }
 
   // Idle ones.
