@@ -48,8 +48,9 @@ export class Fleet {
     this.makeRoom();
   }
 
-  /** Ends idle containers for those who wait; to be called when one has become idle while it `isCrowded`. */
+  /** Ends idle containers for those who wait; to be called when one has become idle. */
   makeRoom(): void {
+    if (!this.isCrowded) return;
     let missing = this.#missing();
     if (missing <= 0) return;
     const idle = [...this.#containers]
@@ -113,7 +114,7 @@ export class Fleet {
       this.#waiters.delete(waiter);
       waiter.roomFreed();
     }
-    if (this.isCrowded) this.makeRoom();
+    this.makeRoom();
   }
 }
 

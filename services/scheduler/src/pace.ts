@@ -18,9 +18,9 @@ export class Pace {
   /** Unknown: a container may be there at once. */
   #startMs = 0;
 
-  /** From the request for another container until it serves calls, ms. */
+  /** From the request for another container until it serves calls, at least a millisecond, ms. */
   get startMs(): number {
-    return this.#startMs;
+    return Math.max(1, this.#startMs);
   }
 
   served(callMs: number): void {

@@ -1,7 +1,6 @@
 import { availableParallelism } from 'node:os';
 import {
   asHobError,
-  fail,
   type FunctionFailure,
   type FunctionSnapshot,
   type FunctionVersion,
@@ -16,7 +15,7 @@ import { Container } from './container.ts';
 import { kindOf } from './container-kind.ts';
 import type { FunctionOwner } from './container-roles.ts';
 import { DeadlineList } from './deadline-list.ts';
-import { type Death, deathBy, quietCauses } from './death.ts';
+import { type Death, deathBy, deathOfStart } from './death.ts';
 import type { RoomWaiter } from './fleet.ts';
 import type { GroupServices } from './group-services.ts';
 import { groupSnapshot } from './group-snapshot.ts';
@@ -28,8 +27,6 @@ import { StartBackoff } from './start-backoff.ts';
 import { abortGraceMs } from './version-limits.ts';
 import { WarmFloor } from './warm-floor.ts';
 
-/** How often it is looked at most whether waiting calls need another container, ms. */
-const LOOK_MS_MIN = 1;
 /** How many of the longest backoffs a version without containers and calls is kept after a failed start. */
 const FAILURE_MEMORY_FACTOR = 10;
 
@@ -213,7 +210,8 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
     else this.#startFailed(death, hadCode);
     this.#floor.lost(container, death);
     // A call that it had tells of its own end.
-    if (container.diedIdle && death.error.spec.kind === 'function' && death.cause !== 'timeout') this.#report(death);
+    if (container.diedIdle && death.error.spec.kind === 'function' && death.cause !== 'timeout')
+      void this.#report(death);
     this.#leaveIfEmpty();
   }
 
@@ -284,16 +282,13 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
   #countLate(lateMax: number): number {
     let serving = 0;
     for (const { wasLoaded, isLeaving } of this.#containers) if (wasLoaded && !isLeaving) serving += 1;
-    return this.#pace.late({
-      waitedMs: this.#waiting.waitsMs(),
-      lateMax,
-      slots: serving * this.version.config.concurrency,
-    });
+    const slots = serving * this.version.config.concurrency;
+    return this.#pace.late({ waitedMs: this.#waiting.waitsMs(), lateMax, slots });
   }
 
   /** Calls may take longer than those before. */
   #lookAgain(): void {
-    this.#lookTimer ??= this.clock.after(Math.max(this.#pace.startMs, LOOK_MS_MIN), () => {
+    this.#lookTimer ??= this.clock.after(this.#pace.startMs, () => {
       this.#lookTimer = undefined;
       this.#scale();
     });
@@ -370,24 +365,18 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
     this.#loadTimers.start(container);
   }
 
-  /** @param hadCode false: whatever it died of, the function had no part in it. */
   #startFailed(death: Death, hadCode: boolean): void {
-    const isOwn = quietCauses.has(death.cause) || death.cause === 'cancelled' || death.cause === 'timeout';
-    if (!isOwn) {
-      const isPlatforms = !hadCode || death.error.spec.kind === 'platform';
-      const known = isPlatforms ? deathBy(death.cause, asStartFailure(death.error)) : death;
-      this.#backoff.failed(known, this.clock.nowMs());
+    const known = deathOfStart(death, hadCode);
+    if (known !== undefined) this.#backoff.failed(known, this.clock.nowMs());
+    if (known?.error.spec.kind === 'platform') {
       const { name, version } = this.version;
-      if (isPlatforms) this.#services.env.log.warn({ err: known.error, function: name, version }, 'a start failed');
+      this.#services.env.log.warn({ err: known.error, function: name, version }, 'a start failed');
     }
     this.#scale();
   }
 
-  // Idle ones.
-
   #becameIdle(): void {
-    const { fleet } = this.#services;
-    if (fleet.isCrowded) fleet.makeRoom();
+    this.#services.fleet.makeRoom();
     this.#idleSweep.wake();
   }
 
@@ -404,15 +393,8 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
     });
   }
 
-  #report({ error, failure }: Death): void {
-    if (failure === undefined) {
-      this.log({ invocationId: '', channel: 'platform', line: error.message });
-      return;
-    }
-    void this.explain(failure).then(({ stack }) => this.log({ invocationId: '', channel: 'stderr', line: stack }));
+  async #report({ error, failure }: Death): Promise<void> {
+    if (failure === undefined) this.log({ invocationId: '', channel: 'platform', line: error.message });
+    else this.log({ invocationId: '', channel: 'stderr', line: (await this.explain(failure)).stack });
   }
-}
-
-function asStartFailure(error: HobError): HobError {
-  return error.spec.kind === 'platform' ? error : fail('ERR_SCHED_START_FAILED', [error.message], { cause: error });
 }
