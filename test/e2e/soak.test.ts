@@ -3,39 +3,12 @@ import { test } from 'node:test';
 import { Pool } from 'undici';
 import { exampleFolder } from '../support/example.ts';
 import { HobServer } from '../support/hob-server.ts';
-import { type HostCensus, takeCensus } from '../support/host-census.ts';
+import { takeCensus } from '../support/host-census.ts';
+import { settledCensus } from '../support/settled-census.ts';
 import { until } from '../support/until.ts';
 
 const CALLS = 10_000;
 const CONNECTIONS = 32;
-
-interface Stats {
-  readonly pools: readonly { readonly creating: number; readonly parked: number; readonly min: number }[];
-  readonly functions: readonly { readonly loading: number; readonly idle: number; readonly busy: number }[];
-}
-
-/** Waits until only parked containers are left, as many as the pools keep, and looks then. */
-async function settledCensus(hob: HobServer): Promise<HostCensus> {
-  let seen: { stats?: Stats; census?: HostCensus } = {};
-  const what = () => `only parked containers are left, as many as the pools keep; there are ${JSON.stringify(seen)}`;
-  return until(what, async () => {
-    const stats = (await hob.control('stats')) as Stats;
-    const census = takeCensus(hob.pid);
-    seen = { stats, census };
-    const used = stats.functions.some(({ loading, idle, busy }) => loading + idle + busy > 0);
-    const atRest = stats.pools.every(({ creating, parked, min }) => creating === 0 && parked === min);
-    // Containers are out of the scheduler's books before the last of them is gone from the host.
-    const parked = stats.pools.reduce((sum, pool) => sum + pool.parked, 0);
-    const perTree = census.cgroups.filter((name) => name === 'c').length / cgroupTreesOf(census);
-    const processes = census.processes.filter((name) => name === 'node').length;
-    return !used && atRest && perTree === parked && processes === parked && census;
-  });
-}
-
-/** In how many hierarchies the server has cgroups: its zygote of 128 MB is in each. */
-function cgroupTreesOf(census: HostCensus): number {
-  return census.cgroups.filter((name) => name === 'zygote-128').length;
-}
 
 async function callMany(url: string, calls: number): Promise<Map<string, number>> {
   const pool = new Pool(url, { connections: CONNECTIONS });

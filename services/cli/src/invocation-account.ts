@@ -8,6 +8,7 @@ export interface InvocationAccount {
   readonly start: string;
   readonly queueMs: number;
   readonly createMs: number;
+  readonly thawMs: number;
   readonly loadMs: number;
   readonly runMs: number;
   readonly cpuMs: number;
@@ -33,6 +34,7 @@ export function invocationAccount(headers: IncomingHttpHeaders): InvocationAccou
     start: text('start'),
     queueMs: number('queue-ms'),
     createMs: number('create-ms'),
+    thawMs: number('thaw-ms'),
     loadMs: number('load-ms'),
     runMs: number('run-ms'),
     cpuMs: number('cpu-ms'),
@@ -47,8 +49,15 @@ export function invocationAccount(headers: IncomingHttpHeaders): InvocationAccou
 
 /** The account in two lines. */
 export function receiptLines(account: InvocationAccount): string {
-  const { invocationId, version, start, queueMs, createMs, loadMs, runMs, cpuMs, containerAgeMs } = account;
-  const times = Object.entries({ queue: queueMs, create: createMs, load: loadMs, run: runMs, cpu: cpuMs });
+  const { invocationId, version, start, queueMs, createMs, thawMs, loadMs, runMs, cpuMs, containerAgeMs } = account;
+  const times = Object.entries({
+    queue: queueMs,
+    create: createMs,
+    thaw: thawMs,
+    load: loadMs,
+    run: runMs,
+    cpu: cpuMs,
+  });
   const spent = times.map(([step, ms]) => `${step} ${ms.toFixed(2)} ms`).join('  ');
   const { memoryPeakBytes, bytesIn, bytesOut, outcome, cause } = account;
   const used = `memory peak ${(memoryPeakBytes / 2 ** 20).toFixed(1)} MB  in ${bytesIn} B  out ${bytesOut} B`;

@@ -20,6 +20,7 @@ const receipt = {
   start: 'pool',
   queueMs: 0.1,
   createMs: 0,
+  thawMs: 0,
   loadMs: 2.25,
   runMs: 1.5,
   cpuMs: 3.25,
@@ -92,7 +93,7 @@ test('hob invoke --receipt prints the account to stderr, the body alone to stdou
   assert.equal(stdout, 'body');
   const lines =
     'invocation 0f0e0d0c-1111-4222-8333-444455556666  version 3  start pool  ' +
-    'queue 0.10 ms  create 0.00 ms  load 2.25 ms  run 1.50 ms  cpu 3.25 ms\n' +
+    'queue 0.10 ms  create 0.00 ms  thaw 0.00 ms  load 2.25 ms  run 1.50 ms  cpu 3.25 ms\n' +
     'memory peak 9.0 MB  in 2 B  out 4 B  container age 1.50 s  outcome ok\n';
   assert.equal(stderr, lines);
 });

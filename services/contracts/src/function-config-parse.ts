@@ -82,6 +82,8 @@ function check(value: unknown): { readonly config: FunctionConfig; readonly prob
     config: shortest,
     problems: [
       ...checkPaths(shortest),
+      ...checkReuse(shortest),
+      ...checkMinWarm(shortest),
       ...checkEnv(shortest.env),
       ...checkSystemCalls(shortest.seccomp),
       ...egress.problems,
@@ -113,6 +115,18 @@ function checkPaths(config: FunctionConfig): Problem[] {
     const what = describePathProblem(value);
     return what === undefined ? [] : [{ path, what }];
   });
+}
+
+function checkReuse({ reuse, concurrency }: FunctionConfig): Problem[] {
+  if (reuse !== 'never' || concurrency === 1) return [];
+  return [
+    { path: ['concurrency'], what: 'must be 1 when reuse is "never": a call shares its container with no other' },
+  ];
+}
+
+function checkMinWarm({ minWarm = 0, maxContainers }: FunctionConfig): Problem[] {
+  if (minWarm <= maxContainers) return [];
+  return [{ path: ['minWarm'], what: `must not be above maxContainers, which is ${maxContainers}` }];
 }
 
 function checkEnv(env: FunctionConfig['env']): Problem[] {

@@ -102,6 +102,26 @@ export const functionConfigSchema = {
       default: 16,
       description: 'How many containers of one version may exist at the same time.',
     },
+    minWarm: {
+      type: 'integer',
+      minimum: 0,
+      maximum: 1000,
+      description:
+        'How many containers of the live version are kept loaded, whether calls come or not; none when it is not given.',
+    },
+    keepAliveMs: {
+      type: 'integer',
+      minimum: 0,
+      maximum: 86_400_000,
+      description: "How long an idle container is kept, ms; the server's decision when it is not given.",
+    },
+    reuse: {
+      type: 'string',
+      enum: ['always', 'never'],
+      description:
+        'Whether a container serves further calls: "never" gives each call a fresh one, which ends with it, and needs a ' +
+        'concurrency of 1; always when it is not given.',
+    },
     env: {
       type: 'object',
       patternProperties: { '^[A-Za-z_][A-Za-z0-9_]{0,127}$': { type: 'string', maxLength: 32_768 } },

@@ -21,6 +21,7 @@ export interface CallAccount {
   readonly start: StartKind;
   readonly queueMs: number;
   readonly createMs: number;
+  readonly thawMs: number;
   readonly loadMs: number;
   /** From the call reaching the container until now. */
   readonly runMs: number;

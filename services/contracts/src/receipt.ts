@@ -1,6 +1,6 @@
 import type { ErrorCode } from './errors.ts';
 
-/** Where the container of an invocation came from: kept from an earlier call, claimed from the pool, or forked for it. */
+/** Where the container of an invocation came from: it held the code already, or was claimed from the pool, or forked for it. */
 export type StartKind = 'warm' | 'pool' | 'cold';
 
 /** Why a container died. Only after the first two does nothing look wrong with the function. */
@@ -30,6 +30,8 @@ export interface Receipt {
   readonly queueMs: number;
   /** Forking a container. */
   readonly createMs: number;
+  /** Letting the processes of an idle container go on that had been stopped. */
+  readonly thawMs: number;
   /** Claiming and loading the code. */
   readonly loadMs: number;
   /** From the call reaching the container to the end of the response. */

@@ -69,6 +69,9 @@ test('parseFunctionConfig keeps what is set', () => {
     timeoutMs: 1000,
     concurrency: 10,
     maxContainers: 2,
+    minWarm: 1,
+    keepAliveMs: 5000,
+    reuse: 'always',
     env: { GREETING: 'hej', _x1: '' },
     auth: 'token',
     assets: ['public', 'data/*.csv'],
@@ -113,7 +116,7 @@ test('parseFunctionConfig reports every problem, one a line', () => {
     'hob.json:3:3 memoryMB: is no setting; did you mean "memoryMb"?',
     'hob.json:4:3 cpu: must be a number from 0.05 to 64, not a string',
     'hob.json:5:3 colour: is no setting; there are name, runtime, entry, memoryMb, cpu, timeoutMs, concurrency, ' +
-      'maxContainers, env, auth, assets, egress, cpuMs, pids, nofile, tmpMb, tmpFiles, io, responseBytesMax, ' +
+      'maxContainers, minWarm, keepAliveMs, reuse, env, auth, assets, egress, cpuMs, pids, nofile, tmpMb, tmpFiles, io, responseBytesMax, ' +
       'logBytesPerSecond, abortGraceMs, seccomp',
     'hob.json:6:12 env.1A: is not accepted as a name; it must match ^[A-Za-z_][A-Za-z0-9_]{0,127}$',
     'hob.json:6:23 env.B: must be a string of 0 to 32768 characters, not 2',
@@ -267,7 +270,10 @@ test('functionConfigJsonSchema is plain JSON Schema that asks for nothing but a 
 });
 
 /** Settings that are off, or the server's, when they are not given. */
-const withoutDefault = ['cpuMs', 'pids', 'tmpFiles', 'io', 'logBytesPerSecond', 'abortGraceMs', 'seccomp'];
+const withoutDefault = [
+  ...['cpuMs', 'pids', 'tmpFiles', 'io', 'logBytesPerSecond', 'abortGraceMs', 'seccomp'],
+  ...['minWarm', 'keepAliveMs', 'reuse'],
+];
 
 test('functionConfigSchema requires each setting that has a default or needs none, and describes each', () => {
   const { required, properties } = functionConfigSchema;
@@ -305,5 +311,21 @@ test('memoryClassMb is the largest class that is not above the memory', () => {
       assert.ok(classMb <= memoryMb);
       assert.ok(memoryClassesMb.every((other) => other <= classMb || other > memoryMb));
     }),
+  );
+});
+
+test('parseFunctionConfig refuses a concurrency above 1 when reuse is "never"', () => {
+  assert.equal(
+    problemsOf('{"name": "a", "concurrency": 2, "reuse": "never"}'),
+    'hob.json:1:15 concurrency: must be 1 when reuse is "never": a call shares its container with no other',
+  );
+  const { concurrency, reuse } = parseFunctionConfig('{"name": "a", "reuse": "never"}', 'hob.json');
+  assert.deepEqual([concurrency, reuse], [1, 'never']);
+});
+
+test('parseFunctionConfig refuses a minWarm above maxContainers', () => {
+  assert.equal(
+    problemsOf('{"name": "a", "minWarm": 3, "maxContainers": 2}'),
+    'hob.json:1:15 minWarm: must not be above maxContainers, which is 2',
   );
 });

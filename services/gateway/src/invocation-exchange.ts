@@ -49,10 +49,10 @@ function asLatin1(bytes: Uint8Array): string {
 
 /** Where a call's container came from, what took how long and how much, added to a flat list of headers. */
 function addAccount(headers: string[], account: CallAccount, bytesOut: number, outcome: Outcome | undefined): void {
-  const { start, queueMs, createMs, loadMs, runMs } = account;
+  const { start, queueMs, createMs, thawMs, loadMs, runMs } = account;
   const timing =
     `queue;dur=${hundredths(queueMs)}, create;dur=${hundredths(createMs)}, ` +
-    `load;dur=${hundredths(loadMs)}, run;dur=${hundredths(runMs)}`;
+    `${thawMs === 0 ? '' : `thaw;dur=${hundredths(thawMs)}, `}load;dur=${hundredths(loadMs)}, run;dur=${hundredths(runMs)}`;
   headers.push('hob-start', start, 'server-timing', timing);
   headers.push('hob-receipt', receiptHeader(account, bytesOut, outcome));
 }

@@ -17,11 +17,11 @@ function decimal(ms: number): string {
  * @param outcome undefined while the response is not complete.
  */
 export function receiptHeader(account: CallAccount, bytesOut: number, outcome: Outcome | undefined): string {
-  const { start, queueMs, createMs, loadMs, cause } = account;
+  const { start, queueMs, createMs, thawMs, loadMs, cause } = account;
   const before =
-    createMs === 0 && loadMs === 0
-      ? ', create-ms=0.0, load-ms=0.0'
-      : `, create-ms=${decimal(createMs)}, load-ms=${decimal(loadMs)}`;
+    createMs === 0 && thawMs === 0 && loadMs === 0
+      ? ', create-ms=0.0, thaw-ms=0.0, load-ms=0.0'
+      : `, create-ms=${decimal(createMs)}, thaw-ms=${decimal(thawMs)}, load-ms=${decimal(loadMs)}`;
   return (
     `start=${start}, queue-ms=${decimal(queueMs)}${before}, run-ms=${decimal(account.runMs)}, ` +
     `cpu-ms=${decimal(account.cpuMs)}, container-age-ms=${decimal(account.containerAgeMs)}, ` +

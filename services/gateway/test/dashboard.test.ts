@@ -42,7 +42,7 @@ async function realMetrics(): Promise<Map<string, Set<string>>> {
   await using hob = await startGateway();
   const { metrics } = hob;
   const labels = { invocationId: 'i', function: 'hello', version: 1 };
-  const times = { queueMs: 1, createMs: 1, loadMs: 1, runMs: 1, bytesIn: 0, bytesOut: 0 };
+  const times = { queueMs: 1, createMs: 1, thawMs: 1, loadMs: 1, runMs: 1, bytesIn: 0, bytesOut: 0 };
   const used = { cpuMs: 1, memoryPeakBytes: 1, containerAgeMs: 1 };
   metrics.invocationEnded({ ...labels, ...times, ...used, start: 'cold', outcome: 'ok' });
   metrics.log({ ...labels, timeMs: 0, channel: 'stdout', line: '' });

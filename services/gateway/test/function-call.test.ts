@@ -30,7 +30,7 @@ test('/fn passes method, path, query and headers on, and hob’s account back', 
   assert.equal(timing, 'queue;dur=0.25, create;dur=0, load;dur=0, run;dur=1.13');
   assert.equal(
     response.headers.get('hob-receipt'),
-    'start=warm, queue-ms=0.25, create-ms=0.0, load-ms=0.0, run-ms=1.13, cpu-ms=0.5, container-age-ms=1000.0, ' +
+    'start=warm, queue-ms=0.25, create-ms=0.0, thaw-ms=0.0, load-ms=0.0, run-ms=1.13, cpu-ms=0.5, container-age-ms=1000.0, ' +
       'memory-peak-bytes=9000000, bytes-in=0, bytes-out=5, outcome=ok',
   );
 });

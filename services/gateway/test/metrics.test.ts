@@ -12,6 +12,7 @@ const receipt = (more: Partial<Receipt> = {}): Receipt => ({
   start: 'warm',
   queueMs: 0,
   createMs: 0,
+  thawMs: 0,
   loadMs: 0,
   runMs: 2,
   cpuMs: 1.5,
@@ -288,4 +289,13 @@ test('combineObservers() tells every observer everything', () => {
     told,
     ['i', 'x', '3', 'oom', 'host', 'failed', '4'].flatMap((what) => [`1 ${what}`, `2 ${what}`]),
   );
+});
+
+test('Metrics counts how long frozen containers take to go on, for calls that had to wait for it', async () => {
+  const metrics = new Metrics({ version: '1.2.3' });
+  metrics.invocationEnded(receipt());
+  metrics.invocationEnded(receipt({ thawMs: 0.5 }));
+  const samples = samplesOf(await metrics.render());
+  assert.equal(samples.get('hob_container_thaw_seconds_count'), 1);
+  assert.equal(samples.get('hob_container_thaw_seconds_sum'), 0.0005);
 });

@@ -34,6 +34,11 @@ export const schedulerConfigSchema = Type.Object(
     queueTotalMax: count(10_000, 1, 'Calls of all versions together that may wait for a container.'),
     queueTimeoutMs: count(10_000, 1, 'How long a call may wait for a container, ms.'),
     keepAliveMs: count(60_000, 0, 'How long an idle container is kept, ms.'),
+    freezeAfterMs: count(
+      1000,
+      0,
+      'How long an idle container runs on before it is frozen, ms: until its next call, work in its background stands still.',
+    ),
     cancelGraceMs: count(100, 0, 'How long a cancelled call may take to end before its container is ended, ms.'),
     abortGraceMs: count(
       1000,

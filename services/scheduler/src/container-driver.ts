@@ -138,6 +138,13 @@ export interface ContainerProcess {
   setEgress(policy: EgressPolicy): Promise<void>;
   /** Mounts the files of a bundle read-only at /var/task inside. @throws ERR_NATIVE_SYSCALL */
   mountTask(digest: string): Promise<void>;
+  /**
+   * Stops all its processes where they are, or lets them go on. Stopped ones use no CPU time, and can be killed. Without effect
+   * on a host that has neither a v2 tree nor the freezer of v1.
+   *
+   * @throws ERR_NATIVE_SYSCALL
+   */
+  setFrozen(isFrozen: boolean): Promise<void>;
   readonly account: ContainerAccount;
   usage(): Promise<{ readonly cpuSeconds: number; readonly memoryBytes: number }>;
   /** SIGKILL to everything in it. Idempotent. */

@@ -39,13 +39,17 @@ const ofStream = new Set<FrameType>([
   FrameType.ERROR,
 ]);
 
-/** What a container may send in each state. HEAD, BODY, DONE and ERROR of an idle one belong to no call it could know. */
+/** HEAD, BODY, DONE and ERROR of an idle one belong to no call it could know. */
+const ofIdle = new Set<FrameType>([FrameType.LOG, FrameType.EXIT, FrameType.CREDIT]);
+
+/** What a container may send in each state; what a frozen one sent before is still on its way. */
 const allowed: Readonly<Record<ContainerState, ReadonlySet<FrameType>>> = {
   creating: new Set(),
   parked: new Set([FrameType.LOG, FrameType.EXIT]),
   compiling: new Set([FrameType.LOG, FrameType.EXIT, FrameType.CACHE, FrameType.LOAD_FAILED]),
   loading: new Set([FrameType.LOG, FrameType.EXIT, FrameType.LOADED, FrameType.LOAD_FAILED]),
-  idle: new Set([FrameType.LOG, FrameType.EXIT, FrameType.CREDIT]),
+  idle: ofIdle,
+  frozen: ofIdle,
   busy: new Set([FrameType.LOG, FrameType.EXIT, ...ofStream]),
   dead: new Set(),
 };

@@ -5,6 +5,8 @@ import type { Death } from './death.ts';
 /** What a container reports of a call that it runs. A method that throws a catalogued error ends the container. */
 export interface ContainerCall {
   readonly id: string;
+  /** The container's processes go on, at this monotonic ms. */
+  thawed(atMs: number): void;
   /** The code is loaded, at this monotonic ms. */
   loaded(atMs: number): void;
   head(head: HeadPayload, isLast: boolean): void;
@@ -33,6 +35,8 @@ export const nobody: ContainerOwner = { died: () => undefined, gone: () => undef
 
 /** The owner of a container that runs a function. */
 export interface FunctionOwner extends ContainerOwner {
+  /** It has more containers than it is to keep. */
+  readonly canSpare: boolean;
   loaded(container: Container, cacheRejected: boolean): void;
   /** A call is over and the container takes another one. */
   released(container: Container): void;

@@ -1,14 +1,15 @@
 import { fail } from '@hob/contracts';
 
 /** See `Container`. */
-export type ContainerState = 'creating' | 'parked' | 'compiling' | 'loading' | 'idle' | 'busy' | 'dead';
+export type ContainerState = 'creating' | 'parked' | 'compiling' | 'loading' | 'idle' | 'frozen' | 'busy' | 'dead';
 
 const next: Readonly<Record<ContainerState, ReadonlySet<ContainerState>>> = {
   creating: new Set(['parked', 'dead']),
   parked: new Set(['compiling', 'loading', 'dead']),
   compiling: new Set(['dead']),
   loading: new Set(['idle', 'busy', 'dead']),
-  idle: new Set(['busy', 'dead']),
+  idle: new Set(['frozen', 'busy', 'dead']),
+  frozen: new Set(['busy', 'dead']),
   busy: new Set(['idle', 'dead']),
   dead: new Set(),
 };

@@ -15,25 +15,29 @@ import { ContainerOutput } from './container-output.ts';
 import type { CompileOwner, ContainerCall, ContainerOwner, FunctionOwner } from './container-roles.ts';
 import { nobody } from './container-roles.ts';
 import { checkTransition, type ContainerState } from './container-state.ts';
-import { type Death, deathBy, deathByExit, deathOf } from './death.ts';
+import { type Death, deathBy, deathByExit, deathOf, quietCauses } from './death.ts';
 import type { Environment } from './environment.ts';
 import { Lease, type LeaseHost, type LeaseStart } from './lease.ts';
 import { containerLimits, equip } from './version-limits.ts';
 
 /** Streams are counted in 32 bits, so a container that has used them up is replaced. */
 const STREAMS_MAX = 0xffff_ffff;
+/** Those in which it may take a call. */
+const takingStates: ReadonlySet<ContainerState> = new Set(['loading', 'idle', 'frozen', 'busy']);
 
 /**
  * One container from its fork to the removal of its last trace. It serves one version of one function at most.
  *
- *     creating → parked → loading → idle ⇄ busy → dead
- *                       ↘ compiling ─────────────↗
+ *     creating → parked → loading → idle ⇄ busy ──→ dead
+ *                     │               ↘ frozen ↗     │
+ *                     ╰──→ compiling ────────────────╯
  *
  * - creating: the driver forks it.
  * - parked: it holds no function.
  * - compiling: it makes a code cache, running none of the code, and is then thrown away.
  * - loading: code and the first calls are sent; module initialisation runs.
  * - idle, busy: loaded, without or with calls.
+ * - frozen: idle, its processes stopped, so that nothing of the function runs unasked. A call lets them go on first.
  * - dead: it was killed, or ended by itself. Its processes may still be ending: `gone` tells when nothing is left.
  *
  * The first death counts, whatever is found out later.
@@ -59,9 +63,12 @@ export class Container implements LeaseHost {
   #version: FunctionVersion | undefined;
   #start: 'pool' | 'cold' = 'pool';
   #claimedAtMs = 0;
+  #startMs = 0;
   #nextStream = 1;
   #wasLoaded = false;
   #isCongested = false;
+  /** Its processes are to go on: what it is sent waits in its socket until they do. */
+  #isThawing = false;
   /** Why it is to end once its calls are over; no call is added then. */
   #retiring: DeathCause | undefined;
   #death: Death | undefined;
@@ -97,6 +104,21 @@ export class Container implements LeaseHost {
     return this.#diedIdle;
   }
 
+  /** It takes no more calls. */
+  get isLeaving(): boolean {
+    return this.#state === 'dead' || this.#retiring !== undefined;
+  }
+
+  /** It may be ended when its room is needed and it is idle. */
+  get isSpare(): boolean {
+    return this.#functionOwner?.canSpare ?? true;
+  }
+
+  /** From the request for it until it was loaded, ms: what starting another one would take. */
+  get startMs(): number {
+    return this.#startMs;
+  }
+
   /** How many calls it was given so far. */
   get callsBegun(): number {
     return this.#nextStream - 1;
@@ -114,8 +136,7 @@ export class Container implements LeaseHost {
 
   /** Whether it takes another call. */
   get hasRoom(): boolean {
-    const isLive = this.#state === 'idle' || this.#state === 'busy' || this.#state === 'loading';
-    if (!isLive || this.#retiring !== undefined) return false;
+    if (this.#retiring !== undefined || !takingStates.has(this.#state)) return false;
     return this.#calls.size < (this.#version?.config.concurrency ?? 0);
   }
 
@@ -174,9 +195,10 @@ export class Container implements LeaseHost {
   /** Adds a call. Only when it `hasRoom`. */
   lease(call: ContainerCall): Lease {
     const stream = this.#nextStream++;
-    if (stream === STREAMS_MAX) this.#retiring = 'reclaimed';
+    if (stream === STREAMS_MAX || this.#version?.config.reuse === 'never') this.#retiring ??= 'reclaimed';
     this.#calls.set(stream, call);
-    if (this.#state === 'idle') this.#become('busy');
+    if (this.#state === 'frozen') void this.#thaw();
+    if (this.#state !== 'loading' && this.#state !== 'busy') this.#become('busy');
     return new Lease(this, stream, this.#leaseStart());
   }
 
@@ -198,6 +220,8 @@ export class Container implements LeaseHost {
   abandon(stream: number, cause: DeathCause): void {
     if (!this.#calls.delete(stream)) return;
     this.#abandoned.add(stream);
+    // It would have ended after its calls in any case: now there is more to tell.
+    if (this.#retiring !== undefined && quietCauses.has(this.#retiring)) this.#retiring = cause;
     this.retire(cause);
   }
 
@@ -217,11 +241,36 @@ export class Container implements LeaseHost {
     this.#die(death);
   }
 
+  /** Stops its processes until its next call. Only when it is idle. */
+  freeze(): void {
+    this.#become('frozen');
+    this.#process?.setFrozen(true).catch(() => undefined); // it ends meanwhile
+  }
+
   /** Changes its part of the CPU time. Only while it serves a version. */
   weigh(cpuWeight: number): void {
     if (this.#state === 'dead' || this.#version === undefined) return;
     const limits = { ...containerLimits(this.#version.config, this.#env.config), cpuWeight };
     this.#process?.setLimits(limits).catch(() => undefined); // it ends meanwhile
+  }
+
+  /** Lets its processes go on. Never rejects. */
+  async #thaw(): Promise<void> {
+    this.#isThawing = true;
+    try {
+      await this.#process?.setFrozen(false);
+      this.#thawed();
+    } catch (error) {
+      this.end(deathBy('crash', asHobError(error)));
+    }
+  }
+
+  /** Known from who let them go on, or from what they say: whichever comes first. */
+  #thawed(): void {
+    if (!this.#isThawing) return;
+    this.#isThawing = false;
+    const nowMs = this.#env.clock.nowMs();
+    for (const call of this.#calls.values()) call.thawed(nowMs);
   }
 
   #attach(process: ContainerProcess): void {
@@ -288,6 +337,7 @@ export class Container implements LeaseHost {
       return;
     }
     const isLast = (frame.flags & FLAG_END) !== 0;
+    this.#thawed();
     if (frame.type === FrameType.BODY) call.body(frame.payload, isLast);
     else if (frame.type === FrameType.CREDIT) call.credit(readCredit(frame));
     else if (this.#isBreached(frame.type)) return;
@@ -335,6 +385,7 @@ export class Container implements LeaseHost {
   #loaded(cacheRejected: boolean): void {
     const nowMs = this.#env.clock.nowMs();
     this.#wasLoaded = true;
+    this.#startMs = nowMs - this.#claimedAtMs + (this.#start === 'cold' ? this.meter.createMs : 0);
     this.idleSinceMs = nowMs;
     this.#become(this.#calls.size > 0 ? 'busy' : 'idle');
     for (const call of this.#calls.values()) call.loaded(nowMs);

@@ -48,3 +48,16 @@ export function deathOf(exit: ContainerExit, limits: { readonly memoryMb: number
     exit.signal === undefined ? `ended with exit code ${exit.code ?? 'unknown'}` : `was ended by ${exit.signal}`;
   return deathBy('crash', fail('ERR_FN_CRASHED', [`the function's process ${how}`]));
 }
+
+/**
+ * What a container that never was loaded tells of the version.
+ *
+ * @param hadCode false: whatever it died of, the function had no part in it.
+ * @returns undefined when it tells nothing: it was ended for another reason.
+ */
+export function deathOfStart(death: Death, hadCode: boolean): Death | undefined {
+  const { cause, error } = death;
+  if (quietCauses.has(cause) || cause === 'cancelled' || cause === 'timeout') return undefined;
+  if (hadCode || error.spec.kind === 'platform') return death;
+  return deathBy(cause, fail('ERR_SCHED_START_FAILED', [error.message], { cause: error }));
+}

@@ -2,6 +2,10 @@ import type { Container } from './container.ts';
 
 /** Somebody who wants to start a container and found no room. */
 export interface RoomWaiter {
+  /** How many containers it has: who has fewer goes first. */
+  readonly containerCount: number;
+  /** Since when its oldest call waits, monotonic ms: then the longest wait. Infinity when none does. */
+  readonly waitingSinceMs: number;
   /** There is room for one container: take it now, or leave it. */
   roomFreed(): void;
 }
@@ -13,6 +17,8 @@ export class Fleet {
   /** Those that were being forked when somebody looked last, and newer ones. */
   readonly #young = new Set<Container>();
   readonly #waiters = new Set<RoomWaiter>();
+  /** Those that end after the calls that they have now, for somebody who waits. */
+  readonly #yielding = new Set<Container>();
 
   constructor(containersMax: number) {
     this.#containersMax = containersMax;
@@ -46,18 +52,40 @@ export class Fleet {
 
   /** Asks to be told of room, once. Idle containers make it, the one that was used longest ago first. */
   waitForRoom(waiter: RoomWaiter): void {
+    if (this.#waiters.has(waiter)) return;
     this.#waiters.add(waiter);
     this.makeRoom();
   }
 
-  /** Ends idle containers for those who wait; to be called when one has become idle while it `isCrowded`. */
+  /** Ends idle containers for those who wait; to be called when one has become idle. */
   makeRoom(): void {
-    const all = [...this.#containers];
-    const dying = all.filter((container) => container.state === 'dead').length;
-    const idle = all
-      .filter((container) => container.state === 'idle' || container.state === 'parked')
+    if (!this.isCrowded) return;
+    let missing = this.#missing();
+    if (missing <= 0) return;
+    const idle = [...this.#containers]
+      .filter(({ state }) => state === 'idle' || state === 'frozen' || state === 'parked')
       .sort((a, b) => a.idleSinceMs - b.idleSinceMs);
-    for (const container of idle.slice(0, Math.max(0, this.#waiters.size - dying))) container.retire('reclaimed');
+    for (const container of idle) {
+      if (missing <= 0) return;
+      if (!container.isSpare) continue;
+      container.retire('reclaimed');
+      missing -= 1;
+    }
+  }
+
+  /**
+   * Whether somebody who waits is to have the room of a container whose owner has calls for it: who has fewer containers, and
+   * either still will when it has one more, or has waited longer. The owner then retires it. Without this a function that
+   * always has calls would keep all the containers that it ever got.
+   */
+  takesBack(container: Container, owner: RoomWaiter): boolean {
+    const waiter = this.#neediest();
+    if (waiter === undefined || waiter === owner) return false;
+    const ahead = owner.containerCount - waiter.containerCount;
+    const isOwed = ahead > 1 || (ahead === 1 && waiter.waitingSinceMs < owner.waitingSinceMs);
+    if (!isOwed || this.#missing() <= 0) return false;
+    this.#yielding.add(container);
+    return true;
   }
 
   forget(waiter: RoomWaiter): void {
@@ -69,15 +97,38 @@ export class Fleet {
     await Promise.all([...this.#containers].map((container) => container.gone));
   }
 
+  /** How many containers are still to be ended for those who wait. */
+  #missing(): number {
+    let leaving = 0;
+    for (const container of this.#containers) {
+      if (container.state === 'dead' || this.#yielding.has(container)) leaving += 1;
+    }
+    return this.#waiters.size - leaving;
+  }
+
+  #neediest(): RoomWaiter | undefined {
+    let neediest: RoomWaiter | undefined;
+    for (const waiter of this.#waiters) {
+      if (neediest === undefined || isNeedier(waiter, neediest)) neediest = waiter;
+    }
+    return neediest;
+  }
+
   #remove(container: Container): void {
     this.#containers.delete(container);
     this.#young.delete(container);
-    while (this.hasRoom && this.#waiters.size > 0) {
-      const [first] = this.#waiters;
-      if (first === undefined) return;
-      this.#waiters.delete(first);
-      first.roomFreed();
+    this.#yielding.delete(container);
+    while (this.hasRoom) {
+      const waiter = this.#neediest();
+      if (waiter === undefined) return;
+      this.#waiters.delete(waiter);
+      waiter.roomFreed();
     }
-    if (this.isCrowded) this.makeRoom();
+    this.makeRoom();
   }
+}
+
+function isNeedier(a: RoomWaiter, b: RoomWaiter): boolean {
+  if (a.containerCount !== b.containerCount) return a.containerCount < b.containerCount;
+  return a.waitingSinceMs < b.waitingSinceMs;
 }

@@ -2,17 +2,18 @@ import type { CallAccount, StartKind } from '@hob/contracts';
 import type { LeaseStart } from './lease.ts';
 
 /** The part of a call's account that is times. */
-export type CallTimes = Pick<CallAccount, 'start' | 'queueMs' | 'createMs' | 'loadMs' | 'runMs'>;
+export type CallTimes = Pick<CallAccount, 'start' | 'queueMs' | 'createMs' | 'thawMs' | 'loadMs' | 'runMs'>;
 
 /**
- * The times of one call, from monotonic ms to durations. They do not overlap: what waiting, forking, loading and running
- * took adds up to the whole.
+ * The times of one call, from monotonic ms to durations. They do not overlap: what waiting, forking, thawing, loading and
+ * running took adds up to the whole.
  */
 export class InvocationTimes {
   readonly arrivedAtMs: number;
   start: StartKind = 'warm';
   queueMs = 0;
   createMs = 0;
+  thawMs = 0;
   loadMs = 0;
   /** When loading began and when running did: undefined until then. */
   #loadAtMs: number | undefined;
@@ -36,6 +37,12 @@ export class InvocationTimes {
   /** It has reached a container. */
   get wasSent(): boolean {
     return this.#loadAtMs !== undefined || this.#runAtMs !== undefined;
+  }
+
+  /** Its container was frozen when the call got it, and goes on. */
+  thawed(atMs: number): void {
+    this.thawMs = this.runMs(atMs);
+    this.#runAtMs = atMs;
   }
 
   loaded(atMs: number): void {
@@ -62,6 +69,7 @@ export class InvocationTimes {
       start: this.start,
       queueMs: this.wasSent ? this.queueMs : endMs - this.arrivedAtMs,
       createMs: this.createMs,
+      thawMs: this.thawMs,
       loadMs: isLoadCut ? endMs - (this.#loadAtMs ?? endMs) : this.loadMs,
       runMs: this.runMs(endMs),
     };

@@ -186,6 +186,10 @@ export class Invocation implements InvocationHandle, ContainerCall, Expiring {
 
   // The container's side.
 
+  thawed(atMs: number): void {
+    this.times.thawed(atMs);
+  }
+
   loaded(atMs: number): void {
     this.times.loaded(atMs);
   }
@@ -275,12 +279,13 @@ export class Invocation implements InvocationHandle, ContainerCall, Expiring {
   }
 
   #account(nowMs: number, cause?: DeathCause): CallAccount {
-    const { start, queueMs, createMs, loadMs, runMs } = this.times.account(nowMs);
+    const { start, queueMs, createMs, thawMs, loadMs, runMs } = this.times.account(nowMs);
     const used = this.#used ?? this.#lease?.meter.read(nowMs, READING_AGE_MS);
     return {
       start,
       queueMs,
       createMs,
+      thawMs,
       loadMs,
       runMs,
       cpuMs: used === undefined ? 0 : used.cpuMs - (this.#lease?.start.cpuMs ?? 0),

@@ -150,6 +150,12 @@ export class Scheduler implements Invoker, SchedulerControl, AsyncDisposable {
     }
     if (live.config.seccomp === undefined) this.#services.pools.of(kindOf(live.config));
     this.#services.caches.want(live);
+    this.#goLive(live);
+  }
+
+  /** Tells of the versions that are live when hob starts. */
+  started(live: readonly FunctionVersion[]): void {
+    for (const version of live) this.#goLive(version);
   }
 
   async removed(functionName: string): Promise<void> {
@@ -190,12 +196,17 @@ export class Scheduler implements Invoker, SchedulerControl, AsyncDisposable {
     await Promise.all(this.#lessons);
     if (this.#calls.size > 0) await this.#drained.promise;
     const error = fail('ERR_SCHED_CLOSED', []);
-    // What is left makes code caches, or belongs to groups.
+    const ended = [...this.#allGroups()].map((group) => group.end(error, deathBy('shutdown', error)));
+    // What is left makes code caches.
     for (const container of this.#services.fleet) container.end(deathBy('shutdown', error));
-    await Promise.all([...this.#allGroups()].map((group) => group.end(error, deathBy('shutdown', error))));
+    await Promise.all(ended);
     await Promise.all([this.#services.fleet.gone(), madeCaches, ...this.#removing]);
     this.#services.cancelGraces.clear();
     this.#services.sweep.close();
+  }
+
+  #goLive(version: FunctionVersion): void {
+    if ((version.config.minWarm ?? 0) > 0) this.#group(version).goLive();
   }
 
   #group(version: FunctionVersion): VersionGroup {

@@ -1,7 +1,6 @@
 import { availableParallelism } from 'node:os';
 import {
   asHobError,
-  fail,
   type FunctionFailure,
   type FunctionSnapshot,
   type FunctionVersion,
@@ -10,18 +9,23 @@ import {
   type Receipt,
 } from '@hob/contracts';
 import { claimFrames } from './bundle-code.ts';
+import { CallQueue } from './call-queue.ts';
 import type { Clock, Timer } from './clock.ts';
 import { Container } from './container.ts';
 import { kindOf } from './container-kind.ts';
-import type { ContainerState } from './container-state.ts';
 import type { FunctionOwner } from './container-roles.ts';
 import { DeadlineList } from './deadline-list.ts';
-import { type Death, deathBy, quietCauses } from './death.ts';
+import { type Death, deathBy, deathOfStart } from './death.ts';
 import type { RoomWaiter } from './fleet.ts';
 import type { GroupServices } from './group-services.ts';
+import { groupSnapshot } from './group-snapshot.ts';
+import { IdleSweep } from './idle-sweep.ts';
 import type { Invocation, InvocationHost } from './invocation.ts';
+import { LoadTimers } from './load-timers.ts';
+import { Pace } from './pace.ts';
 import { StartBackoff } from './start-backoff.ts';
 import { abortGraceMs } from './version-limits.ts';
+import { WarmFloor } from './warm-floor.ts';
 
 /** How many of the longest backoffs a version without containers and calls is kept after a failed start. */
 const FAILURE_MEMORY_FACTOR = 10;
@@ -29,8 +33,9 @@ const FAILURE_MEMORY_FACTOR = 10;
 /**
  * The containers of one version of a function, and the calls that wait for one of them.
  *
- * A waiting call is served by whichever comes first: a container that has room again, or a new one. There are never more
- * containers being started than the waiting calls need, nor more than `maxContainers` in all, dying ones included.
+ * A waiting call is served by whichever comes first: a container that has room again, or a new one. A new one is started for
+ * calls that would wait for as long as that takes. There are never more being started than the waiting calls need, nor more than `maxContainers` in all, dying ones included. Beside
+ * them, `minWarm` containers of the live version are kept loaded.
  */
 export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
   readonly version: FunctionVersion;
@@ -40,22 +45,24 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
   readonly deadlines: DeadlineList<Invocation>;
   readonly cancelGraces: DeadlineList<Invocation>;
   readonly #services: GroupServices;
-  readonly #queueDeadlines: DeadlineList<Invocation>;
   readonly #backoff: StartBackoff;
-  /** In the order of arrival. */
-  readonly #waiting = new Set<Invocation>();
+  readonly #pace = new Pace();
+  readonly #waiting: CallQueue;
   /** From the decision to start until nothing is left. */
   readonly #containers = new Set<Container>();
   /** Those on their way to take their first calls. */
   readonly #starting = new Set<Container>();
   /** Until LOADED. */
-  readonly #loadTimers = new Map<Container, Timer>();
+  readonly #loadTimers: LoadTimers;
   /** Died before they were loaded, nobody knows why yet; and whether they had been sent the code. */
   readonly #undecided = new Map<Container, boolean>();
   /** Loaded or loading ones with room; the last one was used last, and is used next. */
   readonly #available: Container[] = [];
+  readonly #idleSweep: IdleSweep;
+  readonly #floor: WarmFloor;
+  #isSuperseded = false;
   #retryTimer: Timer | undefined;
-  #sweepTimer: Timer | undefined;
+  #lookTimer: Timer | undefined;
   #forgetTimer: Timer | undefined;
 
   constructor(version: FunctionVersion, services: GroupServices) {
@@ -66,13 +73,25 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
     this.deadlines = new DeadlineList(env.clock, version.config.timeoutMs);
     this.cancelGraces = services.cancelGraces;
     this.#services = services;
-    this.#queueDeadlines = new DeadlineList(env.clock, env.config.queueTimeoutMs);
+    this.#waiting = new CallQueue(env, services.totals);
     this.#backoff = new StartBackoff(env.config);
+    this.#idleSweep = new IdleSweep(env.clock, this.#containers, {
+      freezeAfterMs: env.config.freezeAfterMs,
+      keepAliveMs: version.config.keepAliveMs ?? env.config.keepAliveMs,
+      keptMin: () => this.#floor.min,
+    });
+    this.#floor = new WarmFloor({
+      clock: env.clock,
+      config: version.config,
+      containers: this.#containers,
+      start: () => this.#start(),
+    });
+    this.#loadTimers = new LoadTimers(env.clock, version.config.timeoutMs);
   }
 
-  /** It holds no container and no call. */
+  /** It holds no container and no call, nor is to. */
   get isEmpty(): boolean {
-    return this.#containers.size === 0 && this.#waiting.size === 0;
+    return this.#containers.size === 0 && this.#waiting.size === 0 && this.#floor.min === 0;
   }
 
   /** Serves a call, now or later; or refuses it. */
@@ -82,20 +101,21 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
       this.#lease(container, call);
       return;
     }
-    const { totals, env } = this.#services;
-    const { queueMax, queueTotalMax } = env.config;
-    if (this.#waiting.size >= queueMax || totals.waiting >= queueTotalMax) {
-      call.refuse(fail('ERR_SCHED_QUEUE_FULL', [Math.min(queueMax, totals.waiting)]));
-      return;
-    }
-    totals.waiting += 1;
-    this.#waiting.add(call);
-    this.#queueDeadlines.add(call, this.clock.nowMs());
-    this.#scale();
+    const refusal = this.#waiting.add(call);
+    if (refusal === undefined) this.#scale();
+    else call.refuse(refusal);
+  }
+
+  /** It is the live version from now on. */
+  goLive(): void {
+    this.#isSuperseded = false;
+    this.#floor.hold();
   }
 
   /** Another version is live: containers end as soon as they have no call. Waiting calls get new ones. */
   supersede(): void {
+    this.#isSuperseded = true;
+    this.#floor.drop();
     for (const container of this.#containers) if (!this.#starting.has(container)) container.retire('replaced');
     this.#scale();
   }
@@ -106,9 +126,11 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
    * @param refusal what waiting calls get, and `death` what running ones do.
    */
   async end(refusal: HobError, death: Death): Promise<void> {
+    this.#floor.drop();
     for (const call of this.#takeWaiting()) call.refuse(refusal);
     this.#retryTimer?.cancel();
-    this.#sweepTimer?.cancel();
+    this.#lookTimer?.cancel();
+    this.#idleSweep.close();
     this.#forgetTimer?.cancel();
     this.#services.fleet.forget(this);
     const gone = [...this.#containers].map((container) => container.gone);
@@ -118,29 +140,14 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
     await Promise.all(gone);
   }
 
-  async snapshot(): Promise<FunctionSnapshot> {
-    const all = [...this.#containers];
-    const count = (...states: ContainerState[]): number => all.filter(({ state }) => states.includes(state)).length;
-    const usages = await Promise.all(all.map((container) => container.meter.usage()));
-    return {
-      function: this.version.name,
-      version: this.version.version,
-      loading: count('creating', 'parked', 'loading'),
-      idle: count('idle'),
-      busy: count('busy'),
-      waiting: this.#waiting.size,
-      cpuSeconds: usages.reduce((sum, usage) => sum + usage.cpuSeconds, 0),
-      memoryBytes: usages.reduce((sum, usage) => sum + usage.memoryBytes, 0),
-    };
+  snapshot(): Promise<FunctionSnapshot> {
+    return groupSnapshot(this.version, this.#containers, this.#waiting.size);
   }
 
   // For invocations.
 
   leaveQueue(call: Invocation): void {
-    if (!this.#waiting.delete(call)) return;
-    this.#queueDeadlines.delete(call);
-    this.#services.totals.waiting -= 1;
-    if (this.#waiting.size === 0) this.#services.fleet.forget(this);
+    if (this.#waiting.delete(call) && this.#waiting.size === 0) this.#services.fleet.forget(this);
   }
 
   explain(failure: FunctionFailure): Promise<FunctionFailure> {
@@ -153,28 +160,41 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
   }
 
   ended(call: Invocation, receipt: Receipt): void {
+    if (receipt.outcome === 'ok') this.#pace.served(receipt.runMs);
     this.#services.ended(call, receipt);
   }
 
   // For containers.
 
+  get canSpare(): boolean {
+    return this.#floor.canSpare;
+  }
+
   loaded(container: Container, cacheRejected: boolean): void {
-    this.#forgetLoadTimer(container);
+    this.#loadTimers.stop(container);
     this.#backoff.succeeded();
+    this.#pace.started(container.startMs);
     const { caches } = this.#services;
     if (cacheRejected) caches.rejected(this.version);
     else caches.want(this.version);
-    if (container.callsRunning === 0) this.#becameIdle();
+    if (container.callsRunning > 0) return;
+    // It was started for a floor that is no more.
+    if (container.callsBegun === 0 && this.#isSuperseded) container.retire('replaced');
+    else this.#becameIdle();
   }
 
   released(container: Container): void {
+    if (this.#services.fleet.takesBack(container, this)) {
+      container.retire('reclaimed');
+      return;
+    }
     this.#serve(container);
     if (container.state === 'idle') this.#becameIdle();
   }
 
   died(container: Container, death: Death | undefined): void {
     const hadCode = !this.#starting.delete(container);
-    this.#forgetLoadTimer(container);
+    this.#loadTimers.stop(container);
     const at = this.#available.indexOf(container);
     if (at >= 0) this.#available.splice(at, 1);
     if (container.wasLoaded) this.#scale();
@@ -188,9 +208,21 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
     this.#undecided.delete(container);
     if (hadCode === undefined) this.#scale();
     else this.#startFailed(death, hadCode);
+    this.#floor.lost(container, death);
     // A call that it had tells of its own end.
-    if (container.diedIdle && death.error.spec.kind === 'function' && death.cause !== 'timeout') this.#report(death);
+    if (container.diedIdle && death.error.spec.kind === 'function' && death.cause !== 'timeout')
+      void this.#report(death);
     this.#leaveIfEmpty();
+  }
+
+  // For the fleet.
+
+  get containerCount(): number {
+    return this.#containers.size;
+  }
+
+  get waitingSinceMs(): number {
+    return this.#waiting.sinceMs;
   }
 
   roomFreed(): void {
@@ -234,12 +266,32 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
   // Starting.
 
   #scale(): void {
-    if (this.#waiting.size === 0 || this.#isHeldBack()) return;
     const { concurrency, maxContainers } = this.version.config;
-    const wanted = Math.ceil(this.#waiting.size / concurrency);
+    if (this.#waiting.size === 0 || this.#containers.size >= maxContainers || this.#isHeldBack()) return;
+    const startsMax = maxContainers - this.#containers.size + this.#starting.size;
+    const wanted = Math.ceil(this.#countLate(startsMax * concurrency) / concurrency);
     while (this.#starting.size < wanted && this.#containers.size < maxContainers) {
-      if (!this.#start()) return;
+      if (this.#start()) continue;
+      this.#services.fleet.waitForRoom(this);
+      return;
     }
+    if (this.#starting.size * concurrency < this.#waiting.size) this.#lookAgain();
+  }
+
+  /** How many calls wait for so long, or will, that another container would serve them sooner. */
+  #countLate(lateMax: number): number {
+    let serving = 0;
+    for (const { wasLoaded, isLeaving } of this.#containers) if (wasLoaded && !isLeaving) serving += 1;
+    const slots = serving * this.version.config.concurrency;
+    return this.#pace.late({ waitedMs: this.#waiting.waitsMs(), lateMax, slots });
+  }
+
+  /** Calls may take longer than those before. */
+  #lookAgain(): void {
+    this.#lookTimer ??= this.clock.after(this.#pace.startMs, () => {
+      this.#lookTimer = undefined;
+      this.#scale();
+    });
   }
 
   /** After a failed start: waits, or lets the waiting calls share the failure when nothing else could serve them. */
@@ -267,10 +319,7 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
     const kind = kindOf(this.version.config);
     // A filter is installed at the fork and replaced by none: parked containers have hob's own.
     const parked = seccomp === undefined ? pools.of(kind).claim() : undefined;
-    if (parked === undefined && !fleet.hasRoom) {
-      fleet.waitForRoom(this);
-      return false;
-    }
+    if (parked === undefined && !fleet.hasRoom) return false;
     const container = parked ?? new Container(env, kind, seccomp);
     if (parked === undefined) fleet.add(container);
     container.owner = this;
@@ -313,49 +362,22 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
     container.send(frames);
     for (const call of calls) call.sent();
     if (container.hasRoom) this.#available.push(container);
-    const { timeoutMs } = this.version.config;
-    const expire = (): void => container.end(deathBy('timeout', fail('ERR_FN_TIMEOUT', [timeoutMs])));
-    this.#loadTimers.set(container, this.clock.after(timeoutMs, expire));
+    this.#loadTimers.start(container);
   }
 
-  /** @param hadCode false: whatever it died of, the function had no part in it. */
   #startFailed(death: Death, hadCode: boolean): void {
-    const isOwn = quietCauses.has(death.cause) || death.cause === 'cancelled' || death.cause === 'timeout';
-    if (!isOwn) {
-      const isPlatforms = !hadCode || death.error.spec.kind === 'platform';
-      const known = isPlatforms ? deathBy(death.cause, asStartFailure(death.error)) : death;
-      this.#backoff.failed(known, this.clock.nowMs());
+    const known = deathOfStart(death, hadCode);
+    if (known !== undefined) this.#backoff.failed(known, this.clock.nowMs());
+    if (known?.error.spec.kind === 'platform') {
       const { name, version } = this.version;
-      if (isPlatforms) this.#services.env.log.warn({ err: known.error, function: name, version }, 'a start failed');
+      this.#services.env.log.warn({ err: known.error, function: name, version }, 'a start failed');
     }
     this.#scale();
   }
 
-  #forgetLoadTimer(container: Container): void {
-    this.#loadTimers.get(container)?.cancel();
-    this.#loadTimers.delete(container);
-  }
-
-  // Idle ones.
-
   #becameIdle(): void {
-    const { fleet, env } = this.#services;
-    if (fleet.isCrowded) fleet.makeRoom();
-    this.#sweepTimer ??= this.clock.after(env.config.keepAliveMs, () => this.#sweep());
-  }
-
-  /** Ends those that were idle for too long, and comes again when the next one will be. */
-  #sweep(): void {
-    this.#sweepTimer = undefined;
-    const { keepAliveMs } = this.#services.env.config;
-    const nowMs = this.clock.nowMs();
-    let oldestMs = Infinity;
-    for (const container of [...this.#containers].filter(({ state }) => state === 'idle')) {
-      if (container.idleSinceMs + keepAliveMs <= nowMs) container.retire('reclaimed');
-      else oldestMs = Math.min(oldestMs, container.idleSinceMs);
-    }
-    if (oldestMs === Infinity) return;
-    this.#sweepTimer ??= this.clock.after(oldestMs + keepAliveMs - nowMs, () => this.#sweep());
+    this.#services.fleet.makeRoom();
+    this.#idleSweep.wake();
   }
 
   /** A version that could not be started is remembered for a while, or its next call would start it all over. */
@@ -371,15 +393,8 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
     });
   }
 
-  #report({ error, failure }: Death): void {
-    if (failure === undefined) {
-      this.log({ invocationId: '', channel: 'platform', line: error.message });
-      return;
-    }
-    void this.explain(failure).then(({ stack }) => this.log({ invocationId: '', channel: 'stderr', line: stack }));
+  async #report({ error, failure }: Death): Promise<void> {
+    if (failure === undefined) this.log({ invocationId: '', channel: 'platform', line: error.message });
+    else this.log({ invocationId: '', channel: 'stderr', line: (await this.explain(failure)).stack });
   }
-}
-
-function asStartFailure(error: HobError): HobError {
-  return error.spec.kind === 'platform' ? error : fail('ERR_SCHED_START_FAILED', [error.message], { cause: error });
 }

@@ -86,6 +86,7 @@ test('Scheduler gives a receipt whose times add up', async () => {
     start: 'cold',
     queueMs: 6,
     createMs: 4,
+    thawMs: 0,
     loadMs: 0,
     runMs: 1000,
     cpuMs: 0,

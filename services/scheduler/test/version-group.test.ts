@@ -246,3 +246,40 @@ test('VersionGroup starts a version that dies while it loads less and less often
   assert.deepEqual([...new Set(calls.map(({ error }) => error?.code))], ['ERR_FN_CRASHED']);
   assert.ok(bench.driver.made.length <= 12, `${bench.driver.made.length} containers in ten seconds`);
 });
+
+test('VersionGroup gives each call a fresh container when reuse is "never", and ends it after its call', async () => {
+  await using bench = await Bench.open(obedient, { poolMin: 1, poolMax: 1, poolWarmMb: [256] });
+  await bench.clock.advance(0);
+  const version = versionOf({ reuse: 'never' });
+  const calls = [await bench.called(version), await bench.called(version), await bench.called(version)];
+  assert.deepEqual(
+    calls.map(({ response }) => response?.start),
+    ['pool', 'cold', 'cold'],
+  );
+  await bench.until(() => bench.observer.deaths.length === 3, 'all are gone');
+  assert.deepEqual([...new Set(bench.observer.deaths.map(({ cause }) => cause))], ['reclaimed']);
+  assert.deepEqual(
+    bench.driver.made.filter(({ claims }) => claims.length > 0).map(({ openMax }) => openMax),
+    [1, 1, 1],
+  );
+});
+
+test('VersionGroup serves calls that wait for room of a version whose containers are never reused', async () => {
+  await using bench = await Bench.open(hello);
+  const version = versionOf({ reuse: 'never', maxContainers: 2 });
+  const calls = Array.from({ length: 9 }, () => bench.call(version));
+  await bench.until(() => calls.every(({ ends }) => ends === 1), 'all are served');
+  assert.deepEqual([...new Set(calls.map(({ body }) => body))], ['hello']);
+  assert.equal(bench.driver.claimed.length, 9);
+  assert.equal(bench.driver.aliveMax, 2);
+});
+
+test('VersionGroup tells the limit that ended a container which its call would have ended anyway', async () => {
+  await using bench = await Bench.open(obedient);
+  const call = bench.call(versionOf({ reuse: 'never' }), '/never');
+  await bench.until(() => bench.driver.claimed.length === 1, 'it runs');
+  await bench.clock.advance(1000);
+  assert.equal(call.error?.code, 'ERR_FN_TIMEOUT');
+  await bench.until(() => bench.observer.deaths.length === 1, 'it is gone');
+  assert.equal(bench.observer.deaths[0]?.cause, 'timeout');
+});

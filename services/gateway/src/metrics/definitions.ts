@@ -22,6 +22,7 @@ export interface Definitions extends PoolDefinitions {
   readonly queueTime: CallHistogram;
   readonly starts: Counter<'kind'>;
   readonly createTime: Histogram;
+  readonly thawTime: Histogram;
   readonly loadTime: Histogram;
   readonly containers: Gauge<FunctionLabel | 'state'>;
   readonly queueLength: Gauge<FunctionLabel>;
@@ -115,7 +116,15 @@ function defineCallMetrics(
   registers: Registry[],
 ): Pick<
   Definitions,
-  'invocations' | 'duration' | 'cpuTime' | 'memoryPeak' | 'queueTime' | 'starts' | 'createTime' | 'loadTime'
+  | 'invocations'
+  | 'duration'
+  | 'cpuTime'
+  | 'memoryPeak'
+  | 'queueTime'
+  | 'starts'
+  | 'createTime'
+  | 'thawTime'
+  | 'loadTime'
 > {
   return {
     invocations: new Counter({
@@ -154,6 +163,12 @@ function defineCallMetrics(
       name: 'hob_container_create_seconds',
       help: 'Forking a container, until it is parked.',
       buckets: startBuckets,
+      registers,
+    }),
+    thawTime: new Histogram({
+      name: 'hob_container_thaw_seconds',
+      help: 'Letting the processes of a frozen container go on for a call.',
+      buckets: [0.00005, 0.0001, 0.00025, 0.0005, ...startBuckets],
       registers,
     }),
     loadTime: new Histogram({

@@ -97,14 +97,15 @@ export class Metrics implements Observer {
   }
 
   invocationEnded(receipt: Receipt): void {
-    const { queueMs, createMs, loadMs, runMs } = receipt;
+    const { queueMs, createMs, thawMs, loadMs, runMs } = receipt;
     const series = this.#series.of(receipt.function);
     series.countInvocation(receipt.version, receipt.outcome);
-    series.observeDuration(seconds(queueMs + createMs + loadMs + runMs));
+    series.observeDuration(seconds(queueMs + createMs + thawMs + loadMs + runMs));
     this.#queueTime.observe(seconds(queueMs));
     // A call that got no container started none, and used nothing.
     if (receipt.containerAgeMs > 0) series.observeUse(seconds(receipt.cpuMs), receipt.memoryPeakBytes);
     if (runMs > 0) this.#starts[receipt.start].add();
+    if (thawMs > 0) this.#metrics.thawTime.observe(seconds(thawMs));
     if (loadMs > 0) this.#metrics.loadTime.observe(seconds(loadMs));
   }
 

@@ -6,7 +6,7 @@ export function headOf(
   headers: readonly string[] = [],
   more: Partial<ResponseHead> = {},
 ): ResponseHead {
-  const timing = { queueMs: 0.25, createMs: 0, loadMs: 0, runMs: 1.125 };
+  const timing = { queueMs: 0.25, createMs: 0, thawMs: 0, loadMs: 0, runMs: 1.125 };
   const used = { cpuMs: 0.5, memoryPeakBytes: 9_000_000, containerAgeMs: 1000, bytesIn: 0, bytesOut: 0 };
   return { status, headers, bodyless: false, start: 'warm', ...timing, ...used, ...more };
 }

@@ -21,6 +21,13 @@ export interface CgroupLimits {
   readonly io: IoLimits | undefined;
 }
 
+/** What stops the processes of a cgroup: the file, and what it is told when they are to go on and to stop. */
+interface Freezer {
+  readonly root: string;
+  readonly file: string;
+  readonly words: readonly [string, string];
+}
+
 /** How long the kernel may take to let go of a cgroup whose processes are gone: a second on a host with too much to do. */
 const REMOVE_MS_MAX = 20_000;
 const REMOVE_PAUSE_MS = 10;
@@ -39,6 +46,7 @@ export class CgroupTree {
   /** The roots of v1 among them, and the one of v2, where the host has it. */
   readonly #rootsV1: readonly string[];
   readonly #rootV2: string | undefined;
+  readonly #freezer: Freezer | undefined;
   /** Where in the v2 tree hob's groups go; undefined on a host without one. */
   readonly base: string | undefined;
 
@@ -49,6 +57,11 @@ export class CgroupTree {
     this.#rootsV1 = host.version === 2 ? [] : [...new Set(host.mounts.values())].map(below);
     this.#rootV2 = this.base === undefined ? undefined : below(this.base);
     this.#roots = this.#rootV2 === undefined ? this.#rootsV1 : [...this.#rootsV1, this.#rootV2];
+    const freezerMount = host.version === 2 ? undefined : host.mounts.get('freezer');
+    if (this.#rootV2 !== undefined) this.#freezer = { root: this.#rootV2, file: 'cgroup.freeze', words: ['0', '1'] };
+    else if (freezerMount !== undefined) {
+      this.#freezer = { root: below(freezerMount), file: 'freezer.state', words: ['THAWED', 'FROZEN'] };
+    }
     this.#knobs = host.version === 2 ? knobsV2(host, instance) : knobsV1(host.mounts, instance);
   }
 
@@ -98,6 +111,24 @@ export class CgroupTree {
       return await this.#knobs.usage(name);
     } catch {
       return { cpuSeconds: 0, memoryBytes: 0, oomKills: 0, pidsDenied: 0 };
+    }
+  }
+
+  /** Stops the processes in a container's cgroup, or lets them go on. Without effect where no tree can. @throws ERR_NATIVE_SYSCALL */
+  setFrozen(name: string, isFrozen: boolean): void {
+    const freezer = this.#freezer;
+    if (freezer === undefined) return;
+    const path = join(freezer.root, name, freezer.file);
+    // Not made if it is not there: the container is gone then.
+    syscallSync('cgroup freeze', () => writeFileSync(path, freezer.words[isFrozen ? 1 : 0], { flag: 'r+' }));
+  }
+
+  /** SIGKILL reaches what v1 has frozen only once it goes on. To be called after the signal. */
+  letDie(name: string): void {
+    try {
+      this.setFrozen(name, false);
+    } catch {
+      // It is gone.
     }
   }
 

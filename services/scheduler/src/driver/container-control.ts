@@ -28,6 +28,8 @@ export interface ContainerControl {
   setEgress(policy: EgressPolicy): Promise<void>;
   /** Mounts the files of a bundle read-only at /var/task inside. @throws ERR_NATIVE_SYSCALL */
   mountTask(digest: string): Promise<void>;
+  /** See `ContainerProcess`. @throws ERR_NATIVE_SYSCALL */
+  setFrozen(isFrozen: boolean): Promise<void>;
   /** SIGKILL to everything in it. Idempotent. It must be called when the container closed its socket, too. */
   kill(): void;
   /** Resolved when its processes, mounts and cgroups are gone. Never rejects. */

@@ -150,6 +150,10 @@ export class HostContainer implements ContainerProcess {
     return this.#parts.control.setEgress(policy);
   }
 
+  setFrozen(isFrozen: boolean): Promise<void> {
+    return this.#parts.control.setFrozen(isFrozen);
+  }
+
   get account(): ContainerAccount {
     return this.#account;
   }

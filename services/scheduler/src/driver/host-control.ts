@@ -86,6 +86,11 @@ export class HostControl implements ContainerControl {
     this.#isMounted = true;
   }
 
+  async setFrozen(isFrozen: boolean): Promise<void> {
+    if (this.#isDying) throw fail('ERR_NATIVE_SYSCALL', ['cgroup freeze', 'ESRCH']);
+    this.#parts.cgroups.setFrozen(this.id, isFrozen);
+  }
+
   kill(): void {
     if (this.#isDying) return;
     this.#isDying = true;
@@ -95,7 +100,10 @@ export class HostControl implements ContainerControl {
   async #bury(): Promise<void> {
     const { reaper, cgroups, native, calls, network } = this.#parts;
     // All at once; else the first process of a pid namespace takes all others with it. It is reaped only when they are gone.
-    if (!cgroups.kill(this.id)) native.kill(this.pid);
+    if (!cgroups.kill(this.id)) {
+      native.kill(this.pid);
+      cgroups.letDie(this.id);
+    }
     const end = await reaper.wait(this.pid);
     network?.release();
     const { oomKills, pidsDenied, cpuSeconds } = await cgroups.usage(this.id);

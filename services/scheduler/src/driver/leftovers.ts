@@ -18,7 +18,10 @@ export async function removeLeftovers(cgroups: CgroupTree): Promise<number> {
       const pids = await cgroups.processes(name);
       if (pids.length === 0) break;
       if (tries === 0) found += pids.length;
-      if (!cgroups.kill(name)) pids.forEach(kill);
+      if (!cgroups.kill(name)) {
+        pids.forEach(kill);
+        cgroups.letDie(name);
+      }
       await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
     }
     await cgroups.remove(name);

@@ -134,6 +134,9 @@ export class Launcher implements AsyncDisposable {
       case 'mount':
         await this.#named(request.container).mountTask(request.digest);
         break;
+      case 'freeze':
+        await this.#named(request.container).setFrozen(request.isFrozen);
+        break;
       case 'kill':
         this.#containers.get(request.container)?.kill();
         return undefined;

@@ -107,6 +107,8 @@ export const requestSchema = Type.Union([
     { op: Type.Literal('mount'), serial, container, digest: Type.String({ pattern: '^[0-9a-f]{64}$' }) },
     exact,
   ),
+  /** Stops a container's processes, or lets them go on. */
+  Type.Object({ op: Type.Literal('freeze'), serial, container, isFrozen: Type.Boolean() }, exact),
   /** Ends a container. Of one that is not there any more, nothing is said. */
   Type.Object({ op: Type.Literal('kill'), serial, container }, exact),
   /** The server answers at a URL; its token, when it was made now or is known, is for root's own commands. */

@@ -37,6 +37,10 @@ export class RemoteControl implements ContainerControl {
     await this.#ask({ op: 'mount', container: this.id, digest });
   }
 
+  async setFrozen(isFrozen: boolean): Promise<void> {
+    await this.#ask({ op: 'freeze', container: this.id, isFrozen });
+  }
+
   kill(): void {
     if (this.#isKilled) return;
     this.#isKilled = true;

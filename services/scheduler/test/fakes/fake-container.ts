@@ -5,6 +5,7 @@ import {
   FrameType,
   type HobError,
   asHobError,
+  fail,
   decodeJson,
   type SystemCallRules,
 } from '@hob/contracts';
@@ -68,6 +69,11 @@ export class FakeContainer implements ContainerProcess {
     },
     breach: () => this.ranInto,
   };
+  isFrozen = false;
+  /** What thawing it waits for. */
+  thawing: Promise<void> = Promise.resolve();
+  /** How many times `setFrozen` was called. */
+  freezes = 0;
   egress: EgressPolicy | undefined;
   task: string | undefined;
   /** `name@version` of each CLAIM. */
@@ -82,6 +88,8 @@ export class FakeContainer implements ContainerProcess {
   readonly #exit = Promise.withResolvers<ContainerExit>();
   readonly #toContainer = new FrameDecoder((frame) => this.#take(frame));
   readonly #toHost = new FrameDecoder((frame) => this.#give(frame));
+  /** What it does once it is not frozen any more. */
+  readonly #waiting: (() => void)[] = [];
   #isDead = false;
 
   constructor(parts: FakeParts) {
@@ -118,6 +126,14 @@ export class FakeContainer implements ContainerProcess {
   mountTask(folder: string): Promise<void> {
     this.task = folder;
     return Promise.resolve();
+  }
+
+  async setFrozen(isFrozen: boolean): Promise<void> {
+    if (this.isDead) throw fail('ERR_NATIVE_SYSCALL', ['cgroup freeze', 'ESRCH']);
+    this.freezes += 1;
+    if (!isFrozen) await this.thawing;
+    this.isFrozen = isFrozen;
+    if (!isFrozen) for (const act of this.#waiting.splice(0)) setImmediate(act);
   }
 
   usage(): Promise<{ readonly cpuSeconds: number; readonly memoryBytes: number }> {
@@ -166,9 +182,12 @@ export class FakeContainer implements ContainerProcess {
       this.claims.push(`${String(name)}@${String(version)}`);
     }
     // Whatever it answers comes later, as over a socket.
-    setImmediate(() => {
-      if (!this.#isDead) this.#program(frame, this);
-    });
+    const act = (): void => {
+      if (this.#isDead) return;
+      if (this.isFrozen) this.#waiting.push(act);
+      else this.#program(frame, this);
+    };
+    setImmediate(act);
   }
 
   #give(frame: Frame): void {

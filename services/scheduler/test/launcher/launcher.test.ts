@@ -42,6 +42,7 @@ function forged(container: string): unknown[] {
   const create = { op: 'create', serial: 1, runtime, memoryMb: 128, network: 'none' };
   const limits = { op: 'limits', serial: 1, container, ...limitsOf() };
   const mount = { op: 'mount', serial: 1, container, digest };
+  const freeze = { op: 'freeze', serial: 1, container, isFrozen: true };
   const egress = { op: 'egress', serial: 1, container, policy: 'public' };
   return [
     ...[null, true, 7, 'create', [], [create], {}, { op: 'create' }, { serial: 1 }, { ...create, op: 'spawn' }],
@@ -75,6 +76,7 @@ function forged(container: string): unknown[] {
       '.'.repeat(64),
       7,
     ].map((digest) => ({ ...mount, digest })),
+    ...[{ isFrozen: 1 }, { isFrozen: 'true' }, { pid: 1 }, { container: '..' }].map((more) => ({ ...freeze, ...more })),
     ...[{ path: '/etc' }, { target: '/usr' }, { source: '/' }].map((more) => ({ ...mount, ...more })),
     ...['none', 'private', '', 7, null, {}, [7], [''], ['x'.repeat(301)], Array.from({ length: 65 }, () => 'a')].map(
       (policy) => ({ ...egress, policy }),
