@@ -15,13 +15,13 @@ import { ContainerOutput } from './container-output.ts';
 import type { CompileOwner, ContainerCall, ContainerOwner, FunctionOwner } from './container-roles.ts';
 import { nobody } from './container-roles.ts';
 import { checkTransition, type ContainerState } from './container-state.ts';
-import { type Death, deathBy, deathByExit, deathOf, quietCauses } from './death.ts';
+import { type Death, deathBy, deathByExit, deathByLoad, deathOf, quietCauses } from './death.ts';
 import type { Environment } from './environment.ts';
+import { Freezer } from './freezer.ts';
+import { OpenCalls } from './open-calls.ts';
 import { Lease, type LeaseHost, type LeaseStart } from './lease.ts';
 import { containerLimits, equip } from './version-limits.ts';
 
-/** Streams are counted in 32 bits, so a container that has used them up is replaced. */
-const STREAMS_MAX = 0xffff_ffff;
 /** Those in which it may take a call. */
 const takingStates: ReadonlySet<ContainerState> = new Set(['loading', 'idle', 'frozen', 'busy']);
 
@@ -52,8 +52,7 @@ export class Container implements LeaseHost {
   idleSinceMs = 0;
   readonly #env: Environment;
   readonly #gone = Promise.withResolvers<void>();
-  readonly #calls = new Map<number, ContainerCall>();
-  readonly #abandoned = new Set<number>();
+  readonly #calls = new OpenCalls();
   readonly #output: ContainerOutput;
   #state: ContainerState = 'creating';
   #owner: ContainerOwner = nobody;
@@ -64,11 +63,9 @@ export class Container implements LeaseHost {
   #start: 'pool' | 'cold' = 'pool';
   #claimedAtMs = 0;
   #startMs = 0;
-  #nextStream = 1;
   #wasLoaded = false;
   #isCongested = false;
-  /** Its processes are to go on: what it is sent waits in its socket until they do. */
-  #isThawing = false;
+  #freezer: Freezer | undefined;
   /** Why it is to end once its calls are over; no call is added then. */
   #retiring: DeathCause | undefined;
   #death: Death | undefined;
@@ -121,7 +118,7 @@ export class Container implements LeaseHost {
 
   /** How many calls it was given so far. */
   get callsBegun(): number {
-    return this.#nextStream - 1;
+    return this.#calls.begun;
   }
 
   /** More waits to be sent than should. */
@@ -194,10 +191,10 @@ export class Container implements LeaseHost {
 
   /** Adds a call. Only when it `hasRoom`. */
   lease(call: ContainerCall): Lease {
-    const stream = this.#nextStream++;
-    if (stream === STREAMS_MAX || this.#version?.config.reuse === 'never') this.#retiring ??= 'reclaimed';
-    this.#calls.set(stream, call);
-    if (this.#state === 'frozen') void this.#thaw();
+    const stream = this.#calls.open(call);
+    if (this.#calls.areUsedUp || this.#version?.config.reuse === 'never') this.#retiring ??= 'reclaimed';
+    if (this.#state === 'frozen')
+      this.#freezer?.thaw().catch((error: unknown) => this.end(deathBy('crash', asHobError(error))));
     if (this.#state !== 'loading' && this.#state !== 'busy') this.#become('busy');
     return new Lease(this, stream, this.#leaseStart());
   }
@@ -218,8 +215,7 @@ export class Container implements LeaseHost {
 
   /** A stream is given up: see `Lease.abandon`. */
   abandon(stream: number, cause: DeathCause): void {
-    if (!this.#calls.delete(stream)) return;
-    this.#abandoned.add(stream);
+    if (!this.#calls.abandon(stream)) return;
     // It would have ended after its calls in any case: now there is more to tell.
     if (this.#retiring !== undefined && quietCauses.has(this.#retiring)) this.#retiring = cause;
     this.retire(cause);
@@ -244,7 +240,7 @@ export class Container implements LeaseHost {
   /** Stops its processes until its next call. Only when it is idle. */
   freeze(): void {
     this.#become('frozen');
-    this.#process?.setFrozen(true).catch(() => undefined); // it ends meanwhile
+    this.#freezer?.freeze();
   }
 
   /** Changes its part of the CPU time. Only while it serves a version. */
@@ -254,32 +250,14 @@ export class Container implements LeaseHost {
     this.#process?.setLimits(limits).catch(() => undefined); // it ends meanwhile
   }
 
-  /** Lets its processes go on. Never rejects. */
-  async #thaw(): Promise<void> {
-    this.#isThawing = true;
-    try {
-      await this.#process?.setFrozen(false);
-      this.#thawed();
-    } catch (error) {
-      this.end(deathBy('crash', asHobError(error)));
-    }
-  }
-
-  /** Known from who let them go on, or from what they say: whichever comes first. */
-  #thawed(): void {
-    if (!this.#isThawing) return;
-    this.#isThawing = false;
-    const nowMs = this.#env.clock.nowMs();
-    for (const call of this.#calls.values()) call.thawed(nowMs);
-  }
-
   #attach(process: ContainerProcess): void {
     this.#process = process;
+    this.#freezer = new Freezer(process, this.#env.clock, this.#calls);
     this.meter.attach(process, this.#env.clock.nowMs());
     void process.exited.then((exit) => this.#exited(exit));
     process.events = {
       frame: (frame) => this.#receive(frame),
-      output: (channel, line) => this.#output.line(channel, line, this.#soleCall()),
+      output: (channel, line) => this.#output.line(channel, line, this.#calls.soleId()),
       broken: (error) => this.end(deathBy('crash', error)),
       drain: () => this.#drain(),
       closed: () => this.#die(undefined),
@@ -300,7 +278,7 @@ export class Container implements LeaseHost {
     if (this.#state === 'dead') return;
     try {
       checkFrame(frame, this.#state);
-      if (frame.type === FrameType.LOG) this.#output.frame(frame, this.#callOfLog(frame.stream));
+      if (frame.type === FrameType.LOG) this.#takeLog(frame);
       else if (frame.stream === 0) this.#takeOwn(frame);
       else this.#takeOfCall(frame);
     } catch (error) {
@@ -313,12 +291,9 @@ export class Container implements LeaseHost {
       case FrameType.LOADED:
         this.#loaded(readLoaded(frame).cacheRejected);
         return;
-      case FrameType.LOAD_FAILED: {
-        const { name, message, stack } = readFailure(frame);
-        const error = fail('ERR_FN_LOAD_FAILED', [name, message]);
-        this.end({ cause: 'crash', error, failure: { name, message, stack } });
+      case FrameType.LOAD_FAILED:
+        this.end(deathByLoad(readFailure(frame)));
         return;
-      }
       case FrameType.CACHE:
         this.#compileOwner?.cache(frame.payload, (frame.flags & FLAG_END) !== 0);
         return;
@@ -331,13 +306,13 @@ export class Container implements LeaseHost {
   }
 
   #takeOfCall(frame: Frame): void {
-    const call = this.#calls.get(frame.stream);
+    const call = this.#calls.at(frame.stream);
     if (call === undefined) {
-      this.#takeLate(frame);
+      this.#calls.checkLate(frame);
       return;
     }
     const isLast = (frame.flags & FLAG_END) !== 0;
-    this.#thawed();
+    this.#freezer?.saysSo();
     if (frame.type === FrameType.BODY) call.body(frame.payload, isLast);
     else if (frame.type === FrameType.CREDIT) call.credit(readCredit(frame));
     else if (this.#isBreached(frame.type)) return;
@@ -356,23 +331,8 @@ export class Container implements LeaseHost {
     return this.endIfBreached(type === FrameType.ERROR);
   }
 
-  /** Credit for a request body may cross the end of its call, and an abandoned call may do what it likes. */
-  #takeLate({ type, stream }: Frame): void {
-    const isKnown = stream < this.#nextStream;
-    if (isKnown && (type === FrameType.CREDIT || this.#abandoned.has(stream))) return;
-    throw violation(`a frame of stream ${stream}, which is not open`);
-  }
-
-  #callOfLog(stream: number): string {
-    if (stream >= this.#nextStream) throw violation(`LOG of stream ${stream}, which is not open`);
-    return this.#calls.get(stream)?.id ?? this.#output.idOfLate(stream);
-  }
-
-  /** Output of child processes names no call: it is that of the one call there is. */
-  #soleCall(): string {
-    if (this.#calls.size !== 1) return '';
-    for (const call of this.#calls.values()) return call.id;
-    return '';
+  #takeLog(frame: Frame): void {
+    this.#output.frame(frame, this.#calls.idOfLog(frame.stream) ?? this.#output.idOfLate(frame.stream));
   }
 
   #leaseStart(): LeaseStart {
@@ -388,12 +348,12 @@ export class Container implements LeaseHost {
     this.#startMs = nowMs - this.#claimedAtMs + (this.#start === 'cold' ? this.meter.createMs : 0);
     this.idleSinceMs = nowMs;
     this.#become(this.#calls.size > 0 ? 'busy' : 'idle');
-    for (const call of this.#calls.values()) call.loaded(nowMs);
+    for (const call of this.#calls) call.loaded(nowMs);
     this.#functionOwner?.loaded(this, cacheRejected);
   }
 
   #release(stream: number, id: string): void {
-    this.#calls.delete(stream);
+    this.#calls.close(stream);
     this.#output.ended(stream, id);
     if (this.#calls.size === 0) {
       this.idleSinceMs = this.#env.clock.nowMs();
@@ -406,7 +366,7 @@ export class Container implements LeaseHost {
 
   #drain(): void {
     this.#isCongested = false;
-    for (const call of this.#calls.values()) call.drain();
+    for (const call of this.#calls) call.drain();
   }
 
   /** @param death undefined when only the exit will tell. */
@@ -417,28 +377,18 @@ export class Container implements LeaseHost {
     this.#become('dead');
     this.#process?.kill();
     this.#owner.died(this, death);
-    if (death) this.#endCalls(death);
-  }
-
-  #endCalls(death: Death): void {
-    const calls = [...this.#calls.values()];
-    this.#calls.clear();
-    for (const call of calls) call.died(death);
+    if (death) for (const call of this.#calls.takeAll()) call.died(death);
   }
 
   #exited(exit: ContainerExit): void {
-    const config = this.#version?.config;
-    const limits = {
-      memoryMb: config?.memoryMb ?? this.kind.memoryMb,
-      pidsMax: config?.pids ?? this.#env.config.pidsMax,
-    };
-    const death = this.#death ?? deathOf(exit, limits);
+    const { memoryMb = this.kind.memoryMb, pids = this.#env.config.pidsMax } = this.#version?.config ?? {};
+    const death = this.#death ?? deathOf(exit, { memoryMb, pidsMax: pids });
     if (this.#state !== 'dead') this.#die(death);
     this.#death = death;
-    this.#endCalls(death);
+    for (const call of this.#calls.takeAll()) call.died(death);
     this.#output.flush();
-    const { cause } = death;
-    this.#env.observer.containerDied({ function: this.#version?.name ?? '', cause, cpuSeconds: exit.cpuSeconds });
+    const { cpuSeconds } = exit;
+    this.#env.observer.containerDied({ function: this.#version?.name ?? '', cause: death.cause, cpuSeconds });
     this.#bury(death);
   }
 

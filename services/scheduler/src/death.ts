@@ -33,6 +33,12 @@ export function deathByExit({ reason, exitCode, error }: ExitPayload): Death {
   return { cause: 'crash', error: fail('ERR_FN_THREW', [error.name, error.message]), failure: error };
 }
 
+/** A container whose function could not be loaded. */
+export function deathByLoad({ name, message, stack }: FunctionFailure): Death {
+  const error = fail('ERR_FN_LOAD_FAILED', [name, message]);
+  return { cause: 'crash', error, failure: { name, message, stack } };
+}
+
 /**
  * Reads the cause of an unexpected death from how the first process ended.
  *
