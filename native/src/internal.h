@@ -35,8 +35,11 @@ static inline int failed(char *step, const char *name, int error) {
         return error;
 }
 
-#ifdef HOB_FAULTS
-/* Only in the library that the fault sweep loads: fails the step that HOB_FAULT_STEP names. */
+#if defined HOB_FAULTS || defined HOB_STEP_TIMES
+/*
+ * Only in the libraries that the fault sweep and the benchmark load: fails the step that HOB_FAULT_STEP names, or notes the
+ * time in the file that it names.
+ */
 int fault_at(const char *name);
 #else
 static inline int fault_at(const char *name) {

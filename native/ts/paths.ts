@@ -13,3 +13,5 @@ export const dropPath = fileURLToPath(new URL('../dist/hob-drop', import.meta.ur
 /** The same for AppArmor and SELinux: a profile for apparmor_parser(8), and a policy module in CIL for semodule(8). */
 export const apparmorProfilePath = fileURLToPath(new URL('../profiles/apparmor.profile', import.meta.url));
 export const selinuxPolicyPath = fileURLToPath(new URL('../profiles/selinux.cil', import.meta.url));
+/** The benchmark's: notes when each step of a create begins. */
+export const stepTimesLibraryPath = fileURLToPath(new URL('../dist/libhob-step-times.so', import.meta.url));

@@ -2,9 +2,10 @@ import { realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { libraryPath } from '@hob/native';
-import { driverDefaults, HostDriver } from '@hob/scheduler';
+import { driverDefaults, type DriverOptions, HostDriver } from '@hob/scheduler';
 import { type Measurement, type Peer, quantiles } from './measurement.ts';
 import { Crun } from './peers/crun.ts';
+import { measureSteps } from './step-times.ts';
 
 const MEMORY_MB = 256;
 const KIND = { runtime: 'nodejs24.x', memoryMb: MEMORY_MB, network: 'none' } as const;
@@ -14,6 +15,8 @@ const PEER_BATCH = 10;
 /** Rounds in which hob and the peer start one container each after a second of quiet. */
 const QUIET_ROUNDS = 20;
 const QUIET_MS = 1000;
+/** Containers whose steps are timed. */
+const STEP_CONTAINERS = 100;
 /** Outside the range that the driver takes its own from. */
 const PEER_UID = driverDefaults.hostUidFirst + driverDefaults.hostUids;
 
@@ -77,6 +80,18 @@ function peerRow(crun: Crun | { readonly missing: string }, samples: readonly nu
   return { name: `${crun.name} run, node -e`, ...quantiles(samples) };
 }
 
+/** Each step of a create, in their order. */
+async function stepRows(options: DriverOptions): Promise<Measurement[]> {
+  const times = await measureSteps(options, STEP_CONTAINERS);
+  return [...times].map(([step, samples]) => ({
+    name: `create, step: ${step}`,
+    unit: 'ms',
+    better: 'lower',
+    hob: quantiles(samples),
+    how: `until the next step begins, the last one until the container says that it is parked; ${STEP_CONTAINERS} containers`,
+  }));
+}
+
 /** (a) From the request to fork a container to its first JavaScript, against an OCI runtime that starts Node. */
 export async function benchCreate(): Promise<Measurement[]> {
   const paths = { root, library: libraryPath, bundles: '/nonexistent' };
@@ -96,13 +111,14 @@ export async function benchCreate(): Promise<Measurement[]> {
       ['create, quiet', 'to the first JavaScript', quiet, hobQuiet.created, peerQuiet.created],
       ['create and remove', 'until nothing is left', batches, hob.lives, peer.lives],
     ] as const;
-    return rows.map(([name, what, how, ours, theirs]) => ({
+    const compared = rows.map(([name, what, how, ours, theirs]) => ({
       ...common,
       name,
       hob: quantiles(ours),
       peer: peerRow(crun, theirs),
       how: `${what}; ${how}; same root filesystem, namespaces, cgroups, seccomp rules and limits`,
     }));
+    return [...compared, ...(await stepRows({ ...options, instance: `${options.instance}-steps` }))];
   } finally {
     await driver.close();
     if (!('missing' in crun)) await crun[Symbol.asyncDispose]();

@@ -13,7 +13,8 @@ export interface Measurement {
   readonly unit: 'ms' | 'requests/s' | 'MB';
   readonly better: 'lower' | 'higher';
   readonly hob: Quantiles;
-  readonly peer: Peer;
+  /** Absent for a part of what another row compares. */
+  readonly peer?: Peer;
   /** How the two were measured: settings and numbers of samples. */
   readonly how: string;
 }
@@ -44,7 +45,7 @@ export function quantiles(samples: readonly number[], better: Measurement['bette
 
 /** How many times better hob's median is than the peer's; undefined when the peer is missing. */
 export function ratio({ better, hob, peer }: Measurement): number | undefined {
-  if ('missing' in peer) return undefined;
+  if (peer === undefined || 'missing' in peer) return undefined;
   return better === 'lower' ? peer.p50 / hob.p50 : hob.p50 / peer.p50;
 }
 
@@ -55,7 +56,7 @@ export function toRecord(measurement: Measurement): MeasurementRecord {
   const rounded = {
     ...rest,
     hob: roundQuantiles(hob),
-    peer: 'missing' in peer ? peer : { name: peer.name, ...roundQuantiles(peer) },
+    ...(peer && { peer: 'missing' in peer ? peer : { name: peer.name, ...roundQuantiles(peer) } }),
   };
   return times === undefined ? rounded : { ...rounded, ratio: round(times) };
 }

@@ -3,6 +3,7 @@ import { type Abuse, Abusers, abuses, deployAbusers } from '../support/abusers.t
 import { HobServer } from '../support/hob-server.ts';
 import { TemporaryFolder } from '../support/temporary-folder.ts';
 import { until } from '../support/until.ts';
+import { ForkBomb } from './fork-bomb.ts';
 import { type Measurement, quantiles } from './measurement.ts';
 import { runWrk, type WrkResult } from './peers/wrk.ts';
 import { needProgram } from './tools.ts';
@@ -18,6 +19,13 @@ function latency(results: readonly WrkResult[]): { p50: number; p99: number } {
     p50: quantiles(results.map(({ p50Ms }) => p50Ms)).p50,
     p99: quantiles(results.map(({ p99Ms }) => p99Ms)).p50,
   };
+}
+
+/** What is measured while abusers are at work. */
+async function besideAbusers<T>(hob: HobServer, crowd: readonly Abuse[], measure: () => Promise<T>): Promise<T> {
+  await using abusers = new Abusers(hob, crowd);
+  await until('each abuse was ended once', () => abusers.haveEnded(1));
+  return await measure();
 }
 
 /**
@@ -36,15 +44,18 @@ export async function benchNeighbours(): Promise<Measurement[]> {
   await runWrk(wrk.path, url, load);
   const alone: WrkResult[] = [];
   const beside = crowds.map((): WrkResult[] => []);
+  const besideProcesses: WrkResult[] = [];
+  const besidePlain: WrkResult[] = [];
   for (let round = 0; round < ROUNDS; round += 1) {
     alone.push(await runWrk(wrk.path, url, load));
     for (const [at, crowd] of crowds.entries()) {
-      await using abusers = new Abusers(hob, crowd);
-      await until('each abuse was ended once', () => abusers.haveEnded(1));
-      beside[at]?.push(await runWrk(wrk.path, url, load));
+      beside[at]?.push(await besideAbusers(hob, crowd, () => runWrk(wrk.path, url, load)));
     }
+    besideProcesses.push(await besideAbusers(hob, ['processes'], () => runWrk(wrk.path, url, load)));
+    await using _bomb = new ForkBomb();
+    besidePlain.push(await runWrk(wrk.path, url, load));
   }
-  return crowds.map((crowd, at) => ({
+  const rows = crowds.map((crowd, at): Measurement => ({
     name: `warm, beside ${crowd.length} abusers: latency`,
     unit: 'ms',
     better: 'lower',
@@ -52,4 +63,13 @@ export async function benchNeighbours(): Promise<Measurement[]> {
     peer: { name: 'hob without abusers', ...latency(alone) },
     how: `wrk, 1 connection, ${ROUNDS} rounds of ${SECONDS} s in turn; abused are ${crowd.join(', ')}`,
   }));
+  rows.push({
+    name: 'warm, beside a fork bomb: latency',
+    unit: 'ms',
+    better: 'lower',
+    hob: latency(besideProcesses),
+    peer: { name: 'hob beside plain processes that fork as much', ...latency(besidePlain) },
+    how: `wrk, 1 connection, ${ROUNDS} rounds of ${SECONDS} s in turn; the plain processes have the lowest priority`,
+  });
+  return rows;
 }

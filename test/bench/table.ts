@@ -10,8 +10,8 @@ function number(value: number): string {
 function row(measurement: Measurement): string[] {
   const { name, unit, hob, peer } = measurement;
   const times = ratio(measurement);
-  const peerCells = 'missing' in peer ? ['–', '–'] : [number(peer.p50), number(peer.p99)];
-  const peerName = 'missing' in peer ? `${peer.name}: MISSING, ${peer.missing}` : peer.name;
+  const peerCells = peer === undefined || 'missing' in peer ? ['–', '–'] : [number(peer.p50), number(peer.p99)];
+  const peerName = peer === undefined ? '–' : 'missing' in peer ? `${peer.name}: MISSING, ${peer.missing}` : peer.name;
   const timesCell = times === undefined ? '–' : `${number(times)}×`;
   return [name, unit, number(hob.p50), number(hob.p99), ...peerCells, timesCell, peerName];
 }

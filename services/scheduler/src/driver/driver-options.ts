@@ -9,9 +9,9 @@ export interface DriverOptions {
   readonly instance: string;
   /** Folder of the bundles that containers may get; it need not be there yet. */
   readonly bundles: string;
-  /** libhob.so; another one for the fault sweep. */
+  /** libhob.so; another one for the fault sweep and the benchmark. */
   readonly library: string;
-  /** The step that the fault sweep's library fails; '' for none. */
+  /** The step that the fault sweep's library fails, or the file that the benchmark's notes times in; '' for none. */
   readonly faultStep: string;
   /** How long a zygote may take to boot, and a container to be parked, ms. */
   readonly startTimeoutMs: number;
