@@ -182,7 +182,8 @@ class Replay {
   /** Ends idle containers until the others fit. */
   #fitBudget(nowMs: number): void {
     const { budget } = this.#policy;
-    while (budget !== undefined && this.#usedMb > budget.memoryMb) {
+    if (budget === undefined) return;
+    while (this.#usedMb > budget.memoryMb) {
       const container = budget.order.evict(this.#evictable);
       if (container === undefined) return;
       this.#evictable.delete(container);

@@ -14,9 +14,10 @@ export class Screen implements Disposable {
 
   /** Shows a text, as far as it fits. */
   draw(text: string): void {
-    const { rows = ROWS_DEFAULT, columns = COLUMNS_DEFAULT } = this.#output;
-    const lines = text.split('\n').slice(0, rows);
-    const drawn = lines.map((line) => `${line.slice(0, columns)}\u001b[K`).join('\r\n');
+    const { rows, columns } = this.#output;
+    // Some terminals say that they have none.
+    const lines = text.split('\n').slice(0, rows || ROWS_DEFAULT);
+    const drawn = lines.map((line) => `${line.slice(0, columns || COLUMNS_DEFAULT)}\u001b[K`).join('\r\n');
     // Over what is there: clearing it first would flicker.
     this.#output.write(`\u001b[H${drawn}\u001b[J`);
   }

@@ -33,9 +33,9 @@ test('readTrace: the form of 2021 has a call in each row, and gives them in the 
 
 test('readTrace: the form of 2019 has calls by the minute, which are spread over it', async (t) => {
   const trace = await file(t, head2019, 'o,a,f,timer,2,0,1', 'o,a,g,http,0,3,0');
-  const { size, calls } = (await readTrace({ trace })).trace;
-  assert.equal(size, 6);
-  const all = [...calls.call((await readTrace({ trace })).trace)];
+  const read = await readTrace({ trace });
+  assert.equal(read.trace.size, 6);
+  const all = [...read.trace.calls()];
   assert.deepEqual(
     all.map(({ target }) => target),
     [0, 0, 1, 1, 1, 0],

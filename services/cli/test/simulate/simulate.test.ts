@@ -56,8 +56,11 @@ test('hob simulate --plot draws each policy where its numbers are', async (t) =>
   assert.match(svg, /^<svg [^>]*>\n[^]*\n<\/svg>\n$/);
   assert.equal(svg.match(/<circle /g)?.length, 10);
   // No keep-alive: all cold, nothing wasted, at the left end of the top line.
-  assert.match(svg, /<circle cx="70" cy="50" r="4" fill="#666666"\/>/);
+  assert.match(svg, /<circle cx="70" cy="70" r="4" fill="#666666"\/>/);
   assert.doesNotMatch(svg, /NaN|undefined/);
+  // Several policies come to the same here; no name hides another.
+  const labels = [...svg.matchAll(/<text x="(.+?)" y="(.+?)" fill=/g)].map(([, x, y]) => `${x} ${y}`);
+  assert.equal(new Set(labels).size, 10);
 });
 
 test('hob simulate: a bad file is told by its line, wrong numbers are wrong usage', async (t) => {
