@@ -7,6 +7,7 @@ const hints: Readonly<Record<string, string>> = {
   ERR_AUTH_REQUIRED: 'set HOB_TOKEN, or run this as the user that first started "hob serve"',
   ERR_BUILD_ENTRY_NOT_FOUND: 'set "entry" in hob.json to the file that exports the handler',
   ERR_CLI_BAD_ANSWER: 'check that HOB_URL names a hob server; its log says what happened',
+  ERR_CLI_BAD_TRACE: '"hob simulate --help" says which files it reads',
   ERR_CLI_STATUS: logs,
   ERR_CLI_UNREACHABLE: 'start it with "npx hob serve", or set HOB_URL to where it runs',
   ERR_CLI_USAGE: '"hob --help" shows the commands, "hob <command> --help" their options',

@@ -10,7 +10,9 @@ import { addLs } from './commands/ls.ts';
 import { addRm } from './commands/rm.ts';
 import { addSeccomp } from './commands/seccomp.ts';
 import { addServe } from './commands/serve.ts';
+import { addSimulate } from './commands/simulate.ts';
 import { addStats } from './commands/stats.ts';
+import { addTop } from './commands/top.ts';
 import type { Tools } from './tools.ts';
 import { VERSION } from './version.ts';
 
@@ -58,6 +60,8 @@ export function createProgram(tools: Tools, serveHelp: string): Command {
     addLogs,
     addRm,
     addStats,
+    addTop,
+    addSimulate,
     addSeccomp,
     addDoctor,
     addLauncher,

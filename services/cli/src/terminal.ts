@@ -4,18 +4,25 @@ import { styleText, stripVTControlCharacters } from 'node:util';
 import { type Environment, variable } from './environment.ts';
 
 /** A stream of the process that may be a terminal. */
-export type Output = Writable & { readonly isTTY?: boolean; readonly columns?: number };
+export type Output = Writable & { readonly isTTY?: boolean; readonly columns?: number; readonly rows?: number };
 
 /** How hob writes: results to stdout, everything else to stderr, colours only where a terminal shows them. */
 export class Terminal {
   readonly stdout: Output;
   readonly stderr: Output;
   readonly #plain: boolean;
+  readonly #dumb: boolean;
 
   constructor(streams: { readonly stdout: Output; readonly stderr: Output }, env: Environment) {
     this.stdout = streams.stdout;
     this.stderr = streams.stderr;
-    this.#plain = variable(env, 'NO_COLOR') !== undefined || variable(env, 'TERM') === 'dumb';
+    this.#dumb = variable(env, 'TERM') === 'dumb';
+    this.#plain = variable(env, 'NO_COLOR') !== undefined || this.#dumb;
+  }
+
+  /** Whether results go to a terminal that can be drawn on. */
+  get isScreen(): boolean {
+    return this.stdout.isTTY === true && !this.#dumb;
   }
 
   /** Whether a stream gets colours. */

@@ -2,7 +2,21 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { hob } from './fakes/command-run.ts';
 
-const commands = ['serve', 'init', 'deploy', 'invoke', 'ls', 'describe', 'logs', 'rm', 'stats', 'seccomp', 'doctor'];
+const commands = [
+  'serve',
+  'init',
+  'deploy',
+  'invoke',
+  'ls',
+  'describe',
+  'logs',
+  'rm',
+  'stats',
+  'top',
+  'simulate',
+  'seccomp',
+  'doctor',
+];
 
 test('hob --help names every command, the environment and the exit codes', async () => {
   const { code, stdout, stderr } = await hob(['--help']);

@@ -135,6 +135,13 @@ export const callerErrors = {
     title: 'Wrong usage',
     message: (why: string) => why,
   },
+  ERR_CLI_BAD_TRACE: {
+    http: 400,
+    kind: 'caller',
+    retry: 'never',
+    title: 'The trace cannot be read',
+    message: (file: string, line: number, why: string) => `${file}:${line}: ${why}`,
+  },
   ERR_CLI_UNREACHABLE: {
     http: 503,
     kind: 'capacity',

@@ -1,0 +1,7 @@
+export { type ContainerWorth, GreedyDual } from './greedy-dual.ts';
+export {
+  HybridHistogram,
+  type HybridHistogramOptions,
+  hybridDefaults,
+  type KeepAliveWindow,
+} from './hybrid-histogram.ts';
