@@ -60,7 +60,7 @@ export async function benchNeighbours(): Promise<Measurement[]> {
     unit: 'ms',
     better: 'lower',
     hob: latency(beside[at] ?? []),
-    peer: { name: 'hob without abusers', ...latency(alone) },
+    peers: [{ name: 'hob without abusers', ...latency(alone) }],
     how: `wrk, 1 connection, ${ROUNDS} rounds of ${SECONDS} s in turn; abused are ${crowd.join(', ')}`,
   }));
   rows.push({
@@ -68,7 +68,7 @@ export async function benchNeighbours(): Promise<Measurement[]> {
     unit: 'ms',
     better: 'lower',
     hob: latency(besideProcesses),
-    peer: { name: 'hob beside plain processes that fork as much', ...latency(besidePlain) },
+    peers: [{ name: 'hob beside plain processes that fork as much', ...latency(besidePlain) }],
     how: `wrk, 1 connection, ${ROUNDS} rounds of ${SECONDS} s in turn; the plain processes have the lowest priority`,
   });
   return rows;
