@@ -5,8 +5,8 @@
 
 #include "internal.h"
 
-int fault_at(const char *name) {
-        const char *wanted = getenv("HOB_FAULT_STEP");
+int probe_at(const char *name) {
+        const char *wanted = getenv("HOB_PROBE");
         return wanted && strcmp(wanted, name) == 0 ? -EIO : 0;
 }
 #else

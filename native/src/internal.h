@@ -37,12 +37,12 @@ static inline int failed(char *step, const char *name, int error) {
 
 #if defined HOB_FAULTS || defined HOB_STEP_TIMES
 /*
- * Only in the libraries that the fault sweep and the benchmark load: fails the step that HOB_FAULT_STEP names, or notes the
- * time in the file that it names.
+ * Only in the libraries that the fault sweep and the benchmark load: fails the step that HOB_PROBE names, or notes the time
+ * in the file that it names.
  */
-int fault_at(const char *name);
+int probe_at(const char *name);
 #else
-static inline int fault_at(const char *name) {
+static inline int probe_at(const char *name) {
         (void) name;
         return 0;
 }
@@ -51,7 +51,7 @@ static inline int fault_at(const char *name) {
 /* Runs one step: `expression` gives 0 or -errno. */
 #define STEP(name, expression)                                                                                         \
         do {                                                                                                           \
-                int step_result = fault_at(name);                                                                      \
+                int step_result = probe_at(name);                                                                      \
                 if (step_result == 0)                                                                                  \
                         step_result = (expression);                                                                    \
                 if (step_result < 0)                                                                                   \

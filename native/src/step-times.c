@@ -21,7 +21,7 @@ struct notes {
 };
 
 static struct notes *open_notes(void) {
-        const char *path = getenv("HOB_FAULT_STEP");
+        const char *path = getenv("HOB_PROBE");
         _cleanup_close_ int fd = open(path ? path : "", O_RDWR | O_CLOEXEC);
         if (fd < 0)
                 return NULL;
@@ -30,7 +30,7 @@ static struct notes *open_notes(void) {
 }
 
 /* The wall clock: a container has monotonic clocks of its own. The first steps are the zygote's, so all share its notes. */
-int fault_at(const char *name) {
+int probe_at(const char *name) {
         static struct notes *notes;
         struct timespec now;
 

@@ -174,10 +174,10 @@ static void test_limit(void) {
         }
         CHECK(close(ready[1]) == 0 && read(ready[0], &byte, 1) == 1);
         for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
-                setenv("HOB_FAULT_STEP", steps[i], 1);
+                setenv("HOB_PROBE", steps[i], 1);
                 CHECK(hob_limit(child, &all, step) == -EIO && strcmp(step, steps[i]) == 0);
         }
-        unsetenv("HOB_FAULT_STEP");
+        unsetenv("HOB_PROBE");
         CHECK(hob_limit(child, &all, step) == 0);
         CHECK(hob_limit(child, &nothing, step) == 0);
         CHECK(write(wake[1], "", 1) == 1 && waitpid(child, &status, 0) == child);

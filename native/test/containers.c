@@ -72,7 +72,7 @@ static int be_zygote(const struct hob_spec *spec, int channel) {
         }
         hob_filter_free(filter);
         if (pid < 0)
-                return strcmp(step, getenv("HOB_FAULT_STEP") ? getenv("HOB_FAULT_STEP") : "cgroup2") == 0 ? 2 : 3;
+                return strcmp(step, getenv("HOB_PROBE") ? getenv("HOB_PROBE") : "cgroup2") == 0 ? 2 : 3;
         (void) send(channel, &pid, sizeof pid, 0);
         return count_fds() == before ? 0 : 4;
 }
@@ -142,7 +142,7 @@ static void test_without_filter(void) {
 
 static void fail_inside(const struct hob_spec *spec, const char *failing) {
         char said[256];
-        setenv("HOB_FAULT_STEP", failing, 1);
+        setenv("HOB_PROBE", failing, 1);
         CHECK(run_container(spec, said, sizeof said) == HOB_ENTER_FAILED);
         CHECK(strcmp(said, failing) == 0);
 }
@@ -159,14 +159,14 @@ static void test_fault_sweep(void) {
         char said[256];
 
         for (size_t i = 0; i < sizeof forking / sizeof *forking; i++) {
-                setenv("HOB_FAULT_STEP", forking[i], 1);
+                setenv("HOB_PROBE", forking[i], 1);
                 CHECK(run_container(&spec, said, sizeof said) == -1);
         }
         for (size_t i = 0; i < sizeof entering / sizeof *entering; i++)
                 fail_inside(&spec, entering[i]);
         for (size_t i = 0; i < 3 && at_the_end[is_program][i]; i++)
                 fail_inside(&spec, at_the_end[is_program][i]);
-        unsetenv("HOB_FAULT_STEP");
+        unsetenv("HOB_PROBE");
 }
 
 /* With notices: the listener comes out of the socket once the filter is installed, and else the socket closes. */
@@ -183,9 +183,9 @@ static void test_watched(void) {
                 CHECK(hob_channel(1, sockets) == 0);
                 spec.notices_fd = sockets[1];
                 if (failing[i])
-                        setenv("HOB_FAULT_STEP", failing[i], 1);
+                        setenv("HOB_PROBE", failing[i], 1);
                 CHECK(run_container(&spec, said, sizeof said) == (i == 0 ? 0 : i == 1 ? -1 : HOB_ENTER_FAILED));
-                unsetenv("HOB_FAULT_STEP");
+                unsetenv("HOB_PROBE");
                 CHECK(i < 2 || strcmp(said, failing[i]) == 0);
                 CHECK(close(sockets[1]) == 0);
                 CHECK(hob_receive(sockets[0], &serial, &listener, 1) == (is_installed ? 0 : -ENODATA));

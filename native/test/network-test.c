@@ -20,11 +20,11 @@ static void test_namespaces(void) {
 
         CHECK(home >= 0);
         for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
-                setenv("HOB_FAULT_STEP", steps[i], 1);
+                setenv("HOB_PROBE", steps[i], 1);
                 CHECK(hob_namespace_create(step) == -EIO && strcmp(step, steps[i]) == 0);
                 CHECK(count_fds() == before + 1);
         }
-        unsetenv("HOB_FAULT_STEP");
+        unsetenv("HOB_PROBE");
         CHECK(hob_namespace_enter(-1) == -EBADF && hob_namespace_enter(0) < 0);
         int fd = hob_namespace_create(step);
         CHECK(fd >= 0 && hob_namespace_enter(fd) == 0 && hob_namespace_enter(home) == 0);

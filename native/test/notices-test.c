@@ -294,14 +294,14 @@ static void test_fault_sweep(void) {
         int32_t notices = -1;
         const int before = count_fds();
         for (size_t i = 0; i < sizeof opening / sizeof *opening; i++) {
-                setenv("HOB_FAULT_STEP", opening[i], 1);
+                setenv("HOB_PROBE", opening[i], 1);
                 CHECK(hob_watch_open(&watch, &notices, step) == -EIO);
                 CHECK(strcmp(step, opening[i]) == 0 && !watch && notices == -1 && count_fds() == before);
         }
-        setenv("HOB_FAULT_STEP", "notices", 1);
+        setenv("HOB_PROBE", "notices", 1);
         struct hob_filter *filter = NULL;
         CHECK(hob_filter_load_notices(profile, NULL, &filter, step) == -EIO && !filter);
-        unsetenv("HOB_FAULT_STEP");
+        unsetenv("HOB_PROBE");
 }
 
 static void test_filters(void) {

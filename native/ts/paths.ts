@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 
 /** The library, made by this package's build. */
 export const libraryPath = fileURLToPath(new URL('../dist/libhob.so', import.meta.url));
-/** The same with a hook that fails one step, for the fault sweep: HOB_FAULT_STEP names the step. */
+/** The same with a hook that fails one step, for the fault sweep: HOB_PROBE names the step. */
 export const faultsLibraryPath = fileURLToPath(new URL('../dist/libhob-faults.so', import.meta.url));
 /** Preloaded into zygotes, so that V8's heap survives a fork. */
 export const preloadPath = fileURLToPath(new URL('../dist/libhobfork.so', import.meta.url));

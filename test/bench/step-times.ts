@@ -24,7 +24,7 @@ export async function measureSteps(options: DriverOptions, containers: number): 
   const path = join(folder.path, 'notes');
   await writeFile(path, '');
   await truncate(path, HEAD_BYTES + ENTRIES_MAX * ENTRY_BYTES);
-  const driver = await HostDriver.open({ ...options, library: stepTimesLibraryPath, faultStep: path });
+  const driver = await HostDriver.open({ ...options, library: stepTimesLibraryPath, probe: path });
   const times = new Map<string, number[]>();
   try {
     let seen = 0;

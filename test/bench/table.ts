@@ -24,7 +24,9 @@ export function formatTable(measurements: readonly Measurement[]): string {
     `| ${cells.map((cell, column) => (isNumeric(column) ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0))).join(' | ')} |`;
   const rule = widths.map((width, column) => (isNumeric(column) ? `${'-'.repeat(width - 1)}:` : '-'.repeat(width)));
   const [head = [], ...body] = rows;
-  const how = measurements.map(({ name, how: settings }) => `- ${name}: ${settings}.`);
+  const how = [...Map.groupBy(measurements, ({ how: settings }) => settings)].map(
+    ([settings, of]) => `- ${of.map(({ name }) => name).join('; ')}: ${settings}.`,
+  );
   return [line(head), line(rule), ...body.map(line), '', ...how].join('\n');
 }
 

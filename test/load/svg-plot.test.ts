@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { svgPlot, tickStep } from './svg-plot.ts';
+import { tickStep } from '@hob/cli/svg';
+import { svgPlot } from './svg-plot.ts';
 
 test('tickStep() is 1, 2 or 5 times a power of ten, with at most so many steps', () => {
   assert.deepEqual(

@@ -1,3 +1,5 @@
+import { type Axis, axis, gridLine, polyline, sheet, text, tickLabel } from '@hob/cli/svg';
+
 /** One line of a panel. */
 export interface Series {
   readonly name: string;
@@ -26,66 +28,24 @@ const RIGHT = 20;
 const TOP = 40;
 const GAP = 46;
 const BOTTOM = 44;
-const TICKS = 5;
-
-const escapes: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
-const escaped = (text: string): string => text.replaceAll(/[&<>"]/g, (character) => escapes[character] ?? '');
-const round = (value: number): number => Math.round(value * 100) / 100;
-
-/** The smallest of 1, 2 and 5 times a power of ten that makes at most so many steps up to `most`. */
-export function tickStep(most: number, ticks: number): number {
-  const least = most / ticks;
-  const power = 10 ** Math.floor(Math.log10(least));
-  return power * ([1, 2, 5, 10].find((factor) => factor * power >= least) ?? 10);
-}
-
-/** Where values of one axis are, in pixels; it begins at 0. */
-class Axis {
-  readonly #end: number;
-  readonly #from: number;
-  readonly #to: number;
-  readonly ticks: readonly number[];
-
-  constructor(values: readonly number[], from: number, to: number) {
-    const most = Math.max(...values, 1e-9);
-    const step = tickStep(most, TICKS);
-    this.#end = Math.ceil(round(most / step)) * step;
-    this.#from = from;
-    this.#to = to;
-    this.ticks = Array.from({ length: Math.round(this.#end / step) + 1 }, (_, at) => round(at * step));
-  }
-
-  at(value: number): number {
-    return round(this.#from + (value / this.#end) * (this.#to - this.#from));
-  }
-}
-
-function text(x: number, y: number, words: string, more = ''): string {
-  return `<text x="${x}" y="${y}"${more}>${escaped(words)}</text>`;
-}
-
-function line(from: readonly [number, number], to: readonly [number, number], colour: string): string {
-  return `<line x1="${from[0]}" y1="${from[1]}" x2="${to[0]}" y2="${to[1]}" stroke="${colour}"/>`;
-}
-
 function panelBody(panel: Panel, x: Axis, top: number): string[] {
   const bottom = top + PANEL_HEIGHT;
-  const y = new Axis(
-    panel.series.flatMap(({ points }) => points.map(([, value]) => value)),
-    bottom,
-    top,
-  );
-  const parts = [text(LEFT, top - 10, panel.title, ' font-weight="bold"')];
+  const y = axis(Math.max(...panel.series.flatMap(({ points }) => points.map(([, value]) => value)), 0), bottom, top);
+  const parts = [text([LEFT, top - 10], panel.title, ' font-weight="bold"')];
   for (const tick of y.ticks) {
-    parts.push(line([LEFT, y.at(tick)], [WIDTH - RIGHT, y.at(tick)], '#ddd'));
-    parts.push(text(LEFT - 6, y.at(tick) + 4, String(tick), ' text-anchor="end"'));
+    parts.push(gridLine([LEFT, y.at(tick)], [WIDTH - RIGHT, y.at(tick)]));
+    parts.push(text([LEFT - 6, y.at(tick) + 4], tickLabel(tick), ' text-anchor="end"'));
   }
-  for (const tick of x.ticks) parts.push(text(x.at(tick), bottom + 16, String(tick), ' text-anchor="middle"'));
+  for (const tick of x.ticks) parts.push(text([x.at(tick), bottom + 16], tickLabel(tick), ' text-anchor="middle"'));
   for (const [at, { name, colour, points }] of panel.series.entries()) {
-    const path = points.map(([px, py]) => `${x.at(px)},${y.at(py)}`).join(' ');
-    parts.push(`<polyline points="${path}" fill="none" stroke="${colour}" stroke-width="1.5"/>`);
+    parts.push(
+      polyline(
+        points.map(([px, py]) => [x.at(px), y.at(py)]),
+        colour,
+      ),
+    );
     const place = WIDTH - RIGHT - 150 * (panel.series.length - at);
-    parts.push(text(place, top - 10, name, ` fill="${colour}"`));
+    parts.push(text([place, top - 10], name, ` fill="${colour}"`));
   }
   return parts;
 }
@@ -94,14 +54,10 @@ function panelBody(panel: Panel, x: Axis, top: number): string[] {
 export function svgPlot({ title, xTitle, panels }: Plot): string {
   const height = TOP + panels.length * (PANEL_HEIGHT + GAP) + BOTTOM - GAP + 20;
   const xs = panels.flatMap(({ series }) => series.flatMap(({ points }) => points.map(([value]) => value)));
-  const x = new Axis(xs, LEFT, WIDTH - RIGHT);
-  return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" font-family="sans-serif" font-size="12">`,
-    `<rect width="${WIDTH}" height="${height}" fill="white"/>`,
-    text(LEFT, 18, title, ' font-size="15"'),
+  const x = axis(Math.max(...xs, 0), LEFT, WIDTH - RIGHT);
+  return sheet(WIDTH, height, [
+    text([LEFT, 18], title, ' font-size="15"'),
     ...panels.flatMap((panel, at) => panelBody(panel, x, TOP + 16 + at * (PANEL_HEIGHT + GAP))),
-    text(WIDTH / 2, height - 8, xTitle, ' text-anchor="middle"'),
-    '</svg>',
-    '',
-  ].join('\n');
+    text([WIDTH / 2, height - 8], xTitle, ' text-anchor="middle"'),
+  ]);
 }

@@ -19,8 +19,8 @@ const OUTPUT_CHARACTERS_MAX = 1024 * 1024;
 /** How long `hob serve` may take to end before it is called hung, ms. */
 const STOP_MS_MAX = 30_000 * patience;
 const COMMAND_MS_MAX = 120_000 * patience;
-/** How long a call waits for a container: the default, and longer where everything takes longer, ms. */
-const QUEUE_MS_MAX = 10_000 * patience;
+/** Where everything takes longer, calls wait longer for a container. */
+const slowHost: Readonly<Record<string, string>> = patience === 1 ? {} : { HOB_QUEUE_TIMEOUT_MS: '60000' };
 
 export interface CommandResult {
   readonly exitCode: number | undefined;
@@ -58,7 +58,7 @@ export class HobServer implements AsyncDisposable {
       HOB_LISTEN: `127.0.0.1:${port}`,
       HOB_DATA_DIR: this.dataDir,
       HOB_TOKEN: this.token,
-      HOB_QUEUE_TIMEOUT_MS: String(QUEUE_MS_MAX),
+      ...slowHost,
       ...options.env,
     };
   }

@@ -31,7 +31,7 @@ export interface PoolSnapshot {
   readonly claimsPerSecondLong: number;
   /** The most claims of the window that came within the time that one replacement takes. */
   readonly burst: number;
-  /** Making a container takes this long, ms. */
+  /** Making one container, ms: the median of the last ones. */
   readonly createMs: number;
   /** Pause between a claim and making the replacement, ms. */
   readonly refillDelayMs: number;
@@ -45,14 +45,15 @@ export interface PoolSnapshot {
 export interface MemorySnapshot {
   /** Of the host, or the limit of the cgroups that hob is in. */
   readonly totalBytes: number;
-  /** What could be had without swapping. */
+  /** What could be had without swapping: free, or cached files. */
   readonly availableBytes: number;
   /** What parked containers take. */
   readonly parkedBytes: number;
   /** How much of the last ten seconds something waited for memory, percent; undefined where the kernel does not tell. */
   readonly pressurePercent: number | undefined;
-  /** The settings. */
+  /** How much of the memory may be in use, by parked containers and everything else, percent: a setting. */
   readonly sharePercent: number;
+  /** The pressure at which no parked container is kept, percent: a setting. */
   readonly pressurePercentMax: number;
   /** What parked containers may take. */
   readonly budgetBytes: number;

@@ -4,6 +4,7 @@ import type { LogLine } from '@hob/contracts';
 import { configOf } from './fakes/fake-services.ts';
 import { RawClient } from './fakes/raw-client.ts';
 import { startGateway, type TestGateway, TOKEN, until } from './fakes/test-gateway.ts';
+import { pool } from './fakes/samples.ts';
 
 const authorization = `Bearer ${TOKEN}`;
 
@@ -77,25 +78,7 @@ test('DELETE /v1/functions/:name removes the function, then its containers', asy
 
 test('GET /v1/stats gives what the scheduler holds, and the gateway’s own count', async () => {
   await using hob = await startGateway();
-  const pools = [
-    {
-      runtime: 'nodejs24.x',
-      memoryMb: 256,
-      network: 'none' as const,
-      creating: 1,
-      parked: 2,
-      target: 3,
-      min: 2,
-      max: 8,
-      claimsPerSecondShort: 4,
-      claimsPerSecondLong: 2,
-      burst: 3,
-      createMs: 5,
-      refillDelayMs: 25,
-      parallel: 2,
-      containerBytes: 6e6,
-    },
-  ];
+  const pools = [pool];
   const zygotes = [{ runtime: 'nodejs24.x', memoryMb: 256, pid: 7, restarts: 0 }];
   hob.control.current = { pools, functions: [], zygotes };
   const { body } = await call(hob, 'GET', '/v1/stats');

@@ -5,6 +5,7 @@ import { catalogue } from '@hob/contracts';
 import { parse } from 'yaml';
 import { promqlNames } from './fakes/promql-names.ts';
 import { startGateway } from './fakes/test-gateway.ts';
+import { memory, pool } from './fakes/samples.ts';
 
 interface Target {
   readonly expr: string;
@@ -53,34 +54,8 @@ async function realMetrics(): Promise<Map<string, Set<string>>> {
   metrics.zygoteRestarted();
   const numbers = { version: 1, loading: 1, idle: 1, busy: 1, waiting: 1, cpuSeconds: 1, memoryBytes: 1 };
   hob.control.current = {
-    pools: [
-      {
-        runtime: 'nodejs24.x',
-        memoryMb: 256,
-        network: 'none',
-        creating: 1,
-        parked: 1,
-        target: 3,
-        min: 2,
-        max: 8,
-        claimsPerSecondShort: 4,
-        claimsPerSecondLong: 2,
-        burst: 3,
-        createMs: 5,
-        refillDelayMs: 25,
-        parallel: 2,
-        containerBytes: 6e6,
-      },
-    ],
-    memory: {
-      totalBytes: 8 * 2 ** 30,
-      availableBytes: 4 * 2 ** 30,
-      parkedBytes: 12e6,
-      pressurePercent: 1.5,
-      sharePercent: 80,
-      pressurePercentMax: 10,
-      budgetBytes: 2 * 2 ** 30,
-    },
+    pools: [pool],
+    memory,
     functions: [{ function: 'hello', ...numbers }],
     zygotes: [],
   };

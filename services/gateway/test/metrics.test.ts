@@ -4,6 +4,7 @@ import type { LogLine, Observer, Receipt } from '@hob/contracts';
 import { combineObservers, Metrics } from '../src/index.ts';
 import { configOf } from './fakes/fake-services.ts';
 import { startGateway } from './fakes/test-gateway.ts';
+import { memory, pool } from './fakes/samples.ts';
 
 const receipt = (more: Partial<Receipt> = {}): Receipt => ({
   invocationId: 'i',
@@ -113,34 +114,8 @@ test('GET /metrics reads gauges from the scheduler at each scrape', async () => 
   await using hob = await startGateway();
   const scrape = async () => samplesOf(await (await fetch(`${hob.url}/metrics`)).text());
   hob.control.current = {
-    pools: [
-      {
-        runtime: 'nodejs24.x',
-        memoryMb: 256,
-        network: 'none',
-        creating: 1,
-        parked: 2,
-        target: 3,
-        min: 2,
-        max: 8,
-        claimsPerSecondShort: 4,
-        claimsPerSecondLong: 2,
-        burst: 3,
-        createMs: 5,
-        refillDelayMs: 25,
-        parallel: 2,
-        containerBytes: 6e6,
-      },
-    ],
-    memory: {
-      totalBytes: 8 * 2 ** 30,
-      availableBytes: 4 * 2 ** 30,
-      parkedBytes: 12e6,
-      pressurePercent: 1.5,
-      sharePercent: 80,
-      pressurePercentMax: 10,
-      budgetBytes: 2 * 2 ** 30,
-    },
+    pools: [pool],
+    memory,
     functions: [
       entry('hello', { idle: 1, busy: 2, waiting: 3, memoryBytes: 10 }),
       entry('hello', { version: 2, loading: 1, idle: 1, memoryBytes: 5 }),

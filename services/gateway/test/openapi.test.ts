@@ -4,6 +4,7 @@ import { Validator } from '@seriousme/openapi-schema-validator';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { configOf } from './fakes/fake-services.ts';
 import { startGateway, TOKEN } from './fakes/test-gateway.ts';
+import { memory, pool } from './fakes/samples.ts';
 
 interface Operation {
   readonly operationId?: string;
@@ -57,34 +58,8 @@ test('/v1/openapi.json describes what the routes truly answer', async () => {
   hob.directory.add(configOf('hello', { env: { A: 'b' }, assets: ['x'] }));
   const numbers = { loading: 0, idle: 1, busy: 2, waiting: 3, cpuSeconds: 0.5, memoryBytes: 9 };
   hob.control.current = {
-    pools: [
-      {
-        runtime: 'nodejs24.x',
-        memoryMb: 256,
-        network: 'none',
-        creating: 1,
-        parked: 2,
-        target: 3,
-        min: 2,
-        max: 8,
-        claimsPerSecondShort: 4,
-        claimsPerSecondLong: 2,
-        burst: 3,
-        createMs: 5,
-        refillDelayMs: 25,
-        parallel: 2,
-        containerBytes: 6e6,
-      },
-    ],
-    memory: {
-      totalBytes: 8 * 2 ** 30,
-      availableBytes: 4 * 2 ** 30,
-      parkedBytes: 12e6,
-      pressurePercent: 1.5,
-      sharePercent: 80,
-      pressurePercentMax: 10,
-      budgetBytes: 2 * 2 ** 30,
-    },
+    pools: [pool],
+    memory,
     functions: [{ function: 'hello', version: 1, ...numbers }],
     zygotes: [{ runtime: 'nodejs24.x', memoryMb: 256, pid: 7, restarts: 0 }],
   };

@@ -1,15 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import type { MemorySnapshot } from '@hob/contracts';
 
 /** The memory that containers can be made of, at one moment. */
-export interface MemoryReading {
-  readonly totalBytes: number;
-  /** What could be had without swapping: free, or cached files. */
-  readonly availableBytes: number;
-  /** How much of the last ten seconds something waited for memory, percent; undefined where the kernel does not tell. */
-  readonly pressurePercent: number | undefined;
-}
+export type MemoryReading = Pick<MemorySnapshot, 'totalBytes' | 'availableBytes' | 'pressurePercent'>;
 
 /** Where readings come from. `read` never rejects; it gives undefined when nothing can be read. */
 export interface MemorySource {

@@ -1,39 +1,10 @@
-/** What the target of one pool follows from. */
-export interface PoolObservation {
-  /** Claims a second, in the last part of the window. */
-  readonly claimsPerSecondShort: number;
-  /** Claims a second, in all of the window. */
-  readonly claimsPerSecondLong: number;
-  /** The most claims of the window that came within one replenishment. */
-  readonly burst: number;
-  /** Making one container, ms: the median of the last ones. */
-  readonly createMs: number;
-  /** Pause between a claim and making its replacement, ms. */
-  readonly refillDelayMs: number;
-  /** How many are made at the same time. */
-  readonly parallel: number;
-  readonly min: number;
-  readonly max: number;
-  /** What was aimed at until now. */
-  readonly target: number;
-  /** Memory of one parked container, bytes. */
-  readonly containerBytes: number;
-}
+import type { MemorySnapshot, PoolSnapshot } from '@hob/contracts';
+
+/** What the target of one pool follows from; `target` is what was aimed at until now. */
+export type PoolObservation = Omit<PoolSnapshot, 'runtime' | 'memoryMb' | 'network' | 'creating' | 'parked'>;
 
 /** What the memory budget of all pools together follows from. */
-export interface MemoryObservation {
-  readonly totalBytes: number;
-  /** What could be had without swapping. */
-  readonly availableBytes: number;
-  /** What parked containers take of it now. */
-  readonly parkedBytes: number;
-  /** How much of the time something waited for memory, percent; undefined where the kernel does not tell. */
-  readonly pressurePercent: number | undefined;
-  /** How much of the memory may be in use, by parked containers and everything else, percent. */
-  readonly sharePercent: number;
-  /** The pressure at which no parked container is kept, percent. */
-  readonly pressurePercentMax: number;
-}
+export type MemoryObservation = Omit<MemorySnapshot, 'budgetBytes'>;
 
 /** So many standard deviations of the claims within one replenishment are kept above their mean: claims come at random. */
 const RESERVE_DEVIATIONS = 3;

@@ -34,8 +34,8 @@ const FAILURE_MEMORY_FACTOR = 10;
  * The containers of one version of a function, and the calls that wait for one of them.
  *
  * A waiting call is served by whichever comes first: a container that has room again, or a new one. A new one is started for
- * calls that would wait for as long as that takes. There are never more being started than the waiting calls need, nor more than `maxContainers` in all, dying ones included. Beside
- * them, `minWarm` containers of the live version are kept loaded.
+ * calls that would wait for as long as that takes. There are never more being started than the waiting calls need, nor more
+ * than `maxContainers` in all, dying ones included. Beside them, `minWarm` containers of the live version are kept loaded.
  */
 export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
   readonly version: FunctionVersion;

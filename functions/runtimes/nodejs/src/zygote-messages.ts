@@ -9,8 +9,8 @@ export interface ZygoteSetup {
   readonly library: string;
   /** Absolute path of the seccomp profile. */
   readonly profile: string;
-  /** Name of the step that the fault sweep's library is to fail, else ''. */
-  readonly faultStep: string;
+  /** What the library of the fault sweep or the benchmark is told, else ''. */
+  readonly probe: string;
 }
 
 type ZygotesOwn = 'insideUid' | 'framesFd' | 'loopFds' | 'clockStartNs' | 'noticesFd';

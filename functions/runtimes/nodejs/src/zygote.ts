@@ -69,8 +69,8 @@ interface Forge {
 }
 
 /** The host asks for nothing else until it is told that the zygote is ready. */
-async function setUp({ library, profile, faultStep }: ZygoteSetup): Promise<Forge> {
-  if (faultStep !== '') process.env['HOB_FAULT_STEP'] = faultStep;
+async function setUp({ library, profile, probe }: ZygoteSetup): Promise<Forge> {
+  if (probe !== '') process.env['HOB_PROBE'] = probe;
   const native = loadNative(library);
   const filter = native.loadFilter(profile);
   const collectGarbage = globalThis.gc;

@@ -19,7 +19,7 @@ export class CsvTable {
     this.#rows = rows;
   }
 
-  /** @throws ERR_CLI_BAD_TRACE for a file without a first line, and what opening it throws. */
+  /** @throws ERR_CLI_BAD_TRACE for a file without a first line, or one that cannot be read. */
   static async open(file: string): Promise<CsvTable> {
     const rows = rowsOf(file);
     const head = await rows.next();
@@ -83,11 +83,16 @@ async function* rowsOf(file: string): AsyncGenerator<Row, undefined> {
   try {
     for await (const row of parser) yield row as Row;
   } catch (cause) {
-    if (!(cause instanceof CsvError)) throw cause;
-    const { lines } = cause as CsvError & { readonly lines: number };
+    const isBad = cause instanceof CsvError;
+    if (!isBad && !isSystemError(cause)) throw cause;
+    const { lines } = isBad ? (cause as CsvError & { readonly lines: number }) : { lines: 1 };
     throw fail('ERR_CLI_BAD_TRACE', [file, lines, cause.message], { cause });
   } finally {
     source.destroy();
   }
   return undefined;
+}
+
+function isSystemError(cause: unknown): cause is NodeJS.ErrnoException {
+  return cause instanceof Error && 'syscall' in cause;
 }

@@ -25,12 +25,11 @@ export interface SizedTrace {
 /**
  * Reads the CSV files of the Azure Functions data sets, in the form of 2019 or of 2021.
  *
- * @throws ERR_CLI_BAD_TRACE with file and line; ERR_CLI_USAGE for durations beside a trace that has them; and what opening
- *   a file throws.
+ * @throws ERR_CLI_BAD_TRACE with file and line; ERR_CLI_USAGE for durations beside a trace that has them.
  */
 export async function readTrace(files: TraceFiles): Promise<SizedTrace> {
   const trace = await readCalls(files);
-  if (trace.size === 0) throw fail('ERR_CLI_BAD_TRACE', [files.trace, 2, 'there is no call in it']);
+  if (trace.size === 0) throw fail('ERR_CLI_BAD_TRACE', [files.trace, 1, 'there is no call in it']);
   const known = files.memory === undefined ? new Map<string, number>() : await readMemory(files.memory);
   const memoryMb = trace.functions.map(
     ({ app, name }) => known.get(functionKey(app, name)) ?? known.get(app) ?? MEMORY_DEFAULT_MB,

@@ -50,7 +50,7 @@ export async function simulate(tools: Tools, options: SimulateOptions): Promise<
   if (options.plot !== undefined) await writeFile(options.plot, plotSvg(policies));
   const { size, functions } = sized.trace;
   if (options.json) return terminal.json({ calls: size, functions: functions.length, policies });
-  terminal.note(`${size} calls of ${functions.length} functions`);
+  terminal.note(`calls: ${size}, functions: ${functions.length}`);
   const rows = policies.map(({ label, coldStartShare, coldStarts, wastedGbSeconds, poolMin: min }) => {
     const share = `${(coldStartShare * 100).toFixed(2)} %`;
     return [label, share, String(coldStarts), wastedGbSeconds.toFixed(1), String(min)];

@@ -68,8 +68,8 @@ test('readTrace: what cannot be read is told by file and line', async (t) => {
   const bad: [lines: string[], expected: RegExp, option?: 'durations' | 'memory'][] = [
     [[], /:1: it is empty$/],
     [['a,b,c', '1,2,3'], /:1: the columns are neither/],
-    [[head2021], /:2: there is no call in it$/],
-    [[head2019, 'o,a,f,timer,0,0,0'], /:2: there is no call in it$/],
+    [[head2021], /:1: there is no call in it$/],
+    [[head2019, 'o,a,f,timer,0,0,0'], /:1: there is no call in it$/],
     [['app,end_timestamp,duration', 'a,1,1'], /:1: it has no column "func"$/],
     [[head2021, 'a,f,1,1', 'a,f,1'], /:3: it has 3 columns, the first line 4$/],
     [[head2021, 'a,f,1,1', '', 'a,f,soon,1'], /:4: end_timestamp is "soon", not a number from 0 on$/],
@@ -92,5 +92,8 @@ test('readTrace: what cannot be read is told by file and line', async (t) => {
 test('readTrace: durations beside a trace that has them are refused, and a missing file is told as such', async (t) => {
   const trace = await file(t, head2021, 'a,f,1,1');
   await assert.rejects(readTrace({ trace, durations: trace }), { code: 'ERR_CLI_USAGE' });
-  await assert.rejects(readTrace({ trace: `${trace}.absent` }), { code: 'ENOENT' });
+  await assert.rejects(readTrace({ trace: `${trace}.absent` }), {
+    code: 'ERR_CLI_BAD_TRACE',
+    message: /absent:1: ENOENT/,
+  });
 });

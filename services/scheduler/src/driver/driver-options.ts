@@ -11,8 +11,8 @@ export interface DriverOptions {
   readonly bundles: string;
   /** libhob.so; another one for the fault sweep and the benchmark. */
   readonly library: string;
-  /** The step that the fault sweep's library fails, or the file that the benchmark's notes times in; '' for none. */
-  readonly faultStep: string;
+  /** What such a library is told: the step to fail, or the file to note times in; '' for nothing. */
+  readonly probe: string;
   /** How long a zygote may take to boot, and a container to be parked, ms. */
   readonly startTimeoutMs: number;
   /** Processes and threads that a container may have. */
@@ -43,7 +43,7 @@ export interface DriverOptions {
 const MiB = 1024 * 1024;
 
 export const driverDefaults = {
-  faultStep: '',
+  probe: '',
   startTimeoutMs: 30_000,
   pidsMax: 128,
   tmpBytes: 64 * MiB,

@@ -110,7 +110,7 @@ export class Zygote {
         op: 'setup',
         library: options.library,
         profile: seccompProfilePath,
-        faultStep: options.faultStep,
+        probe: options.probe,
       });
     } catch (cause) {
       zygote.kill();

@@ -27,7 +27,7 @@ function sweep(runtime: string, faultStep: string): void {
   test(`HostDriver.create of ${runtime} leaves nothing when "${faultStep}" fails`, async () => {
     const before = holdings();
     const programs = { shell: shellProgram('read line <&3') };
-    const driver = await HostDriver.open(driverOptions({ library: faultsLibraryPath, faultStep, programs }));
+    const driver = await HostDriver.open(driverOptions({ library: faultsLibraryPath, probe: faultStep, programs }));
     try {
       for (let tries = 0; tries < 2; tries++) {
         await assert.rejects(driver.create({ ...kindOf(128), runtime }), (error: Error & { code: string }) => {
@@ -62,8 +62,8 @@ function sweepRequest(name: string, ask: Ask, faultStep: string): void {
     try {
       const container = await driver.create(kindOf(128));
       // The host's own calls into the library fail, not the zygote's.
-      process.env['HOB_FAULT_STEP'] = faultStep;
-      t.after(() => delete process.env['HOB_FAULT_STEP']);
+      process.env['HOB_PROBE'] = faultStep;
+      t.after(() => delete process.env['HOB_PROBE']);
       await assert.rejects(ask(container, bundles.digest), {
         code: 'ERR_NATIVE_SYSCALL',
         message: `${faultStep}: EIO`,
@@ -88,7 +88,7 @@ test('HostDriver.create tells of a zygote that cannot boot, and boots one when i
     (error: unknown) => error,
   );
   assert.ok(driver instanceof Error);
-  const broken = await HostDriver.open(driverOptions({ root: driverOptions().root, faultStep: '', startTimeoutMs: 1 }));
+  const broken = await HostDriver.open(driverOptions({ root: driverOptions().root, probe: '', startTimeoutMs: 1 }));
   try {
     await assert.rejects(broken.create(kindOf(128)), { code: 'ERR_SCHED_START_FAILED' });
     await assert.rejects(broken.create({ ...kindOf(128), runtime: 'python' }), { code: 'ERR_SCHED_START_FAILED' });

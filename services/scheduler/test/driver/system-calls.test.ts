@@ -150,15 +150,15 @@ for (const faultStep of [
     const before = holdings();
     // The zygote's own library is told by the driver, the host's by its environment.
     const isHosts = /^watch|notices/.test(faultStep);
-    if (isHosts) process.env['HOB_FAULT_STEP'] = faultStep;
+    if (isHosts) process.env['HOB_PROBE'] = faultStep;
     const zygoteFault = isHosts ? '' : faultStep;
-    const driver = await HostDriver.open(driverOptions({ library: faultsLibraryPath, faultStep: zygoteFault }));
+    const driver = await HostDriver.open(driverOptions({ library: faultsLibraryPath, probe: zygoteFault }));
     try {
       for (let tries = 0; tries < 2; tries++) {
         await assert.rejects(driver.create(kindOf(128), { deny: mkdirCalls }), new RegExp(`${faultStep}: EIO`));
       }
     } finally {
-      delete process.env['HOB_FAULT_STEP'];
+      delete process.env['HOB_PROBE'];
       await driver.close();
     }
     assert.deepEqual(holdings(), before);
