@@ -1,3 +1,5 @@
+import { escaped } from '../support/xml-text.ts';
+
 /** One line of a panel. */
 export interface Series {
   readonly name: string;
@@ -28,8 +30,6 @@ const GAP = 46;
 const BOTTOM = 44;
 const TICKS = 5;
 
-const escapes: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
-const escaped = (text: string): string => text.replaceAll(/[&<>"]/g, (character) => escapes[character] ?? '');
 const round = (value: number): number => Math.round(value * 100) / 100;
 
 /** The smallest of 1, 2 and 5 times a power of ten that makes at most so many steps up to `most`. */
