@@ -3,7 +3,7 @@ import { realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import type { GuestKind } from '../vm/guests.ts';
 import { runGuest } from '../vm/guest.ts';
-import { fewModules } from '../vm/few-modules.ts';
+import { programOfFewModules, testsOfFewModules } from '../vm/few-modules.ts';
 import { nodeTest } from './node-test.ts';
 import { add, none, readTotals, type Totals } from './totals.ts';
 
@@ -42,10 +42,11 @@ export interface GuestTests {
 export async function runGuestTests({ root, kind, files, testsMin, print, signal }: GuestTests): Promise<Totals> {
   const line = (text: string): void => print(`  ${kind.name.padEnd(8)}${text}`);
   const results = join(root, '.hob', 'vm', 'results', kind.name);
-  const modules = await fewModules(root);
+  const [program, tests] = await Promise.all([programOfFewModules(root), testsOfFewModules(root, files)]);
+  const preparation = [...program.lines, ...tests.lines];
   const options = {
-    ...{ root, kernelArguments: kind.kernelArguments, job: jobScript(root, kind, modules.lines, files) },
-    files: new Map([...kind.files, ...modules.files]),
+    ...{ root, kernelArguments: kind.kernelArguments, job: jobScript(root, kind, preparation, tests.tests) },
+    files: new Map([...kind.files, ...program.files, ...tests.files]),
     disk: realpathSync(join(root, '.hob/rootfs/current')),
     ...{ results, memoryMb: MEMORY_MB, timeoutMs: GUEST_MS_MAX, onLine: line },
   };

@@ -48,12 +48,11 @@ export const phases: readonly Phase[] = [
   },
 ];
 
-/** Files that run in every guest: isolation, limits, and a whole hob. Node is slow there, so they are few. */
-const inEveryGuest = [
-  'test/vm/*.test.ts',
-  'services/scheduler/test/driver/{isolation,isolation-outside}.test.ts',
-  'test/isolation/attempts.test.ts',
-];
+/**
+ * Files that run in every guest: isolation, limits, and a whole hob. Node is slow there, so they are few. The smoke test
+ * brings the attempts of test/isolation along.
+ */
+const inEveryGuest = ['test/vm/*.test.ts', 'services/scheduler/test/driver/{isolation,isolation-outside}.test.ts'];
 
 /** Those of `test/vm/<guest>/` run in that guest only, and those of cgroup v2 in one, since both have it. */
 export const guests: readonly GuestPlan[] = [

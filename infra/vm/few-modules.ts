@@ -1,19 +1,20 @@
 /**
  * What consists of very many modules, made of few for guests: where a processor is emulated, finding and opening a module takes
- * milliseconds, and every process would do it a thousand times.
+ * tens of milliseconds, and every process would do it hundreds of times.
  */
-import { basename, join } from 'node:path';
-import { build, type BuildOptions } from 'esbuild';
-
-/** Package → its entries that the repository imports, below the package's folder. */
-const packages: Readonly<Record<string, readonly string[]>> = {
-  typebox: ['build/index.mjs', 'build/schema/index.mjs', 'build/value/index.mjs'],
-};
+import { readFileSync } from 'node:fs';
+import { basename, dirname, join, relative } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { build as bundle, type BuildOptions, type Plugin } from 'esbuild';
 
 /** The built `hob`, and what must stay where it is because it has files beside it, or is not JavaScript alone. */
 const program = 'services/cli/dist/main.js';
-const apart = ['@hob/native', '@hob/runtime-nodejs', 'koffi', 'esbuild', 'jsonc-parser'];
+const apart = ['koffi', 'esbuild', 'jsonc-parser'];
 const PROGRAM_PREFIX = 'hob--';
+/** Where a guest has the test files, below the repository's top folder: from there they find the packages that stay apart. */
+const TESTS = '.hob/vm/tests';
+/** What test files start as processes. */
+const processes = ['test/vm/cgroup-v2/driver-process.ts'];
 /** For packages that are no ES modules. */
 const banner =
   "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);";
@@ -24,8 +25,9 @@ const options = {
   format: 'esm',
   platform: 'node',
   target: 'node24',
+  banner: { js: banner },
+  logLevel: 'error',
   write: false,
-  outdir: '/share',
 } as const satisfies BuildOptions;
 
 /** What a guest finds in /share, and the shell lines that put it in its place there. */
@@ -34,31 +36,60 @@ export interface FewModules {
   readonly lines: readonly string[];
 }
 
-/** @param root the repository's top folder, which must be built */
-export async function fewModules(root: string): Promise<FewModules> {
-  const files = new Map<string, string>();
-  const lines: string[] = [];
-  for (const [name, entries] of Object.entries(packages)) {
-    const folder = join(root, 'node_modules', name);
-    const { outputFiles } = await build({
-      ...{ ...options, outExtension: { '.js': '.mjs' } },
-      entryPoints: entries.map((entry) => ({ in: join(folder, entry), out: fileName(name, entry) })),
-    });
-    for (const { path, text } of outputFiles) files.set(basename(path), text);
-    for (const entry of entries) {
-      lines.push(`echo "export * from '/share/${fileName(name, entry)}.mjs'" >'${join(folder, entry)}'`);
-    }
-  }
-  const { outputFiles } = await build({
-    ...{ ...options, banner: { js: banner }, external: apart, logLevel: 'error' },
+/** `hob` itself. @param root the repository's top folder, which must be built */
+export async function programOfFewModules(root: string): Promise<FewModules> {
+  const { outputFiles } = await bundle({
+    ...{ ...options, outdir: '/share', external: [...apart, '@hob/native', '@hob/runtime-nodejs'] },
     entryPoints: [join(root, program)],
   });
-  for (const { path, text } of outputFiles) files.set(`${PROGRAM_PREFIX}${basename(path)}`, text);
+  const files = new Map(outputFiles.map(({ path, text }) => [`${PROGRAM_PREFIX}${basename(path)}`, text]));
   const to = join(root, program, '..');
-  lines.push(`for file in /share/${PROGRAM_PREFIX}*; do cp "$file" "${to}/\${file#/share/${PROGRAM_PREFIX}}"; done`);
-  return { files, lines };
+  return {
+    files,
+    lines: [`for file in /share/${PROGRAM_PREFIX}*; do cp "$file" "${to}/\${file#/share/${PROGRAM_PREFIX}}"; done`],
+  };
 }
 
-function fileName(name: string, entry: string): string {
-  return `${name}-${entry.replace(/\.mjs$/, '').replaceAll('/', '-')}`;
+/**
+ * Test files. In them each module still has the place of its source.
+ *
+ * @param root the repository's top folder
+ * @param files relative to it
+ * @returns also the files to be run in their place, relative to `root` as well
+ */
+export async function testsOfFewModules(
+  root: string,
+  files: readonly string[],
+): Promise<FewModules & { readonly tests: readonly string[] }> {
+  const outdir = join(root, TESTS);
+  const { outputFiles } = await bundle({
+    ...{ ...options, outdir, outbase: root, external: apart, outExtension: { '.js': '.mjs' } },
+    ...{ conditions: ['@hob/source'], plugins: [placesOfSources] },
+    entryPoints: [...files, ...processes].map((file) => join(root, file)),
+  });
+  return {
+    files: new Map(outputFiles.map(({ path, text }) => [join('tests', relative(outdir, path)), text])),
+    lines: [
+      `mkdir -p '${outdir}' && cp -r /share/tests/. '${outdir}'`,
+      ...processes.map((file) => `echo "import '${join(root, madeOf(file))}'" >'${join(root, file)}'`),
+    ],
+    tests: files.map(madeOf),
+  };
 }
+
+function madeOf(file: string): string {
+  return join(TESTS, file.replace(/\.ts$/, '.mjs'));
+}
+
+const placesOfSources: Plugin = {
+  name: 'places-of-sources',
+  setup(build) {
+    build.onLoad({ filter: /\.ts$/ }, ({ path }) => {
+      const text = readFileSync(path, 'utf8')
+        .replaceAll('import.meta.dirname', JSON.stringify(dirname(path)))
+        .replaceAll('import.meta.filename', JSON.stringify(path))
+        .replaceAll('import.meta.url', JSON.stringify(pathToFileURL(path).href));
+      return { contents: text, loader: 'ts' };
+    });
+  },
+};

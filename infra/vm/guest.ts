@@ -2,7 +2,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { guestKernelFolder } from '../setup/guest-kernel.mjs';
@@ -21,7 +21,7 @@ export interface GuestOptions {
   readonly kernelArguments: string;
   /** Shell script that root runs in the guest. It may read and write in /share. */
   readonly job: string;
-  /** Texts of the files that it finds in /share, by name. */
+  /** Texts of the files that it finds in /share, by their paths there. */
   readonly files: ReadonlyMap<string, string>;
   /** Folder on the host that gets what the job leaves in /share/results, in place of what it had. */
   readonly results: string;
@@ -54,8 +54,10 @@ export async function runGuest(options: GuestOptions, signal?: AbortSignal): Pro
   try {
     const share = join(folder, 'share');
     mkdirSync(join(share, 'results'), { recursive: true });
-    for (const [name, text] of [...options.files, ['job.sh', options.job] as const])
+    for (const [name, text] of [...options.files, ['job.sh', options.job] as const]) {
+      mkdirSync(dirname(join(share, name)), { recursive: true });
       writeFileSync(join(share, name), text);
+    }
     const kernel = guestKernelFolder(options.root);
     const init = readFileSync(resolve(import.meta.dirname, 'guest-init.sh'), 'utf8');
     writeFileSync(join(folder, 'initramfs'), initramfs(kernel, init));

@@ -58,7 +58,7 @@ export const outsideAttempts = attemptsBy('outside', {
   'swap-max': ['read memory.swap.max', [19], v2('0')],
   'oom-group': ['read memory.oom.group', [19], v2('1')],
   'cpu-max': ['read cpu.max', [19], v2('100000 100000')],
-  'pids-max': ['read pids.max', [19, 20], '128'],
+  'pids-max': ['read pids.max', [19, 20], '48'],
   'memory-limit': ['read memory.limit_in_bytes', [20], v1(String(256 * MiB))],
   'swap-limit': ['read memory.memsw.limit_in_bytes', [20], v1(String(256 * MiB))],
   'cpu-quota': ['read cpu.cfs_quota_us', [20], v1('100000')],

@@ -1,24 +1,23 @@
+/** After the attempts of a hostile function, of which this takes the server over: a guest needs half a minute to start one. */
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { before, test } from 'node:test';
 import { exampleFolder } from '../support/example.ts';
-import { HobServer } from '../support/hob-server.ts';
+import { starting } from '../isolation/attempts.test.ts';
+import type { HobServer } from '../support/hob-server.ts';
 import { cgroupFolders, cgroupName, mounts } from '../support/host-census.ts';
 import { problem } from '../support/http-call.ts';
 import { descendants, isRunning } from '../support/processes.ts';
 import { until } from '../support/until.ts';
 
 let hob: HobServer;
-let mountsBefore: string[];
+const mountsBefore = mounts();
 
 before(async () => {
-  mountsBefore = mounts();
-  hob = await HobServer.create();
+  ({ hob } = await starting);
   const functions = ['behave', 'impatient', 'strict'].map((name) => join(import.meta.dirname, '../functions', name));
   await hob.deploy(exampleFolder('hello'), ...functions);
 });
-
-after(async () => hob[Symbol.asyncDispose]());
 
 /** The next call gets a container that has seen no call. */
 async function assertCleanContainer(): Promise<void> {
