@@ -22,7 +22,10 @@ export const schedulerConfigSchema = Type.Object(
       80,
       'Share of the memory in use, by whatever it is, up to which containers are parked, %.',
     ),
-    poolPressurePercent: percent(10, 'Part of the time with something waiting for memory at which none is parked, %.'),
+    poolPressurePercent: percent(
+      10,
+      'Part of the time with something waiting for memory at which none is parked and idle containers end, %.',
+    ),
     poolParallel: count(2, 1, 'Containers of one class that the pool creates at the same time.'),
     poolRefillDelayMs: count(25, 0, 'Pause between a claim and making its replacement, ms: the call goes first.'),
     poolWarmMb: Type.Array(Type.Integer({ enum: memoryClassesMb }), {

@@ -66,7 +66,7 @@ export class Fleet {
     let missing = this.#missing();
     if (missing <= 0) return;
     for (; missing > 0; missing -= 1) {
-      const container = this.order.evict(this.#spare());
+      const container = this.order.evict(this.#spare('parked'));
       if (container === undefined) return;
       container.retire('reclaimed');
     }
@@ -87,6 +87,23 @@ export class Fleet {
     return true;
   }
 
+  /** What idle containers take that may be ended, parked ones not counted, bytes. */
+  get idleBytes(): number {
+    let bytes = 0;
+    for (const { meter } of this.#spare()) bytes += meter.peakBytes;
+    return bytes;
+  }
+
+  /** Ends idle containers that take so much together, none that is parked. */
+  relieve(bytes: number): void {
+    let container: Container | undefined;
+    for (let leftBytes = bytes; leftBytes > 0; leftBytes -= container.meter.peakBytes) {
+      container = this.order.evict(this.#spare());
+      if (container === undefined) return;
+      container.retire('reclaimed');
+    }
+  }
+
   forget(waiter: RoomWaiter): void {
     this.#waiters.delete(waiter);
   }
@@ -105,10 +122,11 @@ export class Fleet {
     return this.#waiters.size - leaving;
   }
 
-  *#spare(): Generator<Container> {
+  /** Those that may be ended. @param other a state in which they may be, beside idle and frozen. */
+  *#spare(other?: 'parked'): Generator<Container> {
     for (const container of this.#containers) {
       const { state } = container;
-      if ((state === 'idle' || state === 'frozen' || state === 'parked') && container.isSpare) yield container;
+      if ((state === 'idle' || state === 'frozen' || state === other) && container.isSpare) yield container;
     }
   }
 

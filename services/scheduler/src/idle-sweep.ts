@@ -7,8 +7,8 @@ export interface IdleRules {
   readonly freezeAfterMs: number;
   /** When containers are looked at for the first time, from their last call on, ms: no sooner are they ended. */
   readonly lookAfterMs: number;
-  /** How long a container is kept from its last call on, ms; 0 when it may go now. */
-  keepAliveMs(container: Container): number;
+  /** How long a container is kept from its last call on, ms; 0 when it may go now. @param isLast there is no other one. */
+  keepAliveMs(container: Container, isLast: boolean): number;
   /** How many containers are kept however long they are idle. */
   keptMin(): number;
 }
@@ -60,17 +60,18 @@ export class IdleSweep {
     const alive = [...this.#containers].filter(({ state }) => state !== 'dead');
     const idle = alive.filter(({ state }) => state === 'idle' || state === 'frozen');
     idle.sort((a, b) => a.idleSinceMs - b.idleSinceMs);
-    let spare = alive.length - this.#rules.keptMin();
+    const keptMin = this.#rules.keptMin();
+    let left = alive.length;
     let nextMs = Infinity;
     for (const container of idle) {
       const idleMs = nowMs - container.idleSinceMs;
-      const keepAliveMs = this.#rules.keepAliveMs(container);
-      if (spare > 0 && idleMs >= keepAliveMs) {
+      const keepAliveMs = this.#rules.keepAliveMs(container, left === 1);
+      if (left > keptMin && idleMs >= keepAliveMs) {
         container.retire('reclaimed');
-        spare -= 1;
+        left -= 1;
         continue;
       }
-      if (spare > 0) nextMs = Math.min(nextMs, keepAliveMs - idleMs);
+      if (left > keptMin) nextMs = Math.min(nextMs, keepAliveMs - idleMs);
       if (container.state === 'frozen') continue;
       if (idleMs >= freezeAfterMs) container.freeze();
       else nextMs = Math.min(nextMs, freezeAfterMs - idleMs);

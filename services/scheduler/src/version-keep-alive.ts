@@ -24,12 +24,13 @@ export interface VersionParts {
 }
 
 /**
- * Decides which containers of a version there are beside those that calls need: `minWarm`, idle ones for as long as the
- * function's calls tell, and one that is loaded in advance.
+ * Decides which containers of a version there are beside those that calls need: `minWarm` of the live one, the idle ones, and one
+ * that is loaded in advance.
  *
- * When the next call is expected only after a while that is longer than `keepAliveMs`, all idle containers go once they
- * would be frozen, and one is loaded before the call. A `keepAliveMs` of the version, or the fixed policy, holds in place of what
- * is learned.
+ * The last idle container is kept for as long as the function's calls tell, the others for `keepAliveMs` at most: calls tell when
+ * the next one comes, not how many come then. When none is expected for longer than `keepAliveMs`, all go once they would be
+ * frozen, and one is loaded before the call. A `keepAliveMs` of the version, or the fixed policy, holds in place of what is
+ * learned.
  */
 export class VersionKeepAlive implements IdleRules {
   readonly freezeAfterMs: number;
@@ -144,10 +145,12 @@ export class VersionKeepAlive implements IdleRules {
     return this.#floor.min;
   }
 
-  keepAliveMs(container: Container): number {
+  keepAliveMs(container: Container, isLast: boolean): number {
     const { preloadAfterMs, keepAliveMs } = this.#window;
-    if (container.callsBegun === 0) return keepAliveMs;
-    return this.#letsGo ? 0 : preloadAfterMs + keepAliveMs;
+    const endMs = preloadAfterMs + keepAliveMs;
+    if (this.#letsGo) return 0;
+    if (!isLast) return Math.min(this.#standardMs, endMs);
+    return container.callsBegun === 0 ? keepAliveMs : endMs;
   }
 
   get #history(): CallHistory {

@@ -44,11 +44,12 @@ export class CallHistory {
     return this.#histogram.hasLearned;
   }
 
-  /** When to have the function loaded after a call. */
+  /** When to have the function loaded after a call, in whole milliseconds. */
   get window(): KeepAliveWindow {
-    const { preloadAfterMs, keepAliveMs } = this.#histogram.window;
-    if (!this.hasLearned) return { preloadAfterMs, keepAliveMs };
-    const endMs = Math.min(preloadAfterMs + keepAliveMs, this.#limits.keepAliveMaxMs);
+    const { window } = this.#histogram;
+    if (!this.hasLearned) return window;
+    const preloadAfterMs = Math.floor(window.preloadAfterMs);
+    const endMs = Math.min(Math.ceil(window.preloadAfterMs + window.keepAliveMs), this.#limits.keepAliveMaxMs);
     return { preloadAfterMs, keepAliveMs: endMs - preloadAfterMs };
   }
 
