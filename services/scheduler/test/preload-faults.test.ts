@@ -16,7 +16,7 @@ const isCodeWhole: (...frame: Parameters<Program>) => boolean = ({ type, flags }
 
 /** What goes wrong with the container that is loaded in advance, and what then is told of it. */
 const faults: Readonly<
-  Record<string, { readonly outcome: string; readonly takesMs?: number; arm(bench: Bench): void }>
+  Record<string, { readonly outcome: string; readonly takesMs?: number; readonly arm: (bench: Bench) => void }>
 > = {
   'its fork fails': {
     outcome: 'failed',
