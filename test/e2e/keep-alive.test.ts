@@ -12,7 +12,13 @@ const EVERY_MS = 1000;
 /** So many idle times are learned from. */
 const LEARNED = 10;
 /** Minutes as parts of a second: what is learned is learned in steps of 200 ms. */
-const scaledDown = { HOB_KEEP_ALIVE_MS: '200', HOB_KEEP_ALIVE_MAX_MS: '48000', HOB_FREEZE_AFTER_MS: '100' };
+const scaledDown = {
+  HOB_KEEP_ALIVE_MS: '200',
+  HOB_KEEP_ALIVE_MAX_MS: '48000',
+  HOB_FREEZE_AFTER_MS: '100',
+  HOB_POOL_MIN: '1',
+  HOB_POOL_MAX: '1',
+};
 
 /** Calls a function. @returns where its container came from, and whether no call had come to it before. */
 async function calledOnce(hob: HobServer): Promise<{ readonly start: unknown; readonly isFirst: boolean }> {
@@ -43,7 +49,7 @@ test('a function that is called at an interval longer than HOB_KEEP_ALIVE_MS is 
   assert.match(await metricsOf(hob), /^hob_preloads_total\{function="fresh",outcome="useful"\} [1-9]/m);
 
   const after = await settledCensus(hob);
-  assert.match(await metricsOf(hob), /^hob_preloads_total\{function="fresh",outcome="wasted"\} 1$/m);
+  assert.match(await metricsOf(hob), /^hob_preloads_total\{function="fresh",outcome="wasted"\} [1-9]/m);
   assert.deepEqual(
     { ...after, descriptors: 0 },
     { ...before, descriptors: 0 },

@@ -195,9 +195,11 @@ export class VersionKeepAlive implements IdleRules {
 
   get #mayPreload(): boolean {
     const { containers, version } = this.#parts;
+    const { fleet, pools } = this.#services;
     // A call has come meanwhile.
     if (this.#preloadAtMs === undefined || containers.size >= version.config.maxContainers) return false;
-    if (this.#parts.hasFailed() || this.#services.fleet.isCrowded) return false;
+    // Where none may be parked, none is to be idle, either.
+    if (this.#parts.hasFailed() || fleet.isCrowded || pools.memorySnapshot()?.budgetBytes === 0) return false;
     return [...containers].every(({ state }) => state === 'dead');
   }
 }

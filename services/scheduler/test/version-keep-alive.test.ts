@@ -215,6 +215,20 @@ test('a container is loaded in advance from the pool, and only where there is ro
   for (const call of long) call.handle?.cancel('cancelled');
 });
 
+test('nothing is loaded in advance while memory is short', async () => {
+  await using bench = await Bench.open(hello, settings);
+  await learn(bench);
+  const { reading } = bench.memory;
+  assert.ok(reading);
+  bench.memory.reading = { ...reading, pressurePercent: 10 };
+  const made = bench.driver.made.length;
+  await bench.clock.advance(EVERY_MS);
+  assert.equal(bench.driver.made.length, made);
+  assert.equal((await bench.called()).response?.start, 'cold');
+  bench.memory.reading = reading;
+  await preloaded(bench);
+});
+
 test('a removed function, and one whose scheduler closes, are loaded no more', async () => {
   await using bench = await Bench.open(hello, settings);
   await learn(bench);
