@@ -46,7 +46,13 @@ test('a flood of one function that fills the host leaves room for single calls o
 
 test('no 502 while scaling up and down: containers come, freeze, thaw and go with the load, and no call notices', async () => {
   await using hob = await HobServer.create({
-    env: { ...withoutPool, HOB_KEEP_ALIVE_MS: '40', HOB_FREEZE_AFTER_MS: '10', HOB_CONTAINERS_MAX: '6' },
+    env: {
+      ...withoutPool,
+      HOB_KEEP_ALIVE_MS: '40',
+      HOB_KEEP_ALIVE_POLICY: 'fixed',
+      HOB_FREEZE_AFTER_MS: '10',
+      HOB_CONTAINERS_MAX: '6',
+    },
   });
   await hob.deploy(slow);
   for (const connections of [1, 4, 12, 4, 1, 8, 1]) {

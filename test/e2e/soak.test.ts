@@ -29,7 +29,9 @@ async function callMany(url: string, calls: number): Promise<Map<string, number>
 }
 
 test(`hob serve answers ${CALLS} calls at ${CONNECTIONS} connections, each rightly, and holds no more after than before`, async () => {
-  await using hob = await HobServer.create({ env: { HOB_KEEP_ALIVE_MS: '500', HOB_POOL_WINDOW_MS: '2000' } });
+  await using hob = await HobServer.create({
+    env: { HOB_KEEP_ALIVE_MS: '500', HOB_KEEP_ALIVE_POLICY: 'fixed', HOB_POOL_WINDOW_MS: '2000' },
+  });
   await hob.deploy(exampleFolder('hello'));
   // What is opened at first use and kept (the log store's connection and so on) is open from here on.
   await callMany(hob.url, 4 * CONNECTIONS);

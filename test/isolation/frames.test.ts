@@ -30,7 +30,7 @@ let hob: HobServer;
 
 before(async () => {
   // The neighbour's container is not to be reclaimed in between, however slow the machine is.
-  hob = await HobServer.create({ env: { HOB_KEEP_ALIVE_MS: '3600000' } });
+  hob = await HobServer.create({ env: { HOB_KEEP_ALIVE_MS: '3600000', HOB_KEEP_ALIVE_POLICY: 'fixed' } });
   await hob.deploy(...['frames', 'neighbour'].map((name) => join(import.meta.dirname, 'functions', name)));
   await neighbour();
 });

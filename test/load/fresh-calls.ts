@@ -43,7 +43,9 @@ export class FreshCalls implements AsyncDisposable {
   /** @param env further settings of `hob serve`. */
   static async create(env: Readonly<Record<string, string>>): Promise<FreshCalls> {
     const folder = await TemporaryFolder.create('load');
-    const hob = await HobServer.create({ env: { HOB_LOG_LEVEL: 'warn', HOB_KEEP_ALIVE_MS: '0', ...env } });
+    const hob = await HobServer.create({
+      env: { HOB_LOG_LEVEL: 'warn', HOB_KEEP_ALIVE_MS: '0', HOB_KEEP_ALIVE_POLICY: 'fixed', ...env },
+    });
     const self = new FreshCalls(hob, folder);
     const write = (_: unknown, at: number) =>
       writeFunction(join(folder.path, `fresh-${at}`), { name: `fresh-${at}`, memoryMb: MEMORY_MB }, source);

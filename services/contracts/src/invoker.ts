@@ -1,5 +1,6 @@
 import type { HobError } from './hob-error.ts';
 import type { DeathCause, Receipt, StartKind } from './receipt.ts';
+import type { PreloadOutcome } from './snapshot.ts';
 import type { FunctionVersion } from './version.ts';
 
 /** One call, without its body. */
@@ -109,6 +110,8 @@ export interface Observer {
   egressDenied(event: { readonly function: string; readonly reason: string; readonly count: number }): void;
   /** A function asked for names; `outcome` is one of few. */
   dnsQueries(event: { readonly function: string; readonly outcome: string; readonly count: number }): void;
+  /** It is known what a container was good for that was loaded before a call. */
+  preloaded(event: { readonly function: string; readonly outcome: PreloadOutcome }): void;
   zygoteRestarted(event: { readonly runtime: string; readonly memoryMb: number }): void;
 }
 

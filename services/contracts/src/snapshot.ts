@@ -59,6 +59,19 @@ export interface MemorySnapshot {
   readonly budgetBytes: number;
 }
 
+/** When a version is kept loaded, counted from the end of its function's last call. */
+export interface KeepAliveSnapshot {
+  /** When a container is loaded for the next call, ms; 0: the idle ones are kept until then. */
+  readonly preloadAfterMs: number;
+  /** How long a container is then kept, ms. */
+  readonly keepAliveMs: number;
+  /** It follows from the function's calls, and not from a setting. */
+  readonly isLearned: boolean;
+}
+
+/** What a container that was loaded in advance was good for: a call came to it, none did, or it could not be loaded. */
+export type PreloadOutcome = 'useful' | 'wasted' | 'failed';
+
 /** Containers and waiting calls of one version. */
 export interface FunctionSnapshot {
   readonly function: string;
@@ -72,4 +85,5 @@ export interface FunctionSnapshot {
   readonly cpuSeconds: number;
   /** Memory charged to living containers, bytes. */
   readonly memoryBytes: number;
+  readonly keepAlive: KeepAliveSnapshot;
 }

@@ -115,6 +115,17 @@ const functionSnapshot = Type.Unsafe<FunctionSnapshot>(
       waiting: count('Calls that wait for a container.'),
       cpuSeconds: Type.Number({ description: 'CPU time of living containers, seconds.' }),
       memoryBytes: Type.Number({ description: 'Memory of living containers, bytes.' }),
+      keepAlive: object(
+        {
+          preloadAfterMs: Type.Number({
+            description:
+              'When a container is loaded for the next call, from the last one on, ms; 0: idle ones are kept.',
+          }),
+          keepAliveMs: Type.Number({ description: 'How long a container is then kept, ms.' }),
+          isLearned: Type.Boolean({ description: "It follows from the function's calls." }),
+        },
+        'When it is kept loaded.',
+      ),
     },
     { $id: 'FunctionSnapshot', description: 'Containers and waiting calls of one version.' },
   ),

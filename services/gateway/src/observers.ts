@@ -21,6 +21,9 @@ export function combineObservers(...observers: readonly Observer[]): Observer {
     dnsQueries(event) {
       for (const observer of observers) observer.dnsQueries(event);
     },
+    preloaded(event) {
+      for (const observer of observers) observer.preloaded(event);
+    },
     zygoteRestarted(event) {
       for (const observer of observers) observer.zygoteRestarted(event);
     },

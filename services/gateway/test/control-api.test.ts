@@ -4,7 +4,7 @@ import type { LogLine } from '@hob/contracts';
 import { configOf } from './fakes/fake-services.ts';
 import { RawClient } from './fakes/raw-client.ts';
 import { startGateway, type TestGateway, TOKEN, until } from './fakes/test-gateway.ts';
-import { pool } from './fakes/samples.ts';
+import { keepAlive, pool } from './fakes/samples.ts';
 
 const authorization = `Bearer ${TOKEN}`;
 
@@ -57,7 +57,7 @@ test('GET /v1/functions lists functions', async () => {
 
 test('GET /v1/functions/:name gives the versions and what the scheduler holds of them', async () => {
   await using hob = await startGateway();
-  const numbers = { version: 1, loading: 0, idle: 1, busy: 2, waiting: 3, cpuSeconds: 0.5, memoryBytes: 9 };
+  const numbers = { version: 1, loading: 0, idle: 1, busy: 2, waiting: 3, cpuSeconds: 0.5, memoryBytes: 9, keepAlive };
   const functions = [
     { function: 'hello', ...numbers },
     { function: 'other', ...numbers },

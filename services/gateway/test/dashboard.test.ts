@@ -5,7 +5,7 @@ import { catalogue } from '@hob/contracts';
 import { parse } from 'yaml';
 import { promqlNames } from './fakes/promql-names.ts';
 import { startGateway } from './fakes/test-gateway.ts';
-import { memory, pool } from './fakes/samples.ts';
+import { keepAlive, memory, pool } from './fakes/samples.ts';
 
 interface Target {
   readonly expr: string;
@@ -51,8 +51,9 @@ async function realMetrics(): Promise<Map<string, Set<string>>> {
   metrics.containerDied({ function: 'hello', cause: 'oom', cpuSeconds: 1 });
   metrics.egressDenied({ function: 'hello', reason: 'host', count: 1 });
   metrics.dnsQueries({ function: 'hello', outcome: 'answered', count: 1 });
+  metrics.preloaded({ function: 'hello', outcome: 'useful' });
   metrics.zygoteRestarted();
-  const numbers = { version: 1, loading: 1, idle: 1, busy: 1, waiting: 1, cpuSeconds: 1, memoryBytes: 1 };
+  const numbers = { version: 1, loading: 1, idle: 1, busy: 1, waiting: 1, cpuSeconds: 1, memoryBytes: 1, keepAlive };
   hob.control.current = {
     pools: [pool],
     memory,

@@ -4,7 +4,7 @@ import type { LogLine, Observer, Receipt } from '@hob/contracts';
 import { combineObservers, Metrics } from '../src/index.ts';
 import { configOf } from './fakes/fake-services.ts';
 import { startGateway } from './fakes/test-gateway.ts';
-import { memory, pool } from './fakes/samples.ts';
+import { keepAlive, memory, pool } from './fakes/samples.ts';
 
 const receipt = (more: Partial<Receipt> = {}): Receipt => ({
   invocationId: 'i',
@@ -28,7 +28,7 @@ const receipt = (more: Partial<Receipt> = {}): Receipt => ({
 const line: LogLine = { timeMs: 0, function: 'hello', version: 1, invocationId: '', channel: 'stdout', line: 'x' };
 
 const entry = (name: string, more: Record<string, number> = {}) => {
-  const zero = { version: 1, loading: 0, idle: 0, busy: 0, waiting: 0, cpuSeconds: 0, memoryBytes: 0 };
+  const zero = { version: 1, loading: 0, idle: 0, busy: 0, waiting: 0, cpuSeconds: 0, memoryBytes: 0, keepAlive };
   return { function: name, ...zero, ...more };
 };
 
@@ -156,12 +156,14 @@ test('GET /metrics reads gauges from the scheduler at each scrape', async () => 
   };
   for (const [name, value] of Object.entries(poolValues)) assert.equal(samples.get(name), value, name);
   assert.equal(samples.get('hob_queue_length{function="hello"}'), 3);
+  assert.equal(samples.get('hob_keep_alive_seconds{function="hello",of="preload"}'), 540);
+  assert.equal(samples.get('hob_keep_alive_seconds{function="hello",of="keep"}'), 120);
   assert.equal(samples.get('hob_container_memory_bytes{function="hello"}'), 15);
   assert.equal(samples.get('hob_http_requests_in_flight'), 0);
   assert.ok(samples.has('process_resident_memory_bytes'));
   hob.control.current = { pools: [], functions: [], zygotes: [] };
   const later = await scrape();
-  assert.ok(![...later.keys()].some((key) => /^hob_(containers|pool_[a-z_]+)\{/.test(key)));
+  assert.ok(![...later.keys()].some((key) => /^hob_(containers|keep_alive_seconds|pool_[a-z_]+)\{/.test(key)));
   assert.ok(!later.has('hob_memory_pressure_ratio{of="now"}'));
   hob.control.snapshots = 0;
   const together = await Promise.all([hob.metrics.render(), hob.metrics.render()]);
@@ -224,14 +226,16 @@ test('Metrics gives at most so many functions and versions labels of their own',
   assert.equal(samples.get('hob_invocation_duration_seconds_count{function="_other"}'), 3);
 });
 
-test('Metrics counts what functions were denied and asked, and forgets it with the function', async () => {
+test('Metrics counts what functions were denied, asked and loaded in advance for, and forgets it with the function', async () => {
   const metrics = new Metrics({ version: '1' });
   metrics.egressDenied({ function: 'hello', reason: 'host', count: 3 });
   metrics.egressDenied({ function: 'hello', reason: 'host', count: 1 });
   metrics.dnsQueries({ function: 'hello', outcome: 'denied', count: 1 });
+  metrics.preloaded({ function: 'hello', outcome: 'useful' });
   const samples = samplesOf(await metrics.render());
   assert.equal(samples.get('hob_egress_denied_total{function="hello",reason="host"}'), 4);
   assert.equal(samples.get('hob_dns_queries_total{function="hello",outcome="denied"}'), 1);
+  assert.equal(samples.get('hob_preloads_total{function="hello",outcome="useful"}'), 1);
   metrics.observe({
     scheduler: { snapshot: () => Promise.resolve({ pools: [], functions: [], zygotes: [] }) },
     directory: { list: () => [] },
@@ -250,6 +254,7 @@ test('combineObservers() tells every observer everything', () => {
     containerDied: (event) => told.push(`${name} ${event.cause}`),
     egressDenied: (event) => told.push(`${name} ${event.reason}`),
     dnsQueries: (event) => told.push(`${name} ${event.outcome}`),
+    preloaded: (event) => told.push(`${name} ${event.outcome}`),
     zygoteRestarted: (event) => told.push(`${name} ${event.memoryMb}`),
   });
   const both = combineObservers(observer('1'), observer('2'));
@@ -259,10 +264,11 @@ test('combineObservers() tells every observer everything', () => {
   both.containerDied({ function: '', cause: 'oom', cpuSeconds: 0 });
   both.egressDenied({ function: 'a', reason: 'host', count: 1 });
   both.dnsQueries({ function: 'a', outcome: 'failed', count: 1 });
+  both.preloaded({ function: 'a', outcome: 'wasted' });
   both.zygoteRestarted({ runtime: 'r', memoryMb: 4 });
   assert.deepEqual(
     told,
-    ['i', 'x', '3', 'oom', 'host', 'failed', '4'].flatMap((what) => [`1 ${what}`, `2 ${what}`]),
+    ['i', 'x', '3', 'oom', 'host', 'failed', 'wasted', '4'].flatMap((what) => [`1 ${what}`, `2 ${what}`]),
   );
 });
 

@@ -4,7 +4,7 @@ import { Validator } from '@seriousme/openapi-schema-validator';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { configOf } from './fakes/fake-services.ts';
 import { startGateway, TOKEN } from './fakes/test-gateway.ts';
-import { memory, pool } from './fakes/samples.ts';
+import { keepAlive, memory, pool } from './fakes/samples.ts';
 
 interface Operation {
   readonly operationId?: string;
@@ -56,7 +56,7 @@ test('/v1/openapi.json is a valid OpenAPI 3.1 document of every route under /v1'
 test('/v1/openapi.json describes what the routes truly answer', async () => {
   await using hob = await startGateway();
   hob.directory.add(configOf('hello', { env: { A: 'b' }, assets: ['x'] }));
-  const numbers = { loading: 0, idle: 1, busy: 2, waiting: 3, cpuSeconds: 0.5, memoryBytes: 9 };
+  const numbers = { loading: 0, idle: 1, busy: 2, waiting: 3, cpuSeconds: 0.5, memoryBytes: 9, keepAlive };
   hob.control.current = {
     pools: [pool],
     memory,

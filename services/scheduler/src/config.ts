@@ -22,7 +22,10 @@ export const schedulerConfigSchema = Type.Object(
       80,
       'Share of the memory in use, by whatever it is, up to which containers are parked, %.',
     ),
-    poolPressurePercent: percent(10, 'Part of the time with something waiting for memory at which none is parked, %.'),
+    poolPressurePercent: percent(
+      10,
+      'Part of the time with something waiting for memory at which none is parked and idle containers end, %.',
+    ),
     poolParallel: count(2, 1, 'Containers of one class that the pool creates at the same time.'),
     poolRefillDelayMs: count(25, 0, 'Pause between a claim and making its replacement, ms: the call goes first.'),
     poolWarmMb: Type.Array(Type.Integer({ enum: memoryClassesMb }), {
@@ -33,7 +36,21 @@ export const schedulerConfigSchema = Type.Object(
     queueMax: count(1000, 1, 'Calls of one version that may wait for a container, one being started included.'),
     queueTotalMax: count(10_000, 1, 'Calls of all versions together that may wait for a container.'),
     queueTimeoutMs: count(10_000, 1, 'How long a call may wait for a container, ms.'),
-    keepAliveMs: count(60_000, 0, 'How long an idle container is kept, ms.'),
+    keepAliveMs: count(
+      60_000,
+      0,
+      "How long an idle container is kept while its function's calls tell nothing better, ms.",
+    ),
+    keepAlivePolicy: Type.Union([Type.Literal('learned'), Type.Literal('fixed')], {
+      default: 'learned',
+      description: "Whether each function's calls tell how long it is kept, and when it is loaded in advance.",
+    }),
+    keepAliveMaxMs: Type.Integer({
+      minimum: 1000,
+      maximum: 86_400_000,
+      default: 14_400_000,
+      description: 'The longest time between calls that is learned from and bridged, ms.',
+    }),
     freezeAfterMs: count(
       1000,
       0,

@@ -57,6 +57,11 @@ export class ContainerMeter {
     return this.#cpuMs;
   }
 
+  /** The most memory when it was looked at last, bytes. */
+  get peakBytes(): number {
+    return this.#peakBytes;
+  }
+
   /** The limit of processes or memory that the container had run into when it was looked at last. */
   get breach(): Breach | undefined {
     return this.#breach;

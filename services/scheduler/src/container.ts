@@ -50,6 +50,7 @@ export class Container implements LeaseHost {
   readonly meter = new ContainerMeter();
   /** When it last became idle, monotonic ms. */
   idleSinceMs = 0;
+  priority = 0; // among idle ones, see `GreedyDual`
   readonly #env: Environment;
   readonly #gone = Promise.withResolvers<void>();
   readonly #calls = new OpenCalls();

@@ -1,4 +1,5 @@
 import type { Container } from './container.ts';
+import { GreedyDual } from './keep-alive/index.ts';
 
 /** Somebody who wants to start a container and found no room. */
 export interface RoomWaiter {
@@ -12,6 +13,8 @@ export interface RoomWaiter {
 
 /** All containers of this host, from before they are forked until nothing of them is left, and the bound on their number. */
 export class Fleet {
+  /** Who goes first when room is needed. */
+  readonly order = new GreedyDual();
   readonly #containersMax: number;
   readonly #containers = new Set<Container>();
   /** Those that were being forked when somebody looked last, and newer ones. */
@@ -50,7 +53,7 @@ export class Fleet {
     void container.gone.then(() => this.#remove(container));
   }
 
-  /** Asks to be told of room, once. Idle containers make it, the one that was used longest ago first. */
+  /** Asks to be told of room, once. Idle containers make it, those that are worth least first. */
   waitForRoom(waiter: RoomWaiter): void {
     if (this.#waiters.has(waiter)) return;
     this.#waiters.add(waiter);
@@ -62,14 +65,10 @@ export class Fleet {
     if (!this.isCrowded) return;
     let missing = this.#missing();
     if (missing <= 0) return;
-    const idle = [...this.#containers]
-      .filter(({ state }) => state === 'idle' || state === 'frozen' || state === 'parked')
-      .sort((a, b) => a.idleSinceMs - b.idleSinceMs);
-    for (const container of idle) {
-      if (missing <= 0) return;
-      if (!container.isSpare) continue;
+    for (; missing > 0; missing -= 1) {
+      const container = this.order.evict(this.#spare('parked'));
+      if (container === undefined) return;
       container.retire('reclaimed');
-      missing -= 1;
     }
   }
 
@@ -88,6 +87,23 @@ export class Fleet {
     return true;
   }
 
+  /** What idle containers take that may be ended, parked ones not counted, bytes. */
+  get idleBytes(): number {
+    let bytes = 0;
+    for (const { meter } of this.#spare()) bytes += meter.peakBytes;
+    return bytes;
+  }
+
+  /** Ends idle containers that take so much together, none that is parked. */
+  relieve(bytes: number): void {
+    let container: Container | undefined;
+    for (let leftBytes = bytes; leftBytes > 0; leftBytes -= container.meter.peakBytes) {
+      container = this.order.evict(this.#spare());
+      if (container === undefined) return;
+      container.retire('reclaimed');
+    }
+  }
+
   forget(waiter: RoomWaiter): void {
     this.#waiters.delete(waiter);
   }
@@ -104,6 +120,14 @@ export class Fleet {
       if (container.state === 'dead' || this.#yielding.has(container)) leaving += 1;
     }
     return this.#waiters.size - leaving;
+  }
+
+  /** Those that may be ended. @param other a state in which they may be, beside idle and frozen. */
+  *#spare(other?: 'parked'): Generator<Container> {
+    for (const container of this.#containers) {
+      const { state } = container;
+      if ((state === 'idle' || state === 'frozen' || state === other) && container.isSpare) yield container;
+    }
   }
 
   #neediest(): RoomWaiter | undefined {

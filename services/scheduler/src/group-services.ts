@@ -5,6 +5,7 @@ import type { DeadlineList } from './deadline-list.ts';
 import type { Environment } from './environment.ts';
 import type { Fleet } from './fleet.ts';
 import type { Invocation } from './invocation.ts';
+import type { CallHistories } from './keep-alive/index.ts';
 import type { LimitSweep } from './limit-sweep.ts';
 import type { Pools } from './pools.ts';
 import type { SourceMaps } from './source-maps.ts';
@@ -19,6 +20,7 @@ export interface GroupServices {
   readonly code: BundleCode;
   readonly caches: CodeCaches;
   readonly sourceMaps: SourceMaps;
+  readonly histories: CallHistories;
   readonly cancelGraces: DeadlineList<Invocation>;
   /** How many calls wait in all groups. */
   readonly totals: { waiting: number };

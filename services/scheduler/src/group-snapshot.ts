@@ -2,12 +2,12 @@ import type { FunctionSnapshot, FunctionVersion } from '@hob/contracts';
 import type { Container } from './container.ts';
 import type { ContainerState } from './container-state.ts';
 
-/** What a version holds at this moment. @param waiting how many calls wait for a container. */
+/** The containers of a version at this moment. @param waiting how many calls wait for a container. */
 export async function groupSnapshot(
   { name, version }: FunctionVersion,
   containers: Iterable<Container>,
   waiting: number,
-): Promise<FunctionSnapshot> {
+): Promise<Omit<FunctionSnapshot, 'keepAlive'>> {
   const all = [...containers];
   const count = (...states: ContainerState[]): number => all.filter(({ state }) => states.includes(state)).length;
   const counts = {

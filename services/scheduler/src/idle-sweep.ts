@@ -5,8 +5,10 @@ import type { Container } from './container.ts';
 export interface IdleRules {
   /** How long an idle container runs on before it is frozen, ms. */
   readonly freezeAfterMs: number;
-  /** How long an idle container is kept, ms. */
-  readonly keepAliveMs: number;
+  /** When containers are looked at for the first time, from their last call on, ms: no sooner are they ended. */
+  readonly lookAfterMs: number;
+  /** How long a container is kept from its last call on, ms; 0 when it may go now. @param isLast there is no other one. */
+  keepAliveMs(container: Container, isLast: boolean): number;
   /** How many containers are kept however long they are idle. */
   keptMin(): number;
 }
@@ -33,8 +35,7 @@ export class IdleSweep {
 
   /** A container became idle: cheap while a sweep is due anyway. */
   wake(): void {
-    const { freezeAfterMs, keepAliveMs } = this.#rules;
-    const delayMs = Math.min(freezeAfterMs, keepAliveMs);
+    const delayMs = this.#rules.lookAfterMs;
     if (this.#timer === undefined || this.#clock.nowMs() + delayMs < this.#dueMs) this.#sweepIn(delayMs);
   }
 
@@ -54,21 +55,23 @@ export class IdleSweep {
   }
 
   #sweep(): void {
-    const { freezeAfterMs, keepAliveMs } = this.#rules;
+    const { freezeAfterMs } = this.#rules;
     const nowMs = this.#clock.nowMs();
     const alive = [...this.#containers].filter(({ state }) => state !== 'dead');
     const idle = alive.filter(({ state }) => state === 'idle' || state === 'frozen');
     idle.sort((a, b) => a.idleSinceMs - b.idleSinceMs);
-    let spare = alive.length - this.#rules.keptMin();
+    const keptMin = this.#rules.keptMin();
+    let left = alive.length;
     let nextMs = Infinity;
     for (const container of idle) {
       const idleMs = nowMs - container.idleSinceMs;
-      if (spare > 0 && idleMs >= keepAliveMs) {
+      const keepAliveMs = this.#rules.keepAliveMs(container, left === 1);
+      if (left > keptMin && idleMs >= keepAliveMs) {
         container.retire('reclaimed');
-        spare -= 1;
+        left -= 1;
         continue;
       }
-      if (spare > 0) nextMs = Math.min(nextMs, keepAliveMs - idleMs);
+      if (left > keptMin) nextMs = Math.min(nextMs, keepAliveMs - idleMs);
       if (container.state === 'frozen') continue;
       if (idleMs >= freezeAfterMs) container.freeze();
       else nextMs = Math.min(nextMs, freezeAfterMs - idleMs);

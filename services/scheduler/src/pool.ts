@@ -202,6 +202,8 @@ export class Pool implements ContainerOwner {
     const isOwn = this.#creating.delete(container);
     if (isOwn && container.state === 'parked') {
       container.idleSinceMs = this.#env.clock.nowMs();
+      const { createMs: costMs } = container.meter;
+      container.priority = this.#fleet.order.priority({ uses: 1, costMs, sizeBytes: this.#containerBytes });
       this.#parked.push(container);
       this.#trim();
     }

@@ -5,6 +5,7 @@ import type { ContainerKind } from './container-driver.ts';
 import type { Environment } from './environment.ts';
 import type { Fleet } from './fleet.ts';
 import type { MemoryReading, MemorySource } from './host-memory.ts';
+import { reliefBytes } from './memory-relief.ts';
 import { Pool, type PoolHost } from './pool.ts';
 import { type MemoryObservation, memoryBudgetBytes, poolTargets } from './pool-target.ts';
 
@@ -81,6 +82,12 @@ export class Pools implements PoolHost {
     for (const [at, pool] of pools.entries()) pool.aim(targets[at] ?? 0, delayMs);
   }
 
+  /** Where parking none is not enough, idle containers end. */
+  #relieve(): void {
+    const memory = this.#observeMemory();
+    if (memory !== undefined) this.#fleet.relieve(reliefBytes(memory, this.#fleet.idleBytes));
+  }
+
   #observeMemory(): MemoryObservation | undefined {
     if (this.#memory === undefined) return undefined;
     const { poolMemoryPercent: sharePercent, poolPressurePercent: pressurePercentMax } = this.#env.config;
@@ -97,6 +104,7 @@ export class Pools implements PoolHost {
     this.#memory = memory;
     this.#tellPressure();
     this.#aim();
+    this.#relieve();
     this.#timer = this.#env.clock.after(this.#env.config.poolWindowMs / WINDOW_SLOTS, () => void this.#look());
   }
 

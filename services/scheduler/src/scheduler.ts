@@ -26,6 +26,7 @@ import { Fleet } from './fleet.ts';
 import type { GroupServices } from './group-services.ts';
 import { HostMemory, type MemorySource } from './host-memory.ts';
 import { Invocation } from './invocation.ts';
+import { CallHistories } from './keep-alive/index.ts';
 import { LimitSweep } from './limit-sweep.ts';
 import { Pools } from './pools.ts';
 import { SourceMaps } from './source-maps.ts';
@@ -86,10 +87,12 @@ export class Scheduler implements Invoker, SchedulerControl, AsyncDisposable {
       code,
       caches,
       sourceMaps: new SourceMaps(bundles, config.sourceMapBytesMax),
+      histories: new CallHistories(config),
       cancelGraces: new DeadlineList(this.#env.clock, config.cancelGraceMs),
       totals: { waiting: 0 },
       ended: (call, receipt) => {
         this.#forget(call);
+        this.#services.histories.ended(receipt.function, this.#env.clock.nowMs());
         observer.invocationEnded(receipt);
       },
       emptied: (group) => this.#drop(group),
@@ -104,6 +107,7 @@ export class Scheduler implements Invoker, SchedulerControl, AsyncDisposable {
     const group = this.#group(request.version);
     const call = new Invocation(request, sink, group);
     this.#calls.set(call.id, call);
+    this.#services.histories.called(request.version.name, call.times.arrivedAtMs);
     if (this.#closing) call.refuse(fail('ERR_SCHED_CLOSED', []));
     else if (headerChars(request) > HEADERS_CHARS_MAX) {
       call.refuse(fail('ERR_HTTP_HEADERS_TOO_LARGE', [HEADERS_CHARS_MAX]));
@@ -143,14 +147,16 @@ export class Scheduler implements Invoker, SchedulerControl, AsyncDisposable {
 
   replaced(live: FunctionVersion): void {
     if (this.#closing) return;
+    let isExpected = false;
     for (const group of this.#groups.get(live.name)?.values() ?? []) {
       if (group.version.version === live.version) continue;
-      group.supersede();
+      if (group.supersede()) isExpected = true;
       if (group.isEmpty) this.#drop(group);
     }
     if (live.config.seccomp === undefined) this.#services.pools.of(kindOf(live.config));
     this.#services.caches.want(live);
     this.#goLive(live);
+    if (isExpected) this.#group(live).inherit();
   }
 
   /** Tells of the versions that are live when hob starts. */
@@ -161,6 +167,7 @@ export class Scheduler implements Invoker, SchedulerControl, AsyncDisposable {
   async removed(functionName: string): Promise<void> {
     const groups = [...(this.#groups.get(functionName)?.values() ?? [])];
     this.#groups.delete(functionName);
+    this.#services.histories.forget(functionName);
     const notFound = fail('ERR_FN_NOT_FOUND', [functionName]);
     const death = deathBy('cancelled', fail('ERR_CANCELLED', ['the removal of the function']));
     const removing = Promise.all(groups.map((group) => group.end(notFound, death))).then(() => undefined);
@@ -206,7 +213,8 @@ export class Scheduler implements Invoker, SchedulerControl, AsyncDisposable {
   }
 
   #goLive(version: FunctionVersion): void {
-    if ((version.config.minWarm ?? 0) > 0) this.#group(version).goLive();
+    if ((version.config.minWarm ?? 0) > 0) this.#group(version);
+    this.#groups.get(version.name)?.get(version.version)?.goLive();
   }
 
   #group(version: FunctionVersion): VersionGroup {

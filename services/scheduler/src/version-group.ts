@@ -19,13 +19,12 @@ import { type Death, deathBy, deathOfStart } from './death.ts';
 import type { RoomWaiter } from './fleet.ts';
 import type { GroupServices } from './group-services.ts';
 import { groupSnapshot } from './group-snapshot.ts';
-import { IdleSweep } from './idle-sweep.ts';
 import type { Invocation, InvocationHost } from './invocation.ts';
 import { LoadTimers } from './load-timers.ts';
 import { Pace } from './pace.ts';
 import { StartBackoff } from './start-backoff.ts';
+import { VersionKeepAlive } from './version-keep-alive.ts';
 import { abortGraceMs } from './version-limits.ts';
-import { WarmFloor } from './warm-floor.ts';
 
 /** How many of the longest backoffs a version without containers and calls is kept after a failed start. */
 const FAILURE_MEMORY_FACTOR = 10;
@@ -58,9 +57,7 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
   readonly #undecided = new Map<Container, boolean>();
   /** Loaded or loading ones with room; the last one was used last, and is used next. */
   readonly #available: Container[] = [];
-  readonly #idleSweep: IdleSweep;
-  readonly #floor: WarmFloor;
-  #isSuperseded = false;
+  readonly #keepAlive: VersionKeepAlive;
   #retryTimer: Timer | undefined;
   #lookTimer: Timer | undefined;
   #forgetTimer: Timer | undefined;
@@ -75,23 +72,19 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
     this.#services = services;
     this.#waiting = new CallQueue(env, services.totals);
     this.#backoff = new StartBackoff(env.config);
-    this.#idleSweep = new IdleSweep(env.clock, this.#containers, {
-      freezeAfterMs: env.config.freezeAfterMs,
-      keepAliveMs: version.config.keepAliveMs ?? env.config.keepAliveMs,
-      keptMin: () => this.#floor.min,
-    });
-    this.#floor = new WarmFloor({
-      clock: env.clock,
-      config: version.config,
+    this.#keepAlive = new VersionKeepAlive(services, {
+      version,
       containers: this.#containers,
       start: () => this.#start(),
+      hasFailed: () => this.#backoff.hasFailed,
+      emptied: () => this.#leaveIfEmpty(),
     });
     this.#loadTimers = new LoadTimers(env.clock, version.config.timeoutMs);
   }
 
   /** It holds no container and no call, nor is to. */
   get isEmpty(): boolean {
-    return this.#containers.size === 0 && this.#waiting.size === 0 && this.#floor.min === 0;
+    return this.#containers.size === 0 && this.#waiting.size === 0 && !this.#keepAlive.isNeeded;
   }
 
   /** Serves a call, now or later; or refuses it. */
@@ -108,16 +101,25 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
 
   /** It is the live version from now on. */
   goLive(): void {
-    this.#isSuperseded = false;
-    this.#floor.hold();
+    this.#keepAlive.goLive();
   }
 
-  /** Another version is live: containers end as soon as they have no call. Waiting calls get new ones. */
-  supersede(): void {
-    this.#isSuperseded = true;
-    this.#floor.drop();
+  /**
+   * Another version is live: containers end as soon as they have no call. Waiting calls get new ones.
+   *
+   * @returns whether it expects a call, which the live version is then to `inherit`.
+   */
+  supersede(): boolean {
+    const isExpected = this.#keepAlive.supersede();
     for (const container of this.#containers) if (!this.#starting.has(container)) container.retire('replaced');
     this.#scale();
+    return isExpected;
+  }
+
+  /** Loads in advance what a superseded version would have. */
+  inherit(): void {
+    this.#keepAlive.inherit();
+    this.#leaveIfEmpty();
   }
 
   /**
@@ -126,11 +128,10 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
    * @param refusal what waiting calls get, and `death` what running ones do.
    */
   async end(refusal: HobError, death: Death): Promise<void> {
-    this.#floor.drop();
+    this.#keepAlive.close();
     for (const call of this.#takeWaiting()) call.refuse(refusal);
     this.#retryTimer?.cancel();
     this.#lookTimer?.cancel();
-    this.#idleSweep.close();
     this.#forgetTimer?.cancel();
     this.#services.fleet.forget(this);
     const gone = [...this.#containers].map((container) => container.gone);
@@ -140,8 +141,9 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
     await Promise.all(gone);
   }
 
-  snapshot(): Promise<FunctionSnapshot> {
-    return groupSnapshot(this.version, this.#containers, this.#waiting.size);
+  async snapshot(): Promise<FunctionSnapshot> {
+    const counts = await groupSnapshot(this.version, this.#containers, this.#waiting.size);
+    return { ...counts, keepAlive: this.#keepAlive.snapshot() };
   }
 
   // For invocations.
@@ -167,7 +169,7 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
   // For containers.
 
   get canSpare(): boolean {
-    return this.#floor.canSpare;
+    return this.#keepAlive.canSpare;
   }
 
   loaded(container: Container, cacheRejected: boolean): void {
@@ -179,8 +181,8 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
     else caches.want(this.version);
     if (container.callsRunning > 0) return;
     // It was started for a floor that is no more.
-    if (container.callsBegun === 0 && this.#isSuperseded) container.retire('replaced');
-    else this.#becameIdle();
+    if (container.callsBegun === 0 && this.#keepAlive.isSuperseded) container.retire('replaced');
+    else this.#keepAlive.becameIdle(container);
   }
 
   released(container: Container): void {
@@ -189,7 +191,7 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
       return;
     }
     this.#serve(container);
-    if (container.state === 'idle') this.#becameIdle();
+    if (container.state === 'idle') this.#keepAlive.becameIdle(container);
   }
 
   died(container: Container, death: Death | undefined): void {
@@ -199,7 +201,7 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
     if (at >= 0) this.#available.splice(at, 1);
     if (container.wasLoaded) this.#scale();
     else if (death === undefined) this.#undecided.set(container, hadCode);
-    else this.#startFailed(death, hadCode);
+    else this.#startFailed(container, death, hadCode);
   }
 
   gone(container: Container, death: Death): void {
@@ -207,8 +209,8 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
     const hadCode = this.#undecided.get(container);
     this.#undecided.delete(container);
     if (hadCode === undefined) this.#scale();
-    else this.#startFailed(death, hadCode);
-    this.#floor.lost(container, death);
+    else this.#startFailed(container, death, hadCode);
+    this.#keepAlive.lost(container, death);
     // A call that it had tells of its own end.
     if (container.diedIdle && death.error.spec.kind === 'function' && death.cause !== 'timeout')
       void this.#report(death);
@@ -271,7 +273,7 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
     const startsMax = maxContainers - this.#containers.size + this.#starting.size;
     const wanted = Math.ceil(this.#countLate(startsMax * concurrency) / concurrency);
     while (this.#starting.size < wanted && this.#containers.size < maxContainers) {
-      if (this.#start()) continue;
+      if (this.#start() !== undefined) continue;
       this.#services.fleet.waitForRoom(this);
       return;
     }
@@ -312,21 +314,21 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
     return true;
   }
 
-  /** @returns false when there is no room for another container on this host. */
-  #start(): boolean {
+  /** @returns undefined when there is no room for another container on this host. */
+  #start(): Container | undefined {
     const { env, fleet, pools } = this.#services;
     const { seccomp } = this.version.config;
     const kind = kindOf(this.version.config);
     // A filter is installed at the fork and replaced by none: parked containers have hob's own.
     const parked = seccomp === undefined ? pools.of(kind).claim() : undefined;
-    if (parked === undefined && !fleet.hasRoom) return false;
+    if (parked === undefined && !fleet.hasRoom) return undefined;
     const container = parked ?? new Container(env, kind, seccomp);
     if (parked === undefined) fleet.add(container);
     container.owner = this;
     this.#containers.add(container);
     this.#starting.add(container);
     void this.#bring(container);
-    return true;
+    return container;
   }
 
   /** Makes a container of the pool, or a new one, the version's, and gives it to the waiting calls. Never rejects. */
@@ -365,19 +367,15 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
     this.#loadTimers.start(container);
   }
 
-  #startFailed(death: Death, hadCode: boolean): void {
+  #startFailed(container: Container, death: Death, hadCode: boolean): void {
     const known = deathOfStart(death, hadCode);
-    if (known !== undefined) this.#backoff.failed(known, this.clock.nowMs());
+    // A call of its own is to find out by itself.
+    if (known !== undefined && !this.#keepAlive.isUnasked(container)) this.#backoff.failed(known, this.clock.nowMs());
     if (known?.error.spec.kind === 'platform') {
       const { name, version } = this.version;
       this.#services.env.log.warn({ err: known.error, function: name, version }, 'a start failed');
     }
     this.#scale();
-  }
-
-  #becameIdle(): void {
-    this.#services.fleet.makeRoom();
-    this.#idleSweep.wake();
   }
 
   /** A version that could not be started is remembered for a while, or its next call would start it all over. */

@@ -66,6 +66,14 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
 );
 
+/** Calls that a container is loaded in advance for from then on. */
+const regular: readonly Step[] = Array.from({ length: 12 }, () => [
+  async ({ bench, calls }: World) => {
+    calls.push(await bench.called(versions[0]));
+  },
+  ({ bench }: World) => bench.clock.advance(200),
+]).flat();
+
 function invoke([version, path, hasBody]: [FunctionVersion, string, boolean]): Step {
   return ({ bench, calls }) => {
     const call = bench.call(version, path, hasBody);
@@ -108,19 +116,21 @@ function assertOneEndEach({ bench, calls }: World): void {
 
 test('Scheduler gives each call exactly one end and leaves nothing, whatever happens in whichever order', async () => {
   const endings = fc.constantFrom('close', 'destroy', 'close, then destroy');
+  let preloads = 0;
   await fc.assert(
-    fc.asyncProperty(fc.array(step, { maxLength: 40 }), endings, async (steps, ending) => {
+    fc.asyncProperty(fc.array(step, { maxLength: 40 }), fc.boolean(), endings, async (steps, isRegular, ending) => {
       await using bench = await Bench.open(obedient, {
         containersMax: CONTAINERS_MAX,
         queueMax: 6,
         queueTimeoutMs: 250,
-        keepAliveMs: 80,
+        keepAliveMs: 40,
+        keepAliveMaxMs: 2400,
         poolMin: 1,
         poolMax: 2,
         poolWarmMb: [256],
       });
       const world: World = { bench, calls: [], ending: [] };
-      for (const run of steps) {
+      for (const run of isRegular ? [...regular, ...steps] : steps) {
         await run(world);
         assertInvariants(world);
       }
@@ -137,7 +147,9 @@ test('Scheduler gives each call exactly one end and leaves nothing, whatever hap
       assertOneEndEach(world);
       assert.equal(bench.driver.alive.size + bench.driver.creating, 0);
       assert.equal(bench.observer.deaths.length, bench.observer.created);
+      preloads += bench.observer.preloads.length;
     }),
     { numRuns: 120 },
   );
+  assert.ok(preloads > 0, 'some were loaded in advance');
 });

@@ -237,6 +237,7 @@ test('Scheduler.snapshot() counts what there is', async () => {
       waiting: 1,
       cpuSeconds: 1,
       memoryBytes: 2048,
+      keepAlive: { preloadAfterMs: 0, keepAliveMs: 60_000, isLearned: false },
     },
   ]);
 });

@@ -1,4 +1,10 @@
-import type { FunctionConfig, FunctionSnapshot, FunctionSummary, FunctionVersion } from '@hob/contracts';
+import type {
+  FunctionConfig,
+  FunctionSnapshot,
+  FunctionSummary,
+  FunctionVersion,
+  KeepAliveSnapshot,
+} from '@hob/contracts';
 import type { Command } from 'commander';
 import { humanBytes, table, withoutControls } from '../terminal.ts';
 import type { Tools } from '../tools.ts';
@@ -95,6 +101,13 @@ export function containerTable(containers: readonly FunctionSnapshot[]): string 
     ...[each.loading, each.idle, each.busy, each.waiting].map(String),
     `${each.cpuSeconds.toFixed(2)} s`,
     humanBytes(each.memoryBytes),
+    keptTime(each.keepAlive),
   ]);
-  return table(['FUNCTION', 'LOADING', 'IDLE', 'BUSY', 'WAITING', 'CPU', 'MEMORY'], rows);
+  return table(['FUNCTION', 'LOADING', 'IDLE', 'BUSY', 'WAITING', 'CPU', 'MEMORY', 'KEPT'], rows);
+}
+
+/** From when until when after a call. */
+function keptTime({ preloadAfterMs, keepAliveMs, isLearned }: KeepAliveSnapshot): string {
+  const [from, to] = [preloadAfterMs, preloadAfterMs + keepAliveMs].map((ms) => String(Number((ms / 1000).toFixed(1))));
+  return `${preloadAfterMs === 0 ? '' : `${from}-`}${to} s${isLearned ? ', learned' : ''}`;
 }

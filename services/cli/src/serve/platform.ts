@@ -121,6 +121,9 @@ function logObserver(logs: RedisLogStore, log: Logger): Observer {
     dnsQueries(event) {
       log.trace(event, 'DNS questions');
     },
+    preloaded(event) {
+      log.debug(event, 'a container was loaded in advance');
+    },
     zygoteRestarted(event) {
       log.warn(event, 'a zygote died and was started again');
     },

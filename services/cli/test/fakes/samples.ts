@@ -27,6 +27,9 @@ export const version: FunctionVersion = {
   createdAt: '2026-01-02T03:04:05.000Z',
 };
 
+const fixed = { preloadAfterMs: 0, keepAliveMs: 60_000, isLearned: false };
+const learned = { preloadAfterMs: 540_000, keepAliveMs: 120_500, isLearned: true };
+
 export const summary: FunctionSummary = { name: 'hello', live: version, versions: [2, 3] };
 
 export const snapshot: SchedulerSnapshot = {
@@ -59,8 +62,28 @@ export const snapshot: SchedulerSnapshot = {
     budgetBytes: 2 * 2 ** 30,
   },
   functions: [
-    { function: 'hello', version: 2, loading: 0, idle: 1, busy: 0, waiting: 0, cpuSeconds: 0.25, memoryBytes: 4 << 20 },
-    { function: 'hello', version: 3, loading: 1, idle: 2, busy: 3, waiting: 4, cpuSeconds: 1.5, memoryBytes: 9 << 20 },
+    {
+      function: 'hello',
+      version: 2,
+      loading: 0,
+      idle: 1,
+      busy: 0,
+      waiting: 0,
+      cpuSeconds: 0.25,
+      memoryBytes: 4 << 20,
+      keepAlive: fixed,
+    },
+    {
+      function: 'hello',
+      version: 3,
+      loading: 1,
+      idle: 2,
+      busy: 3,
+      waiting: 4,
+      cpuSeconds: 1.5,
+      memoryBytes: 9 << 20,
+      keepAlive: learned,
+    },
   ],
   zygotes: [{ runtime: 'nodejs24.x', memoryMb: 256, pid: 4242, restarts: 1 }],
 };

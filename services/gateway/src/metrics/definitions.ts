@@ -26,6 +26,8 @@ export interface Definitions extends PoolDefinitions {
   readonly loadTime: Histogram;
   readonly containers: Gauge<FunctionLabel | 'state'>;
   readonly queueLength: Gauge<FunctionLabel>;
+  readonly keepAlive: Gauge<FunctionLabel | 'of'>;
+  readonly preloads: Counter<FunctionLabel | 'outcome'>;
   readonly kills: Counter<'cause'>;
   readonly cpuSeconds: Counter<FunctionLabel>;
   readonly memoryBytes: Gauge<FunctionLabel>;
@@ -55,6 +57,7 @@ export function defineMetrics(register: Registry): Definitions {
       labelNames: ['function'],
       registers,
     }),
+    ...defineKeepAliveMetrics(registers),
     kills: new Counter({
       name: 'hob_kills_total',
       help: 'Containers that ended, by cause.',
@@ -90,6 +93,23 @@ export function defineMetrics(register: Registry): Definitions {
       name: 'hob_build_info',
       help: 'Always 1; the labels say what runs.',
       labelNames: ['version', 'node'],
+      registers,
+    }),
+  };
+}
+
+function defineKeepAliveMetrics(registers: Registry[]): Pick<Definitions, 'keepAlive' | 'preloads'> {
+  return {
+    keepAlive: new Gauge({
+      name: 'hob_keep_alive_seconds',
+      help: 'From the last call until a container is loaded for the next one (preload; 0: idle ones are kept), and for how long it is then kept (keep).',
+      labelNames: ['function', 'of'],
+      registers,
+    }),
+    preloads: new Counter({
+      name: 'hob_preloads_total',
+      help: 'Containers loaded before an expected call, by what became of it: useful, wasted (no call came), or failed to load.',
+      labelNames: ['function', 'outcome'],
       registers,
     }),
   };

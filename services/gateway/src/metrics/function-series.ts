@@ -25,6 +25,7 @@ export class FunctionSeries {
   readonly #versions = new Map<number, Map<string, PendingCount>>();
   readonly #denialReasons = new Set<string>();
   readonly #dnsOutcomes = new Set<string>();
+  readonly #preloadOutcomes = new Set<string>();
   #duration: Tally | undefined;
   #cpuTime: Tally | undefined;
   #memoryPeak: Tally | undefined;
@@ -79,6 +80,11 @@ export class FunctionSeries {
     this.#metrics.dnsQueries.labels(this.label, outcome).inc(count);
   }
 
+  countPreload(outcome: string): void {
+    this.#preloadOutcomes.add(outcome);
+    this.#metrics.preloads.labels(this.label, outcome).inc();
+  }
+
   addDeadCpu(seconds: number): void {
     this.#deadCpuSeconds += seconds;
   }
@@ -114,6 +120,7 @@ export class FunctionSeries {
     this.#metrics.cpuSeconds.remove(this.label);
     for (const reason of this.#denialReasons) this.#metrics.egressDenied.remove(this.label, reason);
     for (const outcome of this.#dnsOutcomes) this.#metrics.dnsQueries.remove(this.label, outcome);
+    for (const outcome of this.#preloadOutcomes) this.#metrics.preloads.remove(this.label, outcome);
   }
 
   #addVersion(version: number): Map<string, PendingCount> {

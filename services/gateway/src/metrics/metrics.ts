@@ -5,6 +5,7 @@ import type {
   LogLine,
   Observer,
   PoolSnapshot,
+  PreloadOutcome,
   Receipt,
   SchedulerControl,
   StartKind,
@@ -130,6 +131,10 @@ export class Metrics implements Observer {
     this.#series.of(event.function).countDnsQueries(event.outcome, event.count);
   }
 
+  preloaded(event: { readonly function: string; readonly outcome: PreloadOutcome }): void {
+    this.#series.of(event.function).countPreload(event.outcome);
+  }
+
   zygoteRestarted(): void {
     this.#metrics.zygoteRestarts.inc();
   }
@@ -151,8 +156,8 @@ export class Metrics implements Observer {
   }
 
   #setContainers(functions: readonly FunctionSnapshot[]): void {
-    const { containers, memoryBytes, queueLength } = this.#metrics;
-    for (const gauge of [containers, memoryBytes, queueLength]) gauge.reset();
+    const { containers, memoryBytes, queueLength, keepAlive } = this.#metrics;
+    for (const gauge of [containers, memoryBytes, queueLength, keepAlive]) gauge.reset();
     const livingCpuSeconds = new Map<FunctionSeries, number>();
     for (const entry of functions) {
       // Versions of one function, and functions without a label of their own, add up.
@@ -162,6 +167,9 @@ export class Metrics implements Observer {
       containers.inc({ function: series.label, state: 'busy' }, entry.busy);
       memoryBytes.inc({ function: series.label }, entry.memoryBytes);
       queueLength.inc({ function: series.label }, entry.waiting);
+      // Versions have these in common, as a rule.
+      keepAlive.set({ function: series.label, of: 'preload' }, seconds(entry.keepAlive.preloadAfterMs));
+      keepAlive.set({ function: series.label, of: 'keep' }, seconds(entry.keepAlive.keepAliveMs));
       livingCpuSeconds.set(series, (livingCpuSeconds.get(series) ?? 0) + entry.cpuSeconds);
     }
     for (const series of this.#series.all()) series.flush(livingCpuSeconds.get(series) ?? 0);

@@ -1,4 +1,4 @@
-import type { MemorySnapshot, PoolSnapshot } from '@hob/contracts';
+import type { KeepAliveSnapshot, MemorySnapshot, PoolSnapshot } from '@hob/contracts';
 
 /** A pool of two. */
 export const pool: PoolSnapshot = {
@@ -29,3 +29,6 @@ export const memory: MemorySnapshot = {
   pressurePercentMax: 10,
   budgetBytes: 2 * 2 ** 30,
 };
+
+/** Of a function that is called every ten minutes. */
+export const keepAlive: KeepAliveSnapshot = { preloadAfterMs: 540_000, keepAliveMs: 120_000, isLearned: true };

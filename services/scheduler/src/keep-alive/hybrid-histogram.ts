@@ -88,10 +88,11 @@ export class HybridHistogram {
 
   /** When to have the function loaded after a call that ends now. */
   get window(): KeepAliveWindow {
-    return (this.#window ??= this.#tellsWindow ? this.#learntWindow() : this.#standardWindow());
+    return (this.#window ??= this.hasLearned ? this.#learntWindow() : this.#standardWindow());
   }
 
-  get #tellsWindow(): boolean {
+  /** The histogram tells the window. Otherwise the standard keep-alive holds. */
+  get hasLearned(): boolean {
     const { samplesMin, outOfBoundsMax, variationMin } = this.#options;
     const all = this.#inBounds + this.#outOfBounds;
     if (all < samplesMin || this.#outOfBounds >= outOfBoundsMax * all) return false;

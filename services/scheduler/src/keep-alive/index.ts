@@ -1,3 +1,4 @@
+export { CallHistories, CallHistory, FORGET_MS, type LearningLimits } from './call-history.ts';
 export { type ContainerWorth, GreedyDual } from './greedy-dual.ts';
 export {
   HybridHistogram,

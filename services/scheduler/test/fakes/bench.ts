@@ -27,6 +27,7 @@ class RecordingObserver implements Observer {
   readonly deaths: { readonly function: string; readonly cause: string; readonly cpuSeconds: number }[] = [];
   readonly denials: { readonly function: string; readonly reason: string; readonly count: number }[] = [];
   readonly queries: { readonly function: string; readonly outcome: string; readonly count: number }[] = [];
+  readonly preloads: string[] = [];
   created = 0;
 
   invocationEnded(receipt: Receipt): void {
@@ -51,6 +52,10 @@ class RecordingObserver implements Observer {
 
   dnsQueries(event: { readonly function: string; readonly outcome: string; readonly count: number }): void {
     this.queries.push(event);
+  }
+
+  preloaded({ outcome }: { readonly outcome: string }): void {
+    this.preloads.push(outcome);
   }
 
   zygoteRestarted(): void {}
