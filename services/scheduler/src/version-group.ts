@@ -73,7 +73,7 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
     this.deadlines = new DeadlineList(env.clock, version.config.timeoutMs);
     this.cancelGraces = services.cancelGraces;
     this.#services = services;
-    this.#waiting = new CallQueue(env, services.totals);
+    this.#waiting = new CallQueue(env, services.totals, () => services.fleet.forget(this));
     this.#backoff = new StartBackoff(env.config);
     this.#idleSweep = new IdleSweep(env.clock, this.#containers, {
       freezeAfterMs: env.config.freezeAfterMs,
@@ -101,7 +101,8 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
       this.#lease(container, call);
       return;
     }
-    const refusal = this.#waiting.add(call);
+    const slots = this.#containers.size * this.version.config.concurrency;
+    const refusal = this.#waiting.add(call, { slots, isKnown: this.#pace.isKnown });
     if (refusal === undefined) this.#scale();
     else call.refuse(refusal);
   }
@@ -127,7 +128,7 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
    */
   async end(refusal: HobError, death: Death): Promise<void> {
     this.#floor.drop();
-    for (const call of this.#takeWaiting()) call.refuse(refusal);
+    for (const call of this.#waiting.takeAll()) call.refuse(refusal);
     this.#retryTimer?.cancel();
     this.#lookTimer?.cancel();
     this.#idleSweep.close();
@@ -147,7 +148,7 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
   // For invocations.
 
   leaveQueue(call: Invocation): void {
-    if (this.#waiting.delete(call) && this.#waiting.size === 0) this.#services.fleet.forget(this);
+    this.#waiting.delete(call);
   }
 
   explain(failure: FunctionFailure): Promise<FunctionFailure> {
@@ -249,18 +250,8 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
 
   /** Gives a container with room to waiting calls, and keeps it at hand when it still has room then. */
   #serve(container: Container): void {
-    for (const call of this.#waiting) {
-      if (!container.hasRoom) break;
-      this.leaveQueue(call);
-      this.#lease(container, call);
-    }
+    for (const call of this.#waiting.serve(container)) this.#lease(container, call);
     if (container.hasRoom && !this.#available.includes(container)) this.#available.push(container);
-  }
-
-  #takeWaiting(): Invocation[] {
-    const calls = [...this.#waiting];
-    for (const call of calls) this.leaveQueue(call);
-    return calls;
   }
 
   // Starting.
@@ -302,7 +293,7 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
     const death = this.#backoff.shared(nowMs);
     const isHopeless = [...this.#containers].every(({ state }) => state === 'dead');
     if (death && isHopeless) {
-      for (const call of this.#takeWaiting()) call.shareDeath(death);
+      for (const call of this.#waiting.takeAll()) call.shareDeath(death);
       return true;
     }
     this.#retryTimer ??= this.clock.after(waitMs, () => {
@@ -353,9 +344,7 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
     this.#starting.delete(container);
     this.#services.sweep.wake();
     const calls: Invocation[] = [];
-    for (const call of this.#waiting) {
-      if (!container.hasRoom) break;
-      this.leaveQueue(call);
+    for (const call of this.#waiting.serve(container)) {
       calls.push(call);
       frames.push(...call.begin(container.lease(call)));
     }
