@@ -4,6 +4,9 @@ import type { Environment } from './environment.ts';
 import type { Invocation } from './invocation.ts';
 import { QueuePace } from './queue-pace.ts';
 
+/** The pace may change: who would have to wait for more than this part of the time that a call may wait is refused. */
+const TIMEOUT_SHARE = 0.5;
+
 /** Who serves the calls of a queue. */
 export interface QueueService {
   /** How many calls may be served at the same time by the containers that there are. */
@@ -23,6 +26,8 @@ export class CallQueue {
   readonly #calls = new Map<Invocation, number>();
   /** When calls began to wait: since then some always have. Monotonic ms. */
   #waitingSinceMs = 0;
+  /** When there was no place for the last time, monotonic ms. */
+  #refusedAtMs = -Infinity;
 
   /**
    * @param totals of all queues together.
@@ -57,6 +62,7 @@ export class CallQueue {
     const nowMs = this.#env.clock.nowMs();
     if (this.size === 0) this.#waitingSinceMs = nowMs;
     if (this.size >= Math.min(queueMax, this.#placesMax(nowMs, service)) || this.#totals.waiting >= queueTotalMax) {
+      this.#refusedAtMs = nowMs;
       return fail('ERR_SCHED_QUEUE_FULL', [this.size]);
     }
     this.#totals.waiting += 1;
@@ -65,11 +71,16 @@ export class CallQueue {
     return undefined;
   }
 
-  /** Takes those that wait longest, as long as the container has room for one more. */
-  *serve(container: { readonly hasRoom: boolean }): Generator<Invocation> {
+  /**
+   * Takes those that wait longest, as long as the container has room for one more.
+   *
+   * @param slots as in `QueueService`.
+   */
+  *serve(container: { readonly hasRoom: boolean }, slots: number): Generator<Invocation> {
     for (const [call, ahead] of this.#calls) {
       if (!container.hasRoom) return;
-      this.#pace.served(this.#env.clock.nowMs() - call.times.arrivedAtMs, ahead);
+      // Who had fewer ahead has waited for a start, or for one call to end.
+      if (ahead >= slots) this.#pace.served(this.#env.clock.nowMs() - call.times.arrivedAtMs, ahead);
       this.delete(call);
       yield call;
     }
@@ -90,13 +101,16 @@ export class CallQueue {
   }
 
   /**
-   * How many may wait. A burst may, it passes; but once some have waited all the time for `queueTargetMs`, more come than are
-   * served, and a longer queue would only make all of them late. As many as are served at once may wait even so, that there is
-   * a next one when a slow call ends.
+   * How many may wait. A burst passes: as many as are likely to be served before they time out. But once some have waited all the time for
+   * `queueTargetMs`, more come than are served, and a longer queue would only make all of them late. As many as are served at
+   * once may wait even so, that there is a next one when a slow call ends.
    */
   #placesMax(nowMs: number, { slots, isKnown }: QueueService): number {
-    const { queueTargetMs } = this.#env.config;
-    if (!isKnown || nowMs - this.#waitingSinceMs < queueTargetMs) return Infinity;
-    return Math.max(slots, 1, this.#pace.servedIn(queueTargetMs));
+    if (!isKnown) return Infinity;
+    const { queueTargetMs, queueTimeoutMs } = this.#env.config;
+    // In a flood, too, there are moments when nobody waits.
+    const isFlood = nowMs - this.#waitingSinceMs >= queueTargetMs || nowMs - this.#refusedAtMs < queueTargetMs;
+    const waitMs = Math.min(isFlood ? queueTargetMs : Infinity, TIMEOUT_SHARE * queueTimeoutMs);
+    return Math.max(slots, 1, this.#pace.servedIn(waitMs));
   }
 }

@@ -11,9 +11,9 @@ import {
 import { claimFrames } from './bundle-code.ts';
 import { CallQueue } from './call-queue.ts';
 import type { Clock, Timer } from './clock.ts';
-import { Container } from './container.ts';
-import { kindOf } from './container-kind.ts';
+import type { Container } from './container.ts';
 import type { FunctionOwner } from './container-roles.ts';
+import { ContainerSource } from './container-source.ts';
 import { DeadlineList } from './deadline-list.ts';
 import { type Death, deathBy, deathOfStart } from './death.ts';
 import type { RoomWaiter } from './fleet.ts';
@@ -47,6 +47,7 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
   readonly #services: GroupServices;
   readonly #backoff: StartBackoff;
   readonly #pace = new Pace();
+  readonly #source: ContainerSource;
   readonly #waiting: CallQueue;
   /** From the decision to start until nothing is left. */
   readonly #containers = new Set<Container>();
@@ -73,7 +74,8 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
     this.deadlines = new DeadlineList(env.clock, version.config.timeoutMs);
     this.cancelGraces = services.cancelGraces;
     this.#services = services;
-    this.#waiting = new CallQueue(env, services.totals, () => services.fleet.forget(this));
+    this.#source = new ContainerSource(version, services);
+    this.#waiting = new CallQueue(env, services.totals, () => this.#source.forget(this));
     this.#backoff = new StartBackoff(env.config);
     this.#idleSweep = new IdleSweep(env.clock, this.#containers, {
       freezeAfterMs: env.config.freezeAfterMs,
@@ -101,8 +103,7 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
       this.#lease(container, call);
       return;
     }
-    const slots = this.#containers.size * this.version.config.concurrency;
-    const refusal = this.#waiting.add(call, { slots, isKnown: this.#pace.isKnown });
+    const refusal = this.#waiting.add(call, { slots: this.#slots, isKnown: this.#pace.isKnown });
     if (refusal === undefined) this.#scale();
     else call.refuse(refusal);
   }
@@ -133,7 +134,7 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
     this.#lookTimer?.cancel();
     this.#idleSweep.close();
     this.#forgetTimer?.cancel();
-    this.#services.fleet.forget(this);
+    this.#source.forget(this);
     const gone = [...this.#containers].map((container) => container.gone);
     for (const container of this.#containers) {
       container.end(container.callsRunning > 0 ? death : deathBy(death.cause === 'shutdown' ? 'shutdown' : 'replaced'));
@@ -230,6 +231,11 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
     this.#scale();
   }
 
+  /** How many calls its containers may serve at the same time, those that start or end counted. */
+  get #slots(): number {
+    return this.#containers.size * this.version.config.concurrency;
+  }
+
   // Leases.
 
   #takeAvailable(): Container | undefined {
@@ -250,7 +256,7 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
 
   /** Gives a container with room to waiting calls, and keeps it at hand when it still has room then. */
   #serve(container: Container): void {
-    for (const call of this.#waiting.serve(container)) this.#lease(container, call);
+    for (const call of this.#waiting.serve(container, this.#slots)) this.#lease(container, call);
     if (container.hasRoom && !this.#available.includes(container)) this.#available.push(container);
   }
 
@@ -262,8 +268,12 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
     const startsMax = maxContainers - this.#containers.size + this.#starting.size;
     const wanted = Math.ceil(this.#countLate(startsMax * concurrency) / concurrency);
     while (this.#starting.size < wanted && this.#containers.size < maxContainers) {
+      if (this.#source.isBusy) {
+        this.#source.waitForFork(this);
+        return;
+      }
       if (this.#start()) continue;
-      this.#services.fleet.waitForRoom(this);
+      this.#source.waitForRoom(this);
       return;
     }
     if (this.#starting.size * concurrency < this.#waiting.size) this.#lookAgain();
@@ -305,14 +315,8 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
 
   /** @returns false when there is no room for another container on this host. */
   #start(): boolean {
-    const { env, fleet, pools } = this.#services;
-    const { seccomp } = this.version.config;
-    const kind = kindOf(this.version.config);
-    // A filter is installed at the fork and replaced by none: parked containers have hob's own.
-    const parked = seccomp === undefined ? pools.of(kind).claim() : undefined;
-    if (parked === undefined && !fleet.hasRoom) return false;
-    const container = parked ?? new Container(env, kind, seccomp);
-    if (parked === undefined) fleet.add(container);
+    const container = this.#source.take();
+    if (container === undefined) return false;
     container.owner = this;
     this.#containers.add(container);
     this.#starting.add(container);
@@ -324,7 +328,7 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
   async #bring(container: Container): Promise<void> {
     try {
       const start = container.state === 'parked' ? 'pool' : 'cold';
-      if (start === 'cold') await container.create();
+      if (start === 'cold') await this.#source.fork(container);
       container.claim(this.version, this, start);
       const { code, caches } = this.#services;
       const { digest } = this.version;
@@ -344,7 +348,7 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
     this.#starting.delete(container);
     this.#services.sweep.wake();
     const calls: Invocation[] = [];
-    for (const call of this.#waiting.serve(container)) {
+    for (const call of this.#waiting.serve(container, this.#slots)) {
       calls.push(call);
       frames.push(...call.begin(container.lease(call)));
     }

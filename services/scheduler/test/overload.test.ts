@@ -20,10 +20,10 @@ function takingTime(clock: () => Bench['clock'], callMs: number): Program {
   };
 }
 
-async function timedBench(callMs = CALL_MS): Promise<Bench> {
+async function timedBench(callMs = CALL_MS, config: Parameters<typeof Bench.open>[1] = {}): Promise<Bench> {
   const box: { bench?: Bench } = {};
   const clock = (): Bench['clock'] => (box.bench as Bench).clock;
-  return (box.bench = await Bench.open(takingTime(clock, callMs)));
+  return (box.bench = await Bench.open(takingTime(clock, callMs), config));
 }
 
 /** A call of a flood, and when it came, ms. */
@@ -99,6 +99,17 @@ test('A burst may wait for as long as any call', async () => {
   assert.equal(calls.filter((came) => !isServed(came)).length, 0);
 });
 
+test('Nor does a burst wait that could not be served in time', async () => {
+  await using bench = await timedBench(CALL_MS, { queueTimeoutMs: 2000 });
+  await flood(bench, {}, 10, 0.2);
+  await bench.until(() => bench.driver.claimed.length > 0, 'the code was read');
+  await flood(bench, {}, 300, 1); // so that it is known how fast they are served
+  await bench.clock.advance(1000);
+  const burst = await flood(bench, {}, 40_000, 0.05);
+  await bench.clock.advance(20_000);
+  assert.deepEqual(new Set(burst.map(({ call }) => call.error?.code)), new Set([undefined, 'ERR_SCHED_QUEUE_FULL']));
+});
+
 test('Before a call of a version was served calls wait, however many come', async () => {
   await using bench = await timedBench(5000);
   const calls = await flood(bench, {}, 100, 4);
@@ -114,6 +125,20 @@ test('Of slow calls as many may always wait as run', async () => {
   const crowd = await flood(bench, {}, 4, 20);
   await bench.clock.advance(4000);
   const waits = crowd.filter(isServed).map(({ call }) => bench.receipt(call).queueMs);
-  assert.ok(Math.max(...waits) > 500 && Math.max(...waits) <= 4000, `${Math.max(...waits)} ms`);
+  assert.ok(Math.max(...waits) > 500 && Math.max(...waits) <= 4000 + START_MS, `${Math.max(...waits)} ms`);
   assert.ok(crowd.some(({ call }) => call.error?.code === 'ERR_SCHED_QUEUE_FULL'));
+});
+
+test('A flood is no new burst whenever for a moment nobody waits', async () => {
+  await using bench = await timedBench(1000);
+  const begin = await flood(bench, {}, 1, 2);
+  await bench.until(() => bench.driver.claimed.length > 0, 'the code was read');
+  // All containers come free at the same time, and take all that wait.
+  await flood(bench, {}, 8000, 0.002);
+  const calls = await flood(bench, {}, 50, 30);
+  await bench.clock.advance(10_000);
+  const startMs = begin[0]?.atMs ?? 0;
+  const late = calls.filter((came) => isServed(came) && came.atMs - startMs > 15_000);
+  const waits = late.map(({ call }) => bench.receipt(call).queueMs);
+  assert.ok(waits.length > 0 && Math.max(...waits) <= 2000 + START_MS, `${Math.max(...waits)} ms`);
 });
