@@ -17,7 +17,7 @@ interface Stats {
 /** How many containers were made so far, whoever they were for. */
 async function containersMade(hob: HobServer): Promise<number> {
   const text = await (await fetch(`${hob.url}/metrics`)).text();
-  const counts = [...text.matchAll(/^hob_container_create_seconds_count\{.*\} (\d+)$/gm)];
+  const counts = [...text.matchAll(/^hob_container_create_seconds_count(?:\{.*\})? (\d+)$/gm)];
   return counts.reduce((sum, [, count]) => sum + Number(count), 0);
 }
 

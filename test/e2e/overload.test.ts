@@ -10,6 +10,7 @@ import { TemporaryFolder } from '../support/temporary-folder.ts';
 const FLOOD_S = 4;
 const FACTOR = 5;
 const CALLERS = 4;
+const pool = { HOB_POOL_MIN: '2', HOB_POOL_MAX: '2' };
 const source = `import { setTimeout as delay } from 'node:timers/promises';
 export default async (): Promise<Response> => {
   await delay(20);
@@ -25,14 +26,16 @@ for (const settings of subjects) {
   const { name } = settings;
   test(`Of a flood of calls to a ${name} container most are refused at once with retry-after, and none waits for nothing`, async () => {
     await using folder = await TemporaryFolder.create('overload');
-    await using hob = await HobServer.create({ env: { HOB_KEEP_ALIVE_MS: '100', HOB_QUEUE_TIMEOUT_MS: '5000' } });
+    await using hob = await HobServer.create({
+      env: { ...pool, HOB_KEEP_ALIVE_MS: '100', HOB_QUEUE_TIMEOUT_MS: '5000' },
+    });
     await hob.deploy(await writeFunction(join(folder.path, name), settings, source));
     await using loop = new OpenLoop(hob.url, `/fn/${name}`, 1024);
     const capacity = await loop.capacity(CALLERS, 2);
     const before = await settledCensus(hob);
     const { calls } = await loop.flood(FACTOR * capacity, FLOOD_S);
     const answers = Map.groupBy(await Promise.all(calls), ({ status }) => status);
-    assert.deepEqual([...answers.keys()].toSorted(), [200, 429]);
+    assert.deepEqual(new Set(answers.keys()), new Set([200, 429]));
     const [served = [], refused = []] = [answers.get(200), answers.get(429)];
     assert.ok(refused.length > served.length, `${refused.length} refused, ${served.length} served`);
     assert.ok(refused.every(({ retryAfter }) => retryAfter === '1'));

@@ -36,7 +36,7 @@ export class Crowd implements AsyncDisposable {
     this.size = size;
     this.hob = hob;
     this.#folder = folder;
-    this.#pool = new Pool(hob.url, { connections: size.each });
+    this.#pool = new Pool(hob.url, { connections: size.each * size.functions });
   }
 
   /** Without a container yet. */
@@ -69,19 +69,19 @@ export class Crowd implements AsyncDisposable {
     const hold = async () => {
       const body = new PassThrough();
       bodies.push(body);
+      body.write('hold'); // the request leaves with the first piece of its body
       const { statusCode, body: answer } = await this.#pool.request({
         method: 'POST',
         path: `/fn/${nameOf(at)}`,
         body,
       });
-      for await (const chunk of answer.iterator({ destroyOnReturn: false })) {
-        return { answer, id: `${statusCode} ${String(chunk)}` };
-      }
-      throw new Error(`${nameOf(at)} answered ${statusCode} and nothing`);
+      const chunks: AsyncIterator<unknown> = answer[Symbol.asyncIterator]();
+      const { value } = await chunks.next();
+      return { chunks, id: `${statusCode} ${String(value)}` };
     };
     const held = await Promise.all(Array.from({ length: this.size.each }, hold));
     for (const body of bodies) body.end();
-    for (const { answer } of held) await answer.dump();
+    for (const { chunks } of held) while ((await chunks.next()).done !== true);
     return held.map(({ id }) => id);
   }
 

@@ -76,17 +76,19 @@ const median = (calls: readonly OpenCall[]): number =>
 
 async function overloadOne(loop: OpenLoop, { settings, callers }: Subject): Promise<string[]> {
   await loop.capacity(callers, 1); // warms both sides up
-  const capacity = await loop.capacity(callers, CAPACITY_S);
+  const before = await loop.capacity(callers, CAPACITY_S);
   const trickle = async (seconds: number): Promise<OpenCall[]> =>
-    Promise.all((await loop.flood(QUIET_SHARE * capacity, seconds)).calls);
+    Promise.all((await loop.flood(QUIET_SHARE * before, seconds)).calls);
   const quiet = await trickle(QUIET_S);
   const startMs = performance.now();
-  const { calls: leaving, unsent, seconds } = await loop.flood(FACTOR * capacity, FLOOD_S);
+  const { calls: leaving, unsent, seconds } = await loop.flood(FACTOR * before, FLOOD_S);
   const endMs = performance.now();
   const recovering = trickle(RECOVERY_S);
   const calls = await Promise.all(leaving);
   await recovering;
   const after = await trickle(QUIET_S);
+  // The host may be as busy with something else before as after.
+  const capacity = (before + (await loop.capacity(callers, CAPACITY_S))) / 2;
   const offered = calls.length / seconds;
   const goodput = answeredBy(calls, 200).filter(({ atMs, tookMs }) => atMs + tookMs <= endMs).length / seconds;
   const share = goodput / capacity;

@@ -33,17 +33,13 @@ export const schedulerConfigSchema = Type.Object(
     forkParallel: count(
       2 * availableParallelism(),
       1,
-      'Containers of one class that are forked for calls at the same time. The default is twice the cores.',
+      'Containers of one memory class that are forked for calls at the same time: twice the cores.',
     ),
     containersMax: count(256, 1, 'Containers on this host in total, parked ones included.'),
     queueMax: count(1000, 1, 'Calls of one version that may wait for a container, one being started included.'),
     queueTotalMax: count(10_000, 1, 'Calls of all versions together that may wait for a container.'),
     queueTimeoutMs: count(10_000, 1, 'How long a call may wait for a container, ms.'),
-    queueTargetMs: count(
-      500,
-      1,
-      'How long calls are to wait at most while more come than are served, ms: further ones are refused at once. A burst that is shorter than this may wait for as long as any call.',
-    ),
+    queueTargetMs: count(500, 1, 'How long calls are to wait at most while more come than are served, ms.'),
     keepAliveMs: count(60_000, 0, 'How long an idle container is kept, ms.'),
     freezeAfterMs: count(
       1000,
