@@ -23,8 +23,8 @@ test('A hundred warm containers each answer, and the last ones cost hob no more 
     [],
   );
   assert.equal(crowd.containers().length, FUNCTIONS * EACH);
-  const again = await Promise.all(Array.from({ length: FUNCTIONS }, (_, at) => at).map((at) => crowd.callAll(at)));
-  assert.deepEqual(new Set(again.flat()), ids, 'all of them are warm, and alive');
+  const again = await crowd.callTogether(Array.from({ length: FUNCTIONS }, (_, at) => at));
+  assert.deepEqual(new Set(again.map(({ id }) => id)), ids, 'all of them are warm, and alive');
   const sum = (of: readonly number[]): number => of.reduce((all, each) => all + each, 0);
   // The very first one waited for the zygote to boot.
   const [first, last] = [sum(costs.slice(1, 1 + QUARTER)), sum(costs.slice(-QUARTER))];

@@ -65,24 +65,32 @@ export class Crowd implements AsyncDisposable {
 
   /** Calls all containers of a function at the same time; those that are not there are made. @returns their ids. */
   async callAll(at: number): Promise<string[]> {
-    const bodies: PassThrough[] = [];
-    const hold = async () => {
+    return (await this.callTogether([at])).map(({ id }) => id);
+  }
+
+  /**
+   * Calls all containers of some functions at the same time, and lets no call end before each has reached its own; those that are
+   * not there are made.
+   *
+   * @param ats numbers of the functions; all calls of one leave before those of the next.
+   * @returns the containers, in the order in which their calls reached them.
+   */
+  async callTogether(ats: readonly number[]): Promise<{ readonly at: number; readonly id: string }[]> {
+    const reached: { at: number; id: string }[] = [];
+    const hold = async (at: number) => {
       const body = new PassThrough();
-      bodies.push(body);
       body.write('hold'); // the request leaves with the first piece of its body
-      const { statusCode, body: answer } = await this.#pool.request({
-        method: 'POST',
-        path: `/fn/${nameOf(at)}`,
-        body,
-      });
+      const path = `/fn/${nameOf(at)}`;
+      const { statusCode, body: answer } = await this.#pool.request({ method: 'POST', path, body });
       const chunks: AsyncIterator<unknown> = answer[Symbol.asyncIterator]();
       const { value } = await chunks.next();
-      return { chunks, id: `${statusCode} ${String(value)}` };
+      reached.push({ at, id: `${statusCode} ${String(value)}` });
+      return { body, chunks };
     };
-    const held = await Promise.all(Array.from({ length: this.size.each }, hold));
-    for (const body of bodies) body.end();
+    const held = await Promise.all(ats.flatMap((at) => Array.from({ length: this.size.each }, () => hold(at))));
+    for (const { body } of held) body.end();
     for (const { chunks } of held) while ((await chunks.next()).done !== true);
-    return held.map(({ id }) => id);
+    return reached;
   }
 
   /** Pids of the containers' first processes. */
