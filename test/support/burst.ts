@@ -6,12 +6,6 @@ import type { HobServer } from './hob-server.ts';
 const MEMORY_MB = 128;
 const source = `export default (): Response => new Response('first');\n`;
 
-/** How a burst is made up. */
-export interface BurstSize {
-  readonly functions: number;
-  readonly callsEach: number;
-}
-
 /** A call of a burst. */
 export interface BurstCall {
   readonly name: string;
