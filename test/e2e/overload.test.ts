@@ -30,7 +30,7 @@ for (const settings of subjects) {
   test(`Of a flood of calls to a ${name} container most are refused at once with retry-after, and none waits for nothing`, async () => {
     await using folder = await TemporaryFolder.create('overload');
     await using hob = await HobServer.create({
-      env: { ...pool, HOB_KEEP_ALIVE_MS: '100', HOB_QUEUE_TIMEOUT_MS: '5000' },
+      env: { ...pool, HOB_KEEP_ALIVE_MS: '100', HOB_QUEUE_TIMEOUT_MS: '5000', HOB_QUEUE_TARGET_MS: '100' },
     });
     await hob.deploy(await writeFunction(join(folder.path, name), settings, source));
     await using loop = new OpenLoop(hob.url, `/fn/${name}`, 1024);
