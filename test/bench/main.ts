@@ -2,6 +2,7 @@
 import { writeFile } from 'node:fs/promises';
 import { cpus, loadavg, release } from 'node:os';
 import { parseArgs } from 'node:util';
+import { benchBurst } from './burst.ts';
 import { benchCreate } from './create.ts';
 import { benchFirstCall } from './first-call.ts';
 import { type Measurement, toRecord } from './measurement.ts';
@@ -13,6 +14,7 @@ import { benchWarmCall } from './warm-call.ts';
 const benches = {
   create: benchCreate,
   'first-call': benchFirstCall,
+  burst: benchBurst,
   'warm-call': benchWarmCall,
   memory: benchMemory,
   neighbours: benchNeighbours,

@@ -6,20 +6,12 @@ import { PassThrough } from 'node:stream';
 import { Pool } from 'undici';
 import { HobServer } from '../support/hob-server.ts';
 import { descendants } from '../support/processes.ts';
+import { proportionalMb } from '../support/proportional.ts';
 import { until } from '../support/until.ts';
 import { type Measurement, quantiles } from './measurement.ts';
 import { peerEnvironment } from './tools.ts';
 
 const INSTANCES = 10;
-const KIB_IN_MB = 1024;
-
-/** Proportional set size: private pages, and of each shared page the share that is this process's, MB. */
-function proportionalMb(pid: number): number {
-  const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
-  const kib = /^Pss:\s+(\d+) kB$/m.exec(rollup)?.[1];
-  if (kib === undefined) throw new Error(`no Pss of process ${pid}`);
-  return Number(kib) / KIB_IN_MB;
-}
 
 /** Whether a process is the first of a pid namespace of its own: a container's. */
 function isContainer(pid: number): boolean {

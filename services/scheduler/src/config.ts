@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { fail, memoryClassesMb } from '@hob/contracts';
 import { type Static, Type } from 'typebox';
 import { Create, Errors } from 'typebox/value';
@@ -32,10 +33,16 @@ export const schedulerConfigSchema = Type.Object(
       default: [256],
       description: 'Memory classes whose pools are filled at start, MB.',
     }),
+    forkParallel: count(
+      2 * availableParallelism(),
+      1,
+      'Containers of one memory class that are forked for calls at the same time: twice the cores.',
+    ),
     containersMax: count(256, 1, 'Containers on this host in total, parked ones included.'),
     queueMax: count(1000, 1, 'Calls of one version that may wait for a container, one being started included.'),
     queueTotalMax: count(10_000, 1, 'Calls of all versions together that may wait for a container.'),
     queueTimeoutMs: count(10_000, 1, 'How long a call may wait for a container, ms.'),
+    queueTargetMs: count(500, 1, 'How long calls are to wait at most while more come than are served, ms.'),
     keepAliveMs: count(
       60_000,
       0,

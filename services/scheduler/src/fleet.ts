@@ -152,7 +152,8 @@ export class Fleet {
   }
 }
 
-function isNeedier(a: RoomWaiter, b: RoomWaiter): boolean {
+/** Whether what there is goes to `a` rather than to `b`. */
+export function isNeedier(a: RoomWaiter, b: RoomWaiter): boolean {
   if (a.containerCount !== b.containerCount) return a.containerCount < b.containerCount;
   return a.waitingSinceMs < b.waitingSinceMs;
 }

@@ -23,6 +23,11 @@ export class Pace {
     return Math.max(1, this.#startMs);
   }
 
+  /** A call was served. */
+  get isKnown(): boolean {
+    return this.#callMs !== Infinity;
+  }
+
   served(callMs: number): void {
     this.#callMs = average(this.#callMs, callMs);
   }

@@ -57,6 +57,11 @@ export class Pool implements ContainerOwner {
     this.#claims = new ClaimHistory(env.config.poolWindowMs);
   }
 
+  /** It has one that can be claimed, parked or on its way. */
+  get hasContainer(): boolean {
+    return this.#parked.length + this.#creating.size > 0;
+  }
+
   /** How many it is making now, for itself. */
   get creating(): number {
     return this.#creating.size;

@@ -4,6 +4,7 @@ import type { Timer } from './clock.ts';
 import type { ContainerKind } from './container-driver.ts';
 import type { Environment } from './environment.ts';
 import type { Fleet } from './fleet.ts';
+import { ForkGate } from './fork-gate.ts';
 import type { MemoryReading, MemorySource } from './host-memory.ts';
 import { reliefBytes } from './memory-relief.ts';
 import { Pool, type PoolHost } from './pool.ts';
@@ -18,6 +19,8 @@ export class Pools implements PoolHost {
   readonly #fleet: Fleet;
   readonly #source: MemorySource;
   readonly #pools = new Map<string, Pool>();
+  /** By memory class: what forks them is another zygote. */
+  readonly #forks = new Map<number, ForkGate>();
   /** Undefined until it was read for the first time, or while it cannot be. */
   #memory: MemoryReading | undefined;
   #hasToldPressure = false;
@@ -42,6 +45,16 @@ export class Pools implements PoolHost {
       else this.#aim(0);
     }
     return pool;
+  }
+
+  /** For those who fork what the pool of a kind does not have. */
+  forks({ memoryMb }: ContainerKind): ForkGate {
+    let gate = this.#forks.get(memoryMb);
+    if (gate === undefined) {
+      gate = new ForkGate(this.#env.config.forkParallel);
+      this.#forks.set(memoryMb, gate);
+    }
+    return gate;
   }
 
   get coldStarts(): number {

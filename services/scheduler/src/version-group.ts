@@ -11,9 +11,9 @@ import {
 import { claimFrames } from './bundle-code.ts';
 import { CallQueue } from './call-queue.ts';
 import type { Clock, Timer } from './clock.ts';
-import { Container } from './container.ts';
-import { kindOf } from './container-kind.ts';
+import type { Container } from './container.ts';
 import type { FunctionOwner } from './container-roles.ts';
+import { ContainerSource } from './container-source.ts';
 import { DeadlineList } from './deadline-list.ts';
 import { type Death, deathBy, deathOfStart } from './death.ts';
 import type { RoomWaiter } from './fleet.ts';
@@ -46,6 +46,7 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
   readonly #services: GroupServices;
   readonly #backoff: StartBackoff;
   readonly #pace = new Pace();
+  readonly #source: ContainerSource;
   readonly #waiting: CallQueue;
   /** From the decision to start until nothing is left. */
   readonly #containers = new Set<Container>();
@@ -70,7 +71,8 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
     this.deadlines = new DeadlineList(env.clock, version.config.timeoutMs);
     this.cancelGraces = services.cancelGraces;
     this.#services = services;
-    this.#waiting = new CallQueue(env, services.totals);
+    this.#source = new ContainerSource(version, services);
+    this.#waiting = new CallQueue(env, services.totals, () => this.#source.forget(this));
     this.#backoff = new StartBackoff(env.config);
     this.#keepAlive = new VersionKeepAlive(services, {
       version,
@@ -94,7 +96,7 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
       this.#lease(container, call);
       return;
     }
-    const refusal = this.#waiting.add(call);
+    const refusal = this.#waiting.add(call, { slots: this.#slots, isKnown: this.#pace.isKnown });
     if (refusal === undefined) this.#scale();
     else call.refuse(refusal);
   }
@@ -129,11 +131,11 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
    */
   async end(refusal: HobError, death: Death): Promise<void> {
     this.#keepAlive.close();
-    for (const call of this.#takeWaiting()) call.refuse(refusal);
+    for (const call of this.#waiting.takeAll()) call.refuse(refusal);
     this.#retryTimer?.cancel();
     this.#lookTimer?.cancel();
     this.#forgetTimer?.cancel();
-    this.#services.fleet.forget(this);
+    this.#source.forget(this);
     const gone = [...this.#containers].map((container) => container.gone);
     for (const container of this.#containers) {
       container.end(container.callsRunning > 0 ? death : deathBy(death.cause === 'shutdown' ? 'shutdown' : 'replaced'));
@@ -149,7 +151,7 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
   // For invocations.
 
   leaveQueue(call: Invocation): void {
-    if (this.#waiting.delete(call) && this.#waiting.size === 0) this.#services.fleet.forget(this);
+    this.#waiting.delete(call);
   }
 
   explain(failure: FunctionFailure): Promise<FunctionFailure> {
@@ -231,6 +233,11 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
     this.#scale();
   }
 
+  /** How many calls its containers may serve at the same time, those that start or end counted. */
+  get #slots(): number {
+    return this.#containers.size * this.version.config.concurrency;
+  }
+
   // Leases.
 
   #takeAvailable(): Container | undefined {
@@ -251,18 +258,8 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
 
   /** Gives a container with room to waiting calls, and keeps it at hand when it still has room then. */
   #serve(container: Container): void {
-    for (const call of this.#waiting) {
-      if (!container.hasRoom) break;
-      this.leaveQueue(call);
-      this.#lease(container, call);
-    }
+    for (const call of this.#waiting.serve(container, this.#slots)) this.#lease(container, call);
     if (container.hasRoom && !this.#available.includes(container)) this.#available.push(container);
-  }
-
-  #takeWaiting(): Invocation[] {
-    const calls = [...this.#waiting];
-    for (const call of calls) this.leaveQueue(call);
-    return calls;
   }
 
   // Starting.
@@ -273,8 +270,12 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
     const startsMax = maxContainers - this.#containers.size + this.#starting.size;
     const wanted = Math.ceil(this.#countLate(startsMax * concurrency) / concurrency);
     while (this.#starting.size < wanted && this.#containers.size < maxContainers) {
+      if (this.#source.isBusy) {
+        this.#source.waitForFork(this);
+        return;
+      }
       if (this.#start() !== undefined) continue;
-      this.#services.fleet.waitForRoom(this);
+      this.#source.waitForRoom(this);
       return;
     }
     if (this.#starting.size * concurrency < this.#waiting.size) this.#lookAgain();
@@ -304,7 +305,7 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
     const death = this.#backoff.shared(nowMs);
     const isHopeless = [...this.#containers].every(({ state }) => state === 'dead');
     if (death && isHopeless) {
-      for (const call of this.#takeWaiting()) call.shareDeath(death);
+      for (const call of this.#waiting.takeAll()) call.shareDeath(death);
       return true;
     }
     this.#retryTimer ??= this.clock.after(waitMs, () => {
@@ -316,14 +317,8 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
 
   /** @returns undefined when there is no room for another container on this host. */
   #start(): Container | undefined {
-    const { env, fleet, pools } = this.#services;
-    const { seccomp } = this.version.config;
-    const kind = kindOf(this.version.config);
-    // A filter is installed at the fork and replaced by none: parked containers have hob's own.
-    const parked = seccomp === undefined ? pools.of(kind).claim() : undefined;
-    if (parked === undefined && !fleet.hasRoom) return undefined;
-    const container = parked ?? new Container(env, kind, seccomp);
-    if (parked === undefined) fleet.add(container);
+    const container = this.#source.take();
+    if (container === undefined) return undefined;
     container.owner = this;
     this.#containers.add(container);
     this.#starting.add(container);
@@ -335,7 +330,7 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
   async #bring(container: Container): Promise<void> {
     try {
       const start = container.state === 'parked' ? 'pool' : 'cold';
-      if (start === 'cold') await container.create();
+      if (start === 'cold') await this.#source.fork(container);
       container.claim(this.version, this, start);
       const { code, caches } = this.#services;
       const { digest } = this.version;
@@ -355,9 +350,7 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
     this.#starting.delete(container);
     this.#services.sweep.wake();
     const calls: Invocation[] = [];
-    for (const call of this.#waiting) {
-      if (!container.hasRoom) break;
-      this.leaveQueue(call);
+    for (const call of this.#waiting.serve(container, this.#slots)) {
       calls.push(call);
       frames.push(...call.begin(container.lease(call)));
     }

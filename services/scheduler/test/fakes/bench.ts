@@ -176,11 +176,11 @@ export class Bench implements AsyncDisposable {
       log: pino({ level: 'silent' }),
       clock: this.clock,
       memory: this.memory,
-      config: { poolMin: 0, poolMax: 0, poolWarmMb: [], ...config },
+      config: { poolMin: 0, poolMax: 0, poolWarmMb: [], forkParallel: 100, ...config },
     });
   }
 
-  /** Without a pool, unless `config` has one. */
+  /** Without a pool, and with any number of forks at once, unless `config` says otherwise. */
   static async open(program: Program, config: Partial<SchedulerConfig> = {}, code = 'export default 1;\n') {
     const folder = await mkdtemp(join(tmpdir(), 'hob-scheduler-'));
     await mkdir(join(folder, 'bundle'));
