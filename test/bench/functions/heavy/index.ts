@@ -1,0 +1,11 @@
+import { allocate, compute } from './work.mjs';
+
+const works = new Map<string, () => number>([
+  ['/compute', compute],
+  ['/allocate', allocate],
+]);
+
+export default (request: Request): Response => {
+  const work = works.get(new URL(request.url).pathname);
+  return work === undefined ? new Response('', { status: 404 }) : new Response(String(work()));
+};
