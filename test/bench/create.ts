@@ -157,7 +157,12 @@ export async function benchCreate(): Promise<Measurement[]> {
     for (const parallel of PARALLEL) {
       const found = await rates(all, parallel);
       const how = `${PARALLEL_ROUNDS} rounds of ${PARALLEL_MS} ms in turn; p99 is the worst round`;
-      const text = { name: `containers, ${parallel} in parallel`, unit: 'containers/s', better: 'higher', how } as const;
+      const text = {
+        name: `containers, ${parallel} in parallel`,
+        unit: 'containers/s',
+        better: 'higher',
+        how,
+      } as const;
       rows.push(row(text, (each) => found.get(each) ?? []));
     }
     return [...rows, ...(await stepRows({ ...options, instance: `${options.instance}-steps` }))];

@@ -33,7 +33,9 @@ export async function benchFreshCall(): Promise<Measurement[]> {
   await using peers = await ContainerPeers.open(['crun']);
   const [crun] = peers.present;
   const slots = Array.from({ length: CONNECTIONS }, (_, slot) => `${slot}`);
-  const commands = await Promise.all(slots.map((slot) => crun?.prepare(slot, [NODE, '-e', SCRIPT]) ?? []));
+  const prepare = async (slot: string): Promise<readonly string[]> =>
+    (await crun?.prepare(slot, [NODE, '-e', SCRIPT])) ?? [];
+  const commands = await Promise.all(slots.map(prepare));
   const url = `${hob.url}/fn/answer-once/100`;
   await runWrk(wrk.path, url, { connections: CONNECTIONS, seconds: 1 });
   const [ours, theirs]: [number[], number[]] = [[], []];

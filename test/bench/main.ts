@@ -1,12 +1,18 @@
-/** `npm run bench`: measures hob and its peers in turn, prints a table, and writes it as JSON when asked. */
+/**
+ * `npm run bench`: measures hob and its peers in turn and prints tables. A run of everything writes RESULTS.md, its plots and the
+ * table of the README; any run writes JSON when asked.
+ */
 import { writeFile } from 'node:fs/promises';
-import { cpus, loadavg, release } from 'node:os';
+import { loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { benchCreate } from './create.ts';
 import { benchFirstCall } from './first-call.ts';
+import { benchFreshCall } from './fresh-call.ts';
+import { benchHeavy } from './heavy.ts';
 import { type Measurement, toRecord } from './measurement.ts';
 import { benchMemory } from './memory.ts';
 import { benchNeighbours } from './neighbours.ts';
+import { type BenchResult, machineShape, writeResults } from './results.ts';
 import { formatTable } from './table.ts';
 import { benchWarmCall } from './warm-call.ts';
 
@@ -15,6 +21,8 @@ const benches = {
   'first-call': benchFirstCall,
   'warm-call': benchWarmCall,
   memory: benchMemory,
+  'fresh-call': benchFreshCall,
+  heavy: benchHeavy,
   neighbours: benchNeighbours,
 } as const satisfies Record<string, () => Promise<Measurement[]>>;
 
@@ -41,27 +49,36 @@ async function main(): Promise<number> {
     process.stderr.write(usage);
     return 2;
   }
-  const [load = 0] = loadavg();
-  const machine = `${cpus().length} × ${cpus()[0]?.model ?? 'CPU'}, Linux ${release()}, Node ${process.versions.node}`;
-  console.log(`${machine}, load before ${load.toFixed(2)}\n`);
-  if (load > 0.5) process.stderr.write('the machine is busy: these numbers will be worse than they could be\n');
-  const measurements: Measurement[] = [];
-  let failures = 0;
+  const machine = machineShape();
+  const startedMs = performance.now();
+  console.log(`${machine}\n`);
+  if ((loadavg()[0] ?? 0) > 0.5)
+    process.stderr.write('the machine is busy: these numbers will be worse than they could be\n');
+  const results: BenchResult[] = [];
   for (const name of asked.only) {
     process.stderr.write(`measuring ${name} …\n`);
-    try {
-      measurements.push(...(await benches[name]()));
-    } catch (error) {
-      // The others are worth having all the same.
-      failures += 1;
-      console.error(`${name} FAILED:`, error);
-    }
+    results.push(await run(name));
   }
-  console.log(formatTable(measurements));
+  const measurements = results.flatMap((result) => result.measurements);
+  const minutes = (performance.now() - startedMs) / 60_000;
+  if (asked.only.length === names.length) await writeResults(machine, minutes, results);
   if (asked.json !== undefined) {
     await writeFile(asked.json, `${JSON.stringify(measurements.map(toRecord), undefined, 2)}\n`);
   }
-  return failures === 0 ? 0 : 1;
+  console.log(`${minutes.toFixed(1)} minutes`);
+  return results.every(({ failure }) => failure === undefined) ? 0 : 1;
+}
+
+/** Never rejects: the others are worth having all the same. */
+async function run(name: BenchName): Promise<BenchResult> {
+  try {
+    const measurements = await benches[name]();
+    console.log(`${formatTable(measurements)}\n`);
+    return { name, measurements, failure: undefined };
+  } catch (error) {
+    console.error(`${name} FAILED:`, error);
+    return { name, measurements: [], failure: error instanceof Error ? error.message : String(error) };
+  }
 }
 
 process.exitCode = await main();

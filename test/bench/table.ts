@@ -47,8 +47,17 @@ function howLines(measurements: readonly Measurement[]): string[] {
 export function formatSummary(measurements: readonly Measurement[]): string {
   const rows = measurements
     .filter(({ peers }) => peers.length > 0)
-    .map((each) => [each.name, each.unit, formatNumber(each.hob.p50), each.peers.map((peer) => brief(each, peer)).join(', ')]);
-  return markdown(['what', 'unit', 'hob', 'peers, and how many times better hob is'], ['left', 'left', 'right', 'left'], rows);
+    .map((each) => [
+      each.name,
+      each.unit,
+      formatNumber(each.hob.p50),
+      each.peers.map((peer) => brief(each, peer)).join(', '),
+    ]);
+  return markdown(
+    ['what', 'unit', 'hob', 'peers, and how many times better hob is'],
+    ['left', 'left', 'right', 'left'],
+    rows,
+  );
 }
 
 function brief(measurement: Measurement, peer: Peer): string {

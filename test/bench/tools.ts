@@ -35,7 +35,10 @@ function findProgram(name: string): string | undefined {
  *
  * @param packages those that bring it, with what they need beside.
  */
-export async function needProgram(name: string, packages: readonly string[] = [name]): Promise<Missing | { path: string }> {
+export async function needProgram(
+  name: string,
+  packages: readonly string[] = [name],
+): Promise<Missing | { path: string }> {
   const found = findProgram(name);
   if (found !== undefined) return { path: found };
   process.stderr.write(`fetching ${packages.join(', ')} …\n`);
@@ -68,7 +71,9 @@ export async function needPackage(name: string, version: string): Promise<Missin
   try {
     await mkdir(folder, { recursive: true });
     await writeFile(join(folder, 'package.json'), '{ "private": true }\n');
-    await execa('npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund', `${name}@${version}`], { cwd: folder });
+    await execa('npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund', `${name}@${version}`], {
+      cwd: folder,
+    });
     return { folder };
   } catch (error) {
     return missingFor(error);

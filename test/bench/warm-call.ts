@@ -38,7 +38,8 @@ async function assertSameAnswers(targets: readonly Target[]): Promise<void> {
     }),
   );
   const odd = views.findIndex((view) => view !== views[0]);
-  if (odd >= 0) throw new Error(`${targets[odd]?.name} answers ${views[odd]?.slice(0, 80)}, not ${views[0]?.slice(0, 80)}`);
+  if (odd >= 0)
+    throw new Error(`${targets[odd]?.name} answers ${views[odd]?.slice(0, 80)}, not ${views[0]?.slice(0, 80)}`);
 }
 
 /** (c) Calls of a function that is already in a container, against servers that answer the same without containers. */

@@ -33,7 +33,7 @@ function throughput(results: readonly WrkResult[]): Quantiles {
 }
 
 /** Loads targets in turn. @returns the rounds of each, in their order. */
-export async function loadInTurn(targets: readonly Target[], load: Load): Promise<WrkResult[][]> {
+async function loadInTurn(targets: readonly Target[], load: Load): Promise<WrkResult[][]> {
   const { wrk, connections, rounds, seconds, warmUpSeconds } = load;
   const results = targets.map((): WrkResult[] => []);
   for (const { url } of targets) await runWrk(wrk, url, { connections, seconds: warmUpSeconds });

@@ -56,7 +56,14 @@ class Bwrap implements ContainerPeer {
 
   #flags(): string[] {
     const { root, tmpBytes, shmBytes, shared } = this.#settings;
-    const tmpfs = (size: number, folder: string): string[] => ['--perms', '1777', '--size', `${size}`, '--tmpfs', folder];
+    const tmpfs = (size: number, folder: string): string[] => [
+      '--perms',
+      '1777',
+      '--size',
+      `${size}`,
+      '--tmpfs',
+      folder,
+    ];
     return [
       ...['--unshare-all', '--uid', '1000', '--gid', '1000', '--hostname', 'hob', '--cap-drop', 'ALL'],
       ...['--new-session', '--die-with-parent', '--clearenv', '--setenv', 'PATH', '/usr/local/bin:/usr/bin:/bin'],

@@ -49,7 +49,9 @@ class Docker implements ContainerPeer {
   async ready(): Promise<void> {
     await until('dockerd answers', async () => {
       if (this.#daemon.exitCode !== null) {
-        throw new Error(`dockerd ended: ${readFileSync(join(this.#folder.path, 'log'), 'utf8').trim().split('\n').at(-1)}`);
+        throw new Error(
+          `dockerd ended: ${readFileSync(join(this.#folder.path, 'log'), 'utf8').trim().split('\n').at(-1)}`,
+        );
       }
       return (await execa(this.#program, ['-H', this.#address, 'version'], { reject: false })).exitCode === 0;
     });
@@ -60,7 +62,16 @@ class Docker implements ContainerPeer {
 
   prepare(slot: string, program: readonly string[]): Promise<readonly string[]> {
     const { memoryMb, pidsMax, tmpBytes, shmBytes, nofileMax, shared } = this.#settings;
-    const limits = ['--memory', `${memoryMb}m`, '--memory-swap', `${memoryMb}m`, '--cpus', '1', '--pids-limit', `${pidsMax}`];
+    const limits = [
+      '--memory',
+      `${memoryMb}m`,
+      '--memory-swap',
+      `${memoryMb}m`,
+      '--cpus',
+      '1',
+      '--pids-limit',
+      `${pidsMax}`,
+    ];
     const files = ['--read-only', '--tmpfs', `/tmp:size=${tmpBytes}`, '--shm-size', `${shmBytes}`];
     const user = ['--user', '1000:1000', '--cap-drop', 'ALL', '--ulimit', `nofile=${nofileMax}:${nofileMax}`];
     const security = ['no-new-privileges', `seccomp=${this.#profilePath}`].flatMap((each) => ['--security-opt', each]);

@@ -48,7 +48,8 @@ export class PeerProgram implements AsyncDisposable {
 
   /** The programs of this folder end with their input, and others by a signal. */
   async [Symbol.asyncDispose](): Promise<void> {
-    const ended = this.#child.exitCode === null && this.#child.signalCode === null ? once(this.#child, 'exit') : undefined;
+    const ended =
+      this.#child.exitCode === null && this.#child.signalCode === null ? once(this.#child, 'exit') : undefined;
     this.#child.stdin?.end();
     if (this.#child.stdout === null) this.#child.kill('SIGTERM');
     await ended;

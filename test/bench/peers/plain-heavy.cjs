@@ -2,7 +2,7 @@
 // A program: the work of functions/heavy in a server of nothing but Node. It prints its address and ends with its input.
 const { createServer } = require('node:http');
 
-import('../functions/heavy/work.mjs').then(({ allocate, compute }) => {
+void import('../functions/heavy/work.mjs').then(({ allocate, compute }) => {
   const works = new Map([
     ['/compute', compute],
     ['/allocate', allocate],

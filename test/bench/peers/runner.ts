@@ -26,7 +26,13 @@ function start(serial: number, command: readonly string[], holdInput: boolean): 
   child.once('close', (exitCode) => {
     held.delete(serial);
     const exitMs = performance.now() - startedMs;
-    const times: RunTimes = { serial, exitMs, exitCode, said: said.slice(0, 2000), ...(firstByteMs && { firstByteMs }) };
+    const times: RunTimes = {
+      serial,
+      exitMs,
+      exitCode,
+      said: said.slice(0, 2000),
+      ...(firstByteMs && { firstByteMs }),
+    };
     process.stdout.write(`${JSON.stringify(times)}\n`);
   });
 }
