@@ -9,6 +9,7 @@ const WARM_UP = 10;
 const works = [
   { path: '/compute', name: 'heavy, computing' },
   { path: '/allocate', name: 'heavy, allocating' },
+  { path: '/buffers', name: 'heavy, fresh 3 MB buffers' },
 ] as const;
 
 /** Calls in turn, one after another. @returns times of each target, ms. */

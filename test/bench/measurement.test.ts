@@ -92,7 +92,7 @@ const wrkOutput = `Running 4s test @ http://127.0.0.1:8080/
      50%  960.00us
      75%    1.08ms
      90%    1.25ms
-     99%    1.02s
+     99%    1.02s 
   126222 requests in 4.00s, 22.87MB read
 Requests/sec:  31539.73
 Transfer/sec:      5.71MB

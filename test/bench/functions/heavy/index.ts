@@ -1,8 +1,9 @@
-import { allocate, compute } from './work.mjs';
+import { allocate, buffers, compute } from './work.mjs';
 
 const works = new Map<string, () => number>([
   ['/compute', compute],
   ['/allocate', allocate],
+  ['/buffers', buffers],
 ]);
 
 export default (request: Request): Response => {
