@@ -112,12 +112,12 @@ async function rates(all: readonly Starter[], parallel: number): Promise<Map<Sta
 async function stepRows(options: DriverOptions): Promise<Measurement[]> {
   const times = await measureSteps(options, STEP_CONTAINERS);
   return [...times].map(([step, samples]) => ({
-    name: `create, step: ${step}`,
+    name: `create, steps: ${step}`,
     unit: 'ms',
     better: 'lower',
     hob: quantiles(samples),
     peers: [],
-    how: `until the next step begins, the last one until the container says that it is parked; ${STEP_CONTAINERS} containers`,
+    how: `each until the next one begins, the last one until the container says that it is parked; ${STEP_CONTAINERS} containers`,
   }));
 }
 

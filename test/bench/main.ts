@@ -3,16 +3,16 @@
  * table of the README; any run writes JSON when asked.
  */
 import { writeFile } from 'node:fs/promises';
-import { loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { benchCreate } from './create.ts';
 import { benchFirstCall } from './first-call.ts';
 import { benchFreshCall } from './fresh-call.ts';
 import { benchHeavy } from './heavy.ts';
+import { machineShape, OtherPrograms } from './machine.ts';
 import { type Measurement, toRecord } from './measurement.ts';
 import { benchMemory } from './memory.ts';
 import { benchNeighbours } from './neighbours.ts';
-import { type BenchResult, machineShape, writeResults } from './results.ts';
+import { type BenchResult, writeResults } from './results.ts';
 import { formatTable } from './table.ts';
 import { benchWarmCall } from './warm-call.ts';
 
@@ -50,18 +50,19 @@ async function main(): Promise<number> {
     return 2;
   }
   const machine = machineShape();
+  const others = new OtherPrograms();
   const startedMs = performance.now();
   console.log(`${machine}\n`);
-  if ((loadavg()[0] ?? 0) > 0.5)
-    process.stderr.write('the machine is busy: these numbers will be worse than they could be\n');
   const results: BenchResult[] = [];
   for (const name of asked.only) {
-    process.stderr.write(`measuring ${name} …\n`);
+    process.stderr.write(`other programs use ${await others.look()} % of the cores; measuring ${name} …\n`);
     results.push(await run(name));
   }
+  await others.look();
+  if (!others.areQuiet) process.stderr.write('the machine was busy: these numbers say little\n');
   const measurements = results.flatMap((result) => result.measurements);
   const minutes = (performance.now() - startedMs) / 60_000;
-  if (asked.only.length === names.length) await writeResults(machine, minutes, results);
+  if (asked.only.length === names.length) await writeResults({ machine, others, minutes, results });
   if (asked.json !== undefined) {
     await writeFile(asked.json, `${JSON.stringify(measurements.map(toRecord), undefined, 2)}\n`);
   }

@@ -54,7 +54,7 @@ test('toRecord(), formatTable(), formatSummary() and barPlot() name a missing pe
     record.peers.map(({ ratio: times }) => times),
     [90, undefined],
   );
-  assert.match(formatTable([both]), /crun: MISSING, not installed/);
+  assert.match(formatTable([both]), /crun: MISSING [^]*\n- crun is missing: not installed$/);
   assert.match(formatSummary([both]), /peer 30.00 \(90.00×\), crun missing/);
   assert.match(barPlot('calls', [both]), />crun<.*\n.*>missing</);
 });

@@ -1,14 +1,12 @@
 import { readFile, writeFile } from 'node:fs/promises';
-import { cpus, loadavg, release, totalmem } from 'node:os';
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { barPlot } from './bar-plot.ts';
+import type { OtherPrograms } from './machine.ts';
 import type { Measurement } from './measurement.ts';
 import { formatSummary, formatTable } from './table.ts';
 
 const here = import.meta.dirname;
 const readme = join(here, '../../README.md');
-const GIB = 1024 ** 3;
 const [BEGIN, END] = ['<!-- bench:begin -->', '<!-- bench:end -->'];
 
 /** What one bench found. */
@@ -19,13 +17,21 @@ export interface BenchResult {
   readonly failure: string | undefined;
 }
 
-/** The machine by its shape: cores, memory, kernel, Node, cgroups, and how busy it is. */
-export function machineShape(): string {
-  const cgroups = existsSync('/sys/fs/cgroup/cgroup.controllers') ? 'cgroup v2' : 'cgroup v1';
-  const kernel = release().split('.').slice(0, 2).join('.');
-  const memory = `${Math.round(totalmem() / GIB)} GiB`;
-  const [load = 0] = loadavg();
-  return `${cpus().length} cores, ${memory}, Linux ${kernel}, ${cgroups}, Node ${process.versions.node}, load before ${load.toFixed(2)}`;
+/** One run. */
+export interface BenchRun {
+  /** See machineShape(). */
+  readonly machine: string;
+  readonly others: OtherPrograms;
+  readonly minutes: number;
+  readonly results: readonly BenchResult[];
+}
+
+/** Where it was measured; a busy machine is called that. */
+function circumstances({ machine, others }: BenchRun): string {
+  const used = `other programs used up to ${others.worstPercent} % of the cores`;
+  return others.areQuiet
+    ? `${machine}; ${used}`
+    : `${machine}. **The machine was busy: ${used} between the measurements. These numbers say little**`;
 }
 
 function section({ name, measurements, failure }: BenchResult): string {
@@ -35,27 +41,28 @@ function section({ name, measurements, failure }: BenchResult): string {
 }
 
 /** The whole run as Markdown. */
-function formatResults(machine: string, minutes: number, results: readonly BenchResult[]): string {
+function formatResults(run: BenchRun): string {
   const head = [
     '# Results',
     '',
-    `The output of \`npm run bench\`: ${machine}; the run took ${minutes.toFixed(1)} minutes. A ratio above 1 is in hob's favour. Everything`,
-    'was measured in one run, hob and its peers by turns; the load generators share the cores with what they load.',
+    `Written by \`npm run bench\` in ${run.minutes.toFixed(1)} minutes, on ${circumstances(run)}. A ratio above 1 is in hob's favour.`,
+    'Everything was measured in one run, hob and its peers by turns; the load generators share the cores with what they load.',
     '',
   ];
-  return [...head, ...results.map(section)].join('\n');
+  return [...head, ...run.results.map(section)].join('\n');
 }
 
 /** Writes RESULTS.md with its plots, and the table of the README. */
-export async function writeResults(machine: string, minutes: number, results: readonly BenchResult[]): Promise<void> {
-  await writeFile(join(here, 'RESULTS.md'), formatResults(machine, minutes, results));
-  for (const { name, measurements } of results) {
+export async function writeResults(run: BenchRun): Promise<void> {
+  await writeFile(join(here, 'RESULTS.md'), formatResults(run));
+  for (const { name, measurements } of run.results) {
     if (measurements.some(({ peers }) => peers.length > 0)) {
       await writeFile(join(here, `RESULTS-${name}.svg`), barPlot(`${name}, medians`, measurements));
     }
   }
-  const table = formatSummary(results.flatMap(({ measurements }) => measurements));
-  await writeFile(readme, replaceBetweenMarks(await readFile(readme, 'utf8'), `Measured on ${machine}.\n\n${table}`));
+  const table = formatSummary(run.results.flatMap(({ measurements }) => measurements));
+  const text = `Measured on ${circumstances(run)}.\n\n${table}`;
+  await writeFile(readme, replaceBetweenMarks(await readFile(readme, 'utf8'), text));
 }
 
 /** @throws Error when the text has not both marks. */

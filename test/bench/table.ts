@@ -19,7 +19,7 @@ function markdown(heads: readonly string[], aligns: readonly Align[], rows: read
 }
 
 function peerRow(measurement: Measurement, peer: Peer): string[] {
-  if ('missing' in peer) return ['', '', `${peer.name}: MISSING, ${peer.missing.replaceAll('|', '/')}`, '–', '–', '–'];
+  if ('missing' in peer) return ['', '', `${peer.name}: MISSING`, '–', '–', '–'];
   const times = ratio(measurement, peer) ?? 0;
   return ['', '', peer.name, formatNumber(peer.p50), formatNumber(peer.p99), `${formatNumber(times)}×`];
 }
@@ -30,17 +30,25 @@ function rowsOf(measurement: Measurement): string[][] {
   return [own, ...peers.map((peer) => peerRow(measurement, peer))];
 }
 
-/** hob and each of its peers on a line of their own, and below it how each was measured. */
+/** hob and each of its peers on a line of their own, and below it how each was measured and why peers are missing. */
 export function formatTable(measurements: readonly Measurement[]): string {
   const aligns = ['left', 'left', 'left', 'right', 'right', 'right'] as const;
   const table = markdown(['what', 'unit', 'who', 'p50', 'p99', 'ratio'], aligns, measurements.flatMap(rowsOf));
-  return [table, '', ...howLines(measurements)].join('\n');
+  return [table, '', ...howLines(measurements), ...missingLines(measurements)].join('\n');
 }
 
-/** What was measured the same way is said once. */
+/** What was measured the same way is said once, by the part of the names that is before a colon. */
 function howLines(measurements: readonly Measurement[]): string[] {
-  const names = Map.groupBy(measurements, ({ how }) => how);
-  return [...names].map(([how, all]) => `- ${all.map(({ name }) => name).join('; ')}: ${how}.`);
+  const groups = Map.groupBy(measurements, ({ how }) => how);
+  return [...groups].map(([how, all]) => {
+    const names = new Set(all.map(({ name }) => name.split(': ')[0]));
+    return `- ${[...names].join('; ')}: ${how}.`;
+  });
+}
+
+function missingLines(measurements: readonly Measurement[]): string[] {
+  const missing = measurements.flatMap(({ peers }) => peers).filter((peer) => 'missing' in peer);
+  return [...new Set(missing.map((peer) => `- ${peer.name} is missing: ${peer.missing}`))];
 }
 
 /** Medians only, one line for each measurement that has peers. */

@@ -12,10 +12,15 @@ const folders = ['usr/local/sbin', 'usr/local/bin', 'usr/sbin', 'usr/bin', 'sbin
 /** Where programs are looked for: first what the bench unpacked. */
 const PATH = [debian, '/'].flatMap((root) => folders.map((folder) => join(root, folder))).join(':');
 
+/** Where the unpacked programs find the libraries that were unpacked with them. */
+const LD_LIBRARY_PATH = ['usr/lib', 'lib']
+  .flatMap((folder) => ['x86_64', 'aarch64'].map((machine) => join(debian, folder, `${machine}-linux-gnu`)))
+  .join(':');
+
 /**
  * The environment of a peer: NODE_EXTRA_CA_CERTS and its like would cost it tens of milliseconds at each start.
  */
-export const peerEnvironment = { PATH } as const;
+export const peerEnvironment = { PATH, LD_LIBRARY_PATH } as const;
 
 /** Why a peer or a tool is not there. */
 export interface Missing {
@@ -30,33 +35,33 @@ function findProgram(name: string): string | undefined {
 }
 
 /**
- * A program. When it is missing, Debian packages are unpacked into the bench's own folder: no service starts, and the
- * system stays as it is.
+ * A program. When it is missing, its Debian package and what that needs are unpacked into the bench's own folder: no
+ * service starts, and the system stays as it is.
  *
- * @param packages those that bring it, with what they need beside.
+ * @param debianPackage the one that brings it.
  */
-export async function needProgram(
-  name: string,
-  packages: readonly string[] = [name],
-): Promise<Missing | { path: string }> {
+export async function needProgram(name: string, debianPackage = name): Promise<Missing | { path: string }> {
   const found = findProgram(name);
   if (found !== undefined) return { path: found };
-  process.stderr.write(`fetching ${packages.join(', ')} …\n`);
+  process.stderr.write(`fetching ${debianPackage} …\n`);
   try {
-    await unpack(packages).catch(async () => {
+    await unpack(debianPackage).catch(async () => {
       await execa('apt-get', ['--quiet', 'update']);
-      await unpack(packages);
+      await unpack(debianPackage);
     });
   } catch (error) {
     return missingFor(error);
   }
   const unpacked = findProgram(name);
-  return unpacked === undefined ? { missing: `${packages.join(', ')} bring no ${name}` } : { path: unpacked };
+  return unpacked === undefined ? { missing: `${debianPackage} brings no ${name}` } : { path: unpacked };
 }
 
-async function unpack(packages: readonly string[]): Promise<void> {
+async function unpack(debianPackage: string): Promise<void> {
   const archives = join(debian, 'archives');
   await mkdir(archives, { recursive: true });
+  // What would be installed with it: what it needs and this system has not.
+  const { stdout } = await execa('apt-get', ['--simulate', '--no-install-recommends', 'install', debianPackage]);
+  const packages = [...stdout.matchAll(/^Inst (\S+)/gm)].map(([, each = '']) => each);
   // Otherwise apt-get downloads as a user who may not be able to write there.
   const sandbox = ['-o', 'APT::Sandbox::User=root'];
   await execa('apt-get', ['--quiet', ...sandbox, 'download', ...packages], { cwd: archives });

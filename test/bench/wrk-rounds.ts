@@ -32,14 +32,15 @@ function throughput(results: readonly WrkResult[]): Quantiles {
   );
 }
 
-/** Loads targets in turn. @returns the rounds of each, in their order. */
+/** Loads targets in turn, each round beginning with another one, so that none always follows the same. @returns the rounds of each, in their order. */
 async function loadInTurn(targets: readonly Target[], load: Load): Promise<WrkResult[][]> {
   const { wrk, connections, rounds, seconds, warmUpSeconds } = load;
   const results = targets.map((): WrkResult[] => []);
   for (const { url } of targets) await runWrk(wrk, url, { connections, seconds: warmUpSeconds });
   for (let round = 0; round < rounds; round += 1) {
-    for (const [at, { url }] of targets.entries()) {
-      results[at]?.push(await runWrk(wrk, url, { connections, seconds }));
+    for (const step of targets.keys()) {
+      const at = (round + step) % targets.length;
+      results[at]?.push(await runWrk(wrk, targets[at]?.url ?? '', { connections, seconds }));
     }
   }
   return results;
@@ -57,10 +58,17 @@ export async function compareByWrk(
     ...theirs.map((results, at) => ({ name: targets[at + 1]?.name ?? '', ...of(results) })),
     ...missing,
   ];
-  const how = `wrk, ${load.rounds} rounds of ${load.seconds} s in turn; ${text.how}`;
-  const rate = { unit: 'requests/s', better: 'higher', how: `${how}; p99 is the worst round` } as const;
+  const rounds = `wrk, ${load.rounds} rounds of ${load.seconds} s in turn after ${load.warmUpSeconds} s each`;
+  const how = `${rounds}; ${text.how}; p99 of a throughput is the worst round`;
   return [
-    { name: `${text.name}: throughput`, ...rate, hob: throughput(ours), peers: peers(throughput) },
+    {
+      name: `${text.name}: throughput`,
+      unit: 'requests/s',
+      better: 'higher',
+      hob: throughput(ours),
+      peers: peers(throughput),
+      how,
+    },
     { name: `${text.name}: latency`, unit: 'ms', better: 'lower', hob: latency(ours), peers: peers(latency), how },
   ];
 }

@@ -79,7 +79,7 @@ class Bwrap implements ContainerPeer {
 
 export async function openBwrap(host: PeerHost): Promise<ContainerPeer | Missing> {
   if (host.cgroups.isUnified) return { missing: 'its cgroups are made by a script that knows cgroup v1 only' };
-  const found = await needProgram('bwrap', ['bubblewrap']);
+  const found = await needProgram('bwrap', 'bubblewrap');
   if ('missing' in found) return found;
   const bwrap = new Bwrap(found.path, await TemporaryFolder.create('bwrap'), host);
   const nothing = { calls: [], callsKept: false, dangerous: false };

@@ -34,7 +34,9 @@ class Docker implements ContainerPeer {
     const log = openSync(join(folder.path, 'log'), 'w');
     const args = [...flags, ...places, ...cgroups, '--storage-driver', 'overlay2', '-H', this.#address];
     const env = { ...peerEnvironment, HOME: folder.path };
-    this.#daemon = spawn(programs.dockerd, args, { env, stdio: ['ignore', log, log] });
+    // However the bench ends, the daemon ends with it.
+    const command = ['--pdeathsig', 'TERM', programs.dockerd, ...args];
+    this.#daemon = spawn('setpriv', command, { env, stdio: ['ignore', log, log] });
   }
 
   get #address(): string {
@@ -89,8 +91,7 @@ class Docker implements ContainerPeer {
 }
 
 export async function openDocker({ settings }: PeerHost): Promise<ContainerPeer | Missing> {
-  const packages = ['docker.io', 'containerd', 'runc'];
-  const [dockerd, docker] = [await needProgram('dockerd', packages), await needProgram('docker', packages)];
+  const [dockerd, docker] = [await needProgram('dockerd', 'docker.io'), await needProgram('docker', 'docker.io')];
   if ('missing' in dockerd) return dockerd;
   if ('missing' in docker) return docker;
   const folder = await TemporaryFolder.create('docker');

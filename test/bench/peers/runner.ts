@@ -14,7 +14,7 @@ const held = new Map<number, ChildProcessWithoutNullStreams>();
 function start(serial: number, command: readonly string[], holdInput: boolean): void {
   const [program = '', ...args] = command;
   const startedMs = performance.now();
-  const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'], env: { PATH: process.env['PATH'] ?? '' } });
+  const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'], env: process.env });
   let firstByteMs: number | undefined;
   let said = '';
   child.stdin.on('error', () => undefined); // it may end without reading

@@ -17,7 +17,7 @@ export interface WrkResult {
  */
 export async function runWrk(program: string, url: string, load: { connections: number; seconds: number }) {
   const threads = Math.min(2, load.connections);
-  const args = ['--latency', `-t${threads}`, `-c${load.connections}`, `-d${load.seconds}s`, url];
+  const args = ['--latency', '--timeout', '10s', `-t${threads}`, `-c${load.connections}`, `-d${load.seconds}s`, url];
   const { stdout } = await execa(program, args, { env: peerEnvironment, extendEnv: false });
   return parseWrk(stdout);
 }
