@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 const GIB = 1024 ** 3;
 const LOOK_MS = 1000;
 /** Up to here other programs do not change what is measured by much. */
-export const QUIET_PERCENT_MAX = 10;
+const QUIET_PERCENT_MAX = 10;
 
 /** The machine by its shape: cores, memory, kernel, cgroups, Node. */
 export function machineShape(): string {

@@ -4,7 +4,7 @@ import * as fc from 'fast-check';
 import { barPlot } from './bar-plot.ts';
 import { type Measurement, type Peer, quantile, quantiles, ratio, toRecord } from './measurement.ts';
 import { parseWrk } from './peers/wrk.ts';
-import { replaceBetweenMarks } from './results.ts';
+import { formatResults, replaceBetweenMarks } from './results.ts';
 import { formatSummary, formatTable } from './table.ts';
 
 const latency: Measurement = {
@@ -37,7 +37,7 @@ test('quantiles() of throughput has the bad end as p99', () => {
   assert.deepEqual(quantiles(rates, 'higher'), { p50: 50, p99: 1 });
 });
 
-const peer: Peer = { name: 'peer', p50: 30, p99: 40 };
+const peer: Peer = { name: 'peer 1.2: node:http, no container', p50: 30, p99: 40 };
 const missing: Peer = { name: 'crun', missing: 'not installed' };
 
 test('ratio() is above 1 when hob is better, whichever way better is', () => {
@@ -75,6 +75,19 @@ test('barPlot() draws the largest of a group as the longest bar, and escapes nam
   assert.equal(own * 2, other);
   assert.match(plot, />a &lt; b /);
   assert.match(plot, />&quot;&amp;&quot;</);
+});
+
+test('formatResults() names the machine, what failed, and programs that kept the machine busy', () => {
+  const results = [
+    { name: 'calls', measurements: [latency], failure: undefined },
+    { name: 'odd', measurements: [], failure: 'no load generator' },
+  ];
+  const run = { machine: '2 cores', minutes: 12, results };
+  const quiet = formatResults({ ...run, others: { worstPercent: 3, areQuiet: true } });
+  assert.match(quiet, /on 2 cores; other programs used up to 3 % of the cores\./);
+  assert.match(quiet, /!\[calls\]\(RESULTS-calls\.svg\)[^]*## odd\n\nIt failed: no load generator\n/);
+  const busy = formatResults({ ...run, others: { worstPercent: 40, areQuiet: false } });
+  assert.match(busy, /\*\*The machine was busy: other programs used up to 40 % /);
 });
 
 test('replaceBetweenMarks() changes nothing else, and refuses a text without marks', () => {

@@ -21,7 +21,7 @@ export interface BenchResult {
 export interface BenchRun {
   /** See machineShape(). */
   readonly machine: string;
-  readonly others: OtherPrograms;
+  readonly others: Pick<OtherPrograms, 'worstPercent' | 'areQuiet'>;
   readonly minutes: number;
   readonly results: readonly BenchResult[];
 }
@@ -41,7 +41,7 @@ function section({ name, measurements, failure }: BenchResult): string {
 }
 
 /** The whole run as Markdown. */
-function formatResults(run: BenchRun): string {
+export function formatResults(run: BenchRun): string {
   const head = [
     '# Results',
     '',

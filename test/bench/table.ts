@@ -70,5 +70,6 @@ export function formatSummary(measurements: readonly Measurement[]): string {
 
 function brief(measurement: Measurement, peer: Peer): string {
   if ('missing' in peer) return `${peer.name} missing`;
-  return `${peer.name} ${formatNumber(peer.p50)} (${formatNumber(ratio(measurement, peer) ?? 0)}×)`;
+  const [name] = peer.name.split(/ \d|, |: /); // without its version and what it runs
+  return `${name} ${formatNumber(peer.p50)} (${formatNumber(ratio(measurement, peer) ?? 0)}×)`;
 }
