@@ -54,7 +54,7 @@ test('toRecord(), formatTable(), formatSummary() and barPlot() name a missing pe
     record.peers.map(({ ratio: times }) => times),
     [90, undefined],
   );
-  assert.match(formatTable([both]), /crun: MISSING [^]*\n- crun is missing: not installed$/);
+  assert.match(formatTable([both]), /crun: MISSING [^]*\n- crun is missing: `not installed`$/);
   assert.match(formatSummary([both]), /peer 30.00 \(90.00×\), crun missing/);
   assert.match(barPlot('calls', [both]), />crun<.*\n.*>missing</);
 });
@@ -80,12 +80,12 @@ test('barPlot() draws the largest of a group as the longest bar, and escapes nam
 test('formatResults() names the machine, what failed, and programs that kept the machine busy', () => {
   const results = [
     { name: 'calls', measurements: [latency], failure: undefined },
-    { name: 'odd', measurements: [], failure: 'no load generator' },
+    { name: 'odd', measurements: [], failure: 'no `load`\ngenerator' },
   ];
   const run = { machine: '2 cores', minutes: 12, results };
   const quiet = formatResults({ ...run, others: { worstPercent: 3, areQuiet: true } });
   assert.match(quiet, /on 2 cores; other programs used up to 3 % of the cores\./);
-  assert.match(quiet, /!\[calls\]\(RESULTS-calls\.svg\)[^]*## odd\n\nIt failed: no load generator\n/);
+  assert.match(quiet, /!\[calls\]\(RESULTS-calls\.svg\)[^]*## odd\n\nIt failed: `no 'load' generator`\n/);
   const busy = formatResults({ ...run, others: { worstPercent: 40, areQuiet: false } });
   assert.match(busy, /\*\*The machine was busy: other programs used up to 40 % /);
 });

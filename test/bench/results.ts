@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { barPlot } from './bar-plot.ts';
 import type { OtherPrograms } from './machine.ts';
 import type { Measurement } from './measurement.ts';
-import { formatSummary, formatTable } from './table.ts';
+import { formatSummary, formatTable, quoted } from './table.ts';
 
 const here = import.meta.dirname;
 const readme = join(here, '../../README.md');
@@ -36,7 +36,7 @@ function circumstances({ machine, others }: BenchRun): string {
 
 function section({ name, measurements, failure }: BenchResult): string {
   const plot = measurements.some(({ peers }) => peers.length > 0) ? [`![${name}](RESULTS-${name}.svg)`, ''] : [];
-  const body = failure === undefined ? [formatTable(measurements), '', ...plot] : [`It failed: ${failure}`, ''];
+  const body = failure === undefined ? [formatTable(measurements), '', ...plot] : [`It failed: ${quoted(failure)}`, ''];
   return [`## ${name}`, '', ...body].join('\n');
 }
 

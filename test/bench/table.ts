@@ -8,6 +8,11 @@ export function formatNumber(value: number): string {
   return value >= 100 ? value.toFixed(1) : value.toFixed(2);
 }
 
+/** What a program said, as Markdown in one line. */
+export function quoted(text: string): string {
+  return `\`${text.replaceAll('`', "'").replaceAll(/\s+/g, ' ').trim()}\``;
+}
+
 /** A Markdown table with aligned columns. */
 function markdown(heads: readonly string[], aligns: readonly Align[], rows: readonly (readonly string[])[]): string {
   const widths = heads.map((head, column) => Math.max(3, head.length, ...rows.map((row) => row[column]?.length ?? 0)));
@@ -48,7 +53,7 @@ function howLines(measurements: readonly Measurement[]): string[] {
 
 function missingLines(measurements: readonly Measurement[]): string[] {
   const missing = measurements.flatMap(({ peers }) => peers).filter((peer) => 'missing' in peer);
-  return [...new Set(missing.map((peer) => `- ${peer.name} is missing: ${peer.missing}`))];
+  return [...new Set(missing.map((peer) => `- ${peer.name} is missing: ${quoted(peer.missing)}`))];
 }
 
 /** Medians only, one line for each measurement that has peers. */
