@@ -54,10 +54,15 @@ async function main(): Promise<number> {
   const startedMs = performance.now();
   console.log(`${machine}\n`);
   const results: BenchResult[] = [];
+  // A terminal's Ctrl-C ends what the bench has started, too: so the measurement fails, and cleans up. A second one cuts.
+  let isInterrupted = false;
+  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => (isInterrupted = true));
   for (const name of asked.only) {
+    if (isInterrupted) return 130;
     process.stderr.write(`other programs use ${await others.look()} % of the cores; measuring ${name} …\n`);
     results.push(await run(name));
   }
+  if (isInterrupted) return 130;
   await others.look();
   if (!others.areQuiet) process.stderr.write('the machine was busy: these numbers say little\n');
   const measurements = results.flatMap((result) => result.measurements);

@@ -71,10 +71,12 @@ export class ContainerPeers implements AsyncDisposable {
     }
   }
 
+  /** Whatever fails, the others are disposed of, too. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.runner[Symbol.asyncDispose]();
-    for (const peer of this.present) await peer[Symbol.asyncDispose]();
-    this.#cgroups[Symbol.dispose]();
-    await this.#folder[Symbol.asyncDispose]();
+    await using last = new AsyncDisposableStack();
+    last.use(this.#folder);
+    last.use(this.#cgroups);
+    for (const peer of this.present) last.use(peer);
+    last.use(this.runner);
   }
 }
