@@ -59,8 +59,9 @@ async function main(): Promise<number> {
   for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => (isInterrupted = true));
   for (const name of asked.only) {
     if (isInterrupted) return 130;
-    process.stderr.write(`other programs use ${await others.look()} % of the cores; measuring ${name} …\n`);
-    results.push(await run(name));
+    const othersPercent = await others.look();
+    process.stderr.write(`other programs use ${othersPercent} % of the cores; measuring ${name} …\n`);
+    results.push({ name, othersPercent, ...(await run(name)) });
   }
   if (isInterrupted) return 130;
   await others.look();
@@ -76,14 +77,14 @@ async function main(): Promise<number> {
 }
 
 /** Never rejects: the others are worth having all the same. */
-async function run(name: BenchName): Promise<BenchResult> {
+async function run(name: BenchName): Promise<Pick<BenchResult, 'measurements' | 'failure'>> {
   try {
     const measurements = await benches[name]();
     console.log(`${formatTable(measurements)}\n`);
-    return { name, measurements, failure: undefined };
+    return { measurements, failure: undefined };
   } catch (error) {
     console.error(`${name} FAILED:`, error);
-    return { name, measurements: [], failure: error instanceof Error ? error.message : String(error) };
+    return { measurements: [], failure: error instanceof Error ? error.message : String(error) };
   }
 }
 

@@ -79,13 +79,16 @@ test('barPlot() draws the largest of a group as the longest bar, and escapes nam
 
 test('formatResults() names the machine, what failed, and programs that kept the machine busy', () => {
   const results = [
-    { name: 'calls', measurements: [latency], failure: undefined },
-    { name: 'odd', measurements: [], failure: 'no `load`\ngenerator' },
+    { name: 'calls', othersPercent: 2, measurements: [latency], failure: undefined },
+    { name: 'odd', othersPercent: 3, measurements: [], failure: 'no `load`\ngenerator' },
   ];
   const run = { machine: '2 cores', minutes: 12, results };
   const quiet = formatResults({ ...run, others: { worstPercent: 3, areQuiet: true } });
   assert.match(quiet, /on 2 cores; other programs used up to 3 % of the cores\./);
-  assert.match(quiet, /!\[calls\]\(RESULTS-calls\.svg\)[^]*## odd\n\nIt failed: `no 'load' generator`\n/);
+  assert.match(
+    quiet,
+    /!\[calls\]\(RESULTS-calls\.svg\)[^]*## odd\n\nOther programs used 3 % of [^]*\nIt failed: `no 'load' generator`\n/,
+  );
   const busy = formatResults({ ...run, others: { worstPercent: 40, areQuiet: false } });
   assert.match(busy, /\*\*The machine was busy: other programs used up to 40 % /);
 });

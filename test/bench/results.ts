@@ -13,6 +13,8 @@ const [BEGIN, END] = ['<!-- bench:begin -->', '<!-- bench:end -->'];
 export interface BenchResult {
   readonly name: string;
   readonly measurements: readonly Measurement[];
+  /** How busy other programs were just before, percent of all cores. */
+  readonly othersPercent: number;
   /** Why it came to nothing, or undefined. */
   readonly failure: string | undefined;
 }
@@ -34,10 +36,11 @@ function circumstances({ machine, others }: BenchRun): string {
     : `${machine}. **The machine was busy: ${used} between the measurements. These numbers say little**`;
 }
 
-function section({ name, measurements, failure }: BenchResult): string {
+function section({ name, measurements, othersPercent, failure }: BenchResult): string {
   const plot = measurements.some(({ peers }) => peers.length > 0) ? [`![${name}](RESULTS-${name}.svg)`, ''] : [];
   const body = failure === undefined ? [formatTable(measurements), '', ...plot] : [`It failed: ${quoted(failure)}`, ''];
-  return [`## ${name}`, '', ...body].join('\n');
+  const others = `Other programs used ${othersPercent} % of the cores just before.`;
+  return [`## ${name}`, '', others, '', ...body].join('\n');
 }
 
 /** The whole run as Markdown. */
