@@ -1,126 +1,172 @@
-import { realpathSync } from 'node:fs';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { libraryPath } from '@hob/native';
-import { driverDefaults, type DriverOptions, HostDriver } from '@hob/scheduler';
-import { type Measurement, type Peer, quantiles } from './measurement.ts';
-import { Crun } from './peers/crun.ts';
+import { type DriverOptions, driverDefaults, HostDriver } from '@hob/scheduler';
+import { type Measurement, quantiles } from './measurement.ts';
+import { ContainerPeers, MEMORY_MB, NODE, root } from './peers/container-peers.ts';
 import { measureSteps } from './step-times.ts';
 
-const MEMORY_MB = 256;
 const KIND = { runtime: 'nodejs24.x', memoryMb: MEMORY_MB, network: 'none' } as const;
-const BATCHES = 5;
+const BATCHES = 4;
 const HOB_BATCH = 40;
-const PEER_BATCH = 10;
-/** Rounds in which hob and the peer start one container each after a second of quiet. */
-const QUIET_ROUNDS = 20;
+const PEER_BATCH = 8;
+/** Rounds in which hob and each peer start one container after a second of quiet. */
+const QUIET_ROUNDS = 6;
 const QUIET_MS = 1000;
+const PARALLEL = [1, 4, 16] as const;
+const PARALLEL_ROUNDS = 3;
+const PARALLEL_MS = 1500;
 /** Containers whose steps are timed. */
 const STEP_CONTAINERS = 100;
-/** Outside the range that the driver takes its own from. */
-const PEER_UID = driverDefaults.hostUidFirst + driverDefaults.hostUids;
+const SCRIPT = 'require("fs").writeSync(1, ".")';
 
-const root = realpathSync(join(import.meta.dirname, '../../.hob/rootfs/current'));
+const isolation = 'same root filesystem, namespaces, cgroup limits and seccomp rules; the peers run node -e';
 
-/** Times of starts, ms. */
-class Samples {
-  /** Until the first JavaScript. */
-  readonly created: number[] = [];
-  /** From the start of one until nothing is left of it. */
-  readonly lives: number[] = [];
+/** How long one container took, ms: until its first JavaScript, and until nothing is left of it. */
+interface Life {
+  readonly createdMs: number;
+  readonly goneMs: number;
 }
 
-async function startHob(driver: HostDriver, samples: Samples): Promise<void> {
-  const startedMs = performance.now();
-  const container = await driver.create(KIND);
-  samples.created.push(performance.now() - startedMs);
-  container.kill();
-  await container.exited;
-  samples.lives.push(performance.now() - startedMs);
+/** hob or a peer: starts a container and waits until it is gone. */
+interface Starter {
+  readonly name: string;
+  start(slot: number): Promise<Life>;
 }
 
-async function startPeer(crun: Crun, samples: Samples): Promise<void> {
-  const { firstByteMs, exitMs } = await crun.run();
-  samples.created.push(firstByteMs);
-  samples.lives.push(exitMs);
+async function starters(driver: HostDriver, peers: ContainerPeers): Promise<readonly [Starter, ...Starter[]]> {
+  const hob: Starter = {
+    name: 'hob',
+    async start() {
+      const startedMs = performance.now();
+      const container = await driver.create(KIND);
+      const createdMs = performance.now() - startedMs;
+      container.kill();
+      await container.exited;
+      return { createdMs, goneMs: performance.now() - startedMs };
+    },
+  };
+  const slots = Array.from({ length: Math.max(...PARALLEL) }, (_, slot) => `${slot}`);
+  const others = peers.present.map(async (peer): Promise<Starter> => {
+    const commands = await Promise.all(slots.map((slot) => peer.prepare(slot, [NODE, '-e', SCRIPT])));
+    return {
+      name: peer.name,
+      async start(slot) {
+        const { firstByteMs, exitMs } = await peers.runner.run(commands[slot] ?? []);
+        if (firstByteMs === undefined) throw new Error(`${peer.name} ran no JavaScript`);
+        return { createdMs: firstByteMs, goneMs: exitMs };
+      },
+    };
+  });
+  return [hob, ...(await Promise.all(others))];
 }
 
-/** Runs A and B by turns, in batches: within a batch one starts as soon as the one before is gone. */
-async function backToBack(driver: HostDriver, crun: Crun | undefined): Promise<[Samples, Samples]> {
-  const [hob, peer] = [new Samples(), new Samples()];
+/** Lives by starter. */
+type Lives = Map<Starter, Life[]>;
+
+/** In batches, by turns: within a batch one starts as soon as the one before is gone. */
+async function backToBack(all: readonly Starter[]): Promise<Lives> {
+  const lives: Lives = new Map(all.map((starter) => [starter, []]));
   for (let batch = 0; batch < BATCHES; batch += 1) {
-    for (let count = 0; count < HOB_BATCH; count += 1) await startHob(driver, hob);
-    if (crun === undefined) continue;
-    for (let count = 0; count < PEER_BATCH; count += 1) await startPeer(crun, peer);
+    for (const starter of all) {
+      const size = starter.name === 'hob' ? HOB_BATCH : PEER_BATCH;
+      for (let count = 0; count < size; count += 1) lives.get(starter)?.push(await starter.start(0));
+    }
   }
-  return [hob, peer];
+  return lives;
 }
 
-async function afterQuiet(driver: HostDriver, crun: Crun | undefined): Promise<[Samples, Samples]> {
-  const [hob, peer] = [new Samples(), new Samples()];
+async function afterQuiet(all: readonly Starter[]): Promise<Lives> {
+  const lives: Lives = new Map(all.map((starter) => [starter, []]));
   for (let round = 0; round < QUIET_ROUNDS; round += 1) {
-    await sleep(QUIET_MS);
-    await startHob(driver, hob);
-    if (crun === undefined) continue;
-    await sleep(QUIET_MS);
-    await startPeer(crun, peer);
+    for (const starter of all) {
+      await sleep(QUIET_MS);
+      lives.get(starter)?.push(await starter.start(0));
+    }
   }
-  return [hob, peer];
+  return lives;
 }
 
-/** crun in hob's own root filesystem, running Node until its first JavaScript. */
-async function startableCrun(): Promise<Crun | { readonly missing: string }> {
-  const { tmpBytes, shmBytes, nofileMax, pidsMax } = driverDefaults;
-  const limits = { root, memoryMb: MEMORY_MB, pidsMax, tmpBytes, shmBytes, nofileMax, hostUid: PEER_UID };
-  return Crun.create(['/usr/local/bin/node', '-e', 'require("fs").writeSync(1, ".")'], limits);
+/** Containers per second, so many at the same time: until the last one that was begun within the round is gone. */
+async function rate(starter: Starter, parallel: number): Promise<number> {
+  const startedMs = performance.now();
+  let count = 0;
+  const loop = async (_: unknown, slot: number): Promise<void> => {
+    while (performance.now() - startedMs < PARALLEL_MS) {
+      await starter.start(slot);
+      count += 1;
+    }
+  };
+  await Promise.all(Array.from({ length: parallel }, loop));
+  return count / ((performance.now() - startedMs) / 1000);
 }
 
-function peerRow(crun: Crun | { readonly missing: string }, samples: readonly number[]): Peer {
-  if ('missing' in crun) return { name: 'crun', missing: crun.missing };
-  return { name: `${crun.name} run, node -e`, ...quantiles(samples) };
+async function rates(all: readonly Starter[], parallel: number): Promise<Map<Starter, number[]>> {
+  const found = new Map<Starter, number[]>(all.map((starter) => [starter, []]));
+  for (let round = 0; round < PARALLEL_ROUNDS; round += 1) {
+    for (const starter of all) found.get(starter)?.push(await rate(starter, parallel));
+  }
+  return found;
 }
 
 /** Each step of a create, in their order. */
 async function stepRows(options: DriverOptions): Promise<Measurement[]> {
   const times = await measureSteps(options, STEP_CONTAINERS);
   return [...times].map(([step, samples]) => ({
-    name: `create, step: ${step}`,
+    name: `create, steps: ${step}`,
     unit: 'ms',
     better: 'lower',
     hob: quantiles(samples),
-    how: `until the next step begins, the last one until the container says that it is parked; ${STEP_CONTAINERS} containers`,
+    peers: [],
+    how: `each until the next one begins, the last one until the container says that it is parked; ${STEP_CONTAINERS} containers`,
   }));
 }
 
-/** (a) From the request to fork a container to its first JavaScript, against an OCI runtime that starts Node. */
+/** (a) Containers whose program is Node: how long one takes, and how many there are in a second. */
 export async function benchCreate(): Promise<Measurement[]> {
   const paths = { root, library: libraryPath, bundles: '/nonexistent' };
   const options = { ...driverDefaults, ...paths, instance: `bench-${process.pid}` };
+  await using peers = await ContainerPeers.open();
   const driver = await HostDriver.open(options);
-  const crun = await startableCrun();
   try {
-    await startHob(driver, new Samples()); // boots the zygote
-    const startable = 'missing' in crun ? undefined : crun;
-    const [hob, peer] = await backToBack(driver, startable);
-    const [hobQuiet, peerQuiet] = await afterQuiet(driver, startable);
-    const common = { unit: 'ms', better: 'lower' } as const;
-    const batches = `${BATCHES} batches in turn, ${HOB_BATCH} of hob, ${PEER_BATCH} of the peer, back to back`;
-    const quiet = `${QUIET_ROUNDS} of each in turn, each after ${QUIET_MS} ms of quiet`;
+    const all = await starters(driver, peers);
+    const [hob, ...others] = all;
+    await hob.start(0); // boots the zygote
+    const row = (
+      text: Pick<Measurement, 'name' | 'unit' | 'better' | 'how'>,
+      samples: (starter: Starter) => readonly number[],
+    ): Measurement => ({
+      ...text,
+      how: `${text.how}; ${isolation}`,
+      hob: quantiles(samples(hob), text.better),
+      peers: [
+        ...others.map((each) => ({ name: each.name, ...quantiles(samples(each), text.better) })),
+        ...peers.missing,
+      ],
+    });
+    const [near, quiet] = [await backToBack(all), await afterQuiet(all)];
+    const created = (lives: Lives) => (each: Starter) => lives.get(each)?.map(({ createdMs }) => createdMs) ?? [];
+    const gone = (each: Starter): number[] => near.get(each)?.map(({ goneMs }) => goneMs) ?? [];
+    const batches = `${BATCHES} batches in turn, ${HOB_BATCH} of hob, ${PEER_BATCH} of each peer, back to back`;
+    const pauses = `${QUIET_ROUNDS} of each in turn, each after ${QUIET_MS} ms of quiet`;
+    const ms = { unit: 'ms', better: 'lower' } as const;
     const rows = [
-      ['create', 'to the first JavaScript', batches, hob.created, peer.created],
-      ['create, quiet', 'to the first JavaScript', quiet, hobQuiet.created, peerQuiet.created],
-      ['create and remove', 'until nothing is left', batches, hob.lives, peer.lives],
-    ] as const;
-    const compared = rows.map(([name, what, how, ours, theirs]) => ({
-      ...common,
-      name,
-      hob: quantiles(ours),
-      peer: peerRow(crun, theirs),
-      how: `${what}; ${how}; same root filesystem, namespaces, cgroups, seccomp rules and limits`,
-    }));
-    return [...compared, ...(await stepRows({ ...options, instance: `${options.instance}-steps` }))];
+      row({ ...ms, name: 'create', how: `until the first JavaScript; ${batches}` }, created(near)),
+      row({ ...ms, name: 'create, quiet', how: `until the first JavaScript; ${pauses}` }, created(quiet)),
+      row({ ...ms, name: 'create, run, remove', how: `until nothing is left; ${batches}` }, gone),
+    ];
+    for (const parallel of PARALLEL) {
+      const found = await rates(all, parallel);
+      const how = `${PARALLEL_ROUNDS} rounds of ${PARALLEL_MS} ms in turn; p99 is the worst round`;
+      const text = {
+        name: `containers, ${parallel} in parallel`,
+        unit: 'containers/s',
+        better: 'higher',
+        how,
+      } as const;
+      rows.push(row(text, (each) => found.get(each) ?? []));
+    }
+    return [...rows, ...(await stepRows({ ...options, instance: `${options.instance}-steps` }))];
   } finally {
     await driver.close();
-    if (!('missing' in crun)) await crun[Symbol.asyncDispose]();
   }
 }

@@ -5,9 +5,11 @@ import { HobServer } from '../support/hob-server.ts';
 import { TemporaryFolder } from '../support/temporary-folder.ts';
 import { until } from '../support/until.ts';
 import { type Measurement, quantiles } from './measurement.ts';
+import { ContainerPeers } from './peers/container-peers.ts';
 import { PeerProgram } from './peers/peer-program.ts';
+import { serverIn } from './peers/served-container.ts';
 
-const CALLS = 50;
+const CALLS = 30;
 /** Deployed by one `hob deploy`: it takes longer than the calls. */
 const DEPLOYED_TOGETHER = 10;
 const MEMORY_MB = 256;
@@ -91,9 +93,9 @@ class FirstCalls implements AsyncDisposable {
 }
 
 /** What starting a bare Node server for the call costs: no isolation, no framework. */
-async function peerFirstCall(): Promise<number> {
+async function bareFirstCall(): Promise<number> {
   const startedMs = performance.now();
-  await using peer = await PeerProgram.start('bare-http');
+  await using peer = await PeerProgram.start('bare-http', 'node:http, no container');
   const client = new Client(peer.url);
   const answer = await client.request({ method: 'GET', path: '/' });
   await answer.body.text();
@@ -102,17 +104,37 @@ async function peerFirstCall(): Promise<number> {
   return tookMs;
 }
 
+/** Who answers a first call. @returns how long it took, ms. */
+interface Subject {
+  readonly name: string;
+  readonly samples: number[];
+  readonly call: () => Promise<number>;
+}
+
+async function subjects(peers: ContainerPeers): Promise<Subject[]> {
+  const served = peers.present.map(async (peer): Promise<Subject> => {
+    const server = await serverIn(peers, peer, 'server');
+    const call = async (): Promise<number> => {
+      await using started = await server.start();
+      return started.answeredMs;
+    };
+    return { name: peer.name, samples: [], call };
+  });
+  return [...(await Promise.all(served)), { name: 'node:http, no container', samples: [], call: bareFirstCall }];
+}
+
 /** (b) The first call of a function that was just deployed, over HTTP, with parked containers and without. */
 export async function benchFirstCall(): Promise<Measurement[]> {
   await using filled = await FirstCalls.create('pool');
   await using empty = await FirstCalls.create('cold');
-  const peer: number[] = [];
-  await peerFirstCall();
+  await using peers = await ContainerPeers.open();
+  const others = await subjects(peers);
   for (let round = 0; round < CALLS; round += 1) {
     await filled.measure();
     await empty.measure();
-    peer.push(await peerFirstCall());
+    for (const { samples, call } of others) samples.push(await call());
   }
+  const theirs = others.map(({ name, samples }) => ({ name, ...quantiles(samples) }));
   const rows = [
     ['first call, pool filled', filled],
     ['first call, pool empty', empty],
@@ -122,7 +144,7 @@ export async function benchFirstCall(): Promise<Measurement[]> {
     unit: 'ms',
     better: 'lower',
     hob: quantiles(samples),
-    peer: { name: 'start of a bare node:http server and its first answer', ...quantiles(peer) },
-    how: `${CALLS} functions called once each, in turn with the peer, over one kept connection`,
+    peers: [...theirs, ...peers.missing],
+    how: `${CALLS} functions called once each, in turn with the peers; theirs is from the start of a node:http server until it has answered, over a unix socket in a shared folder, asked until it listens`,
   }));
 }

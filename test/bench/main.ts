@@ -1,13 +1,19 @@
-/** `npm run bench`: measures hob and its peers in turn, prints a table, and writes it as JSON when asked. */
+/**
+ * `npm run bench`: measures hob and its peers in turn and prints tables. A run of everything writes RESULTS.md, its plots and the
+ * table of the README; any run writes JSON when asked.
+ */
 import { writeFile } from 'node:fs/promises';
-import { cpus, loadavg, release } from 'node:os';
 import { parseArgs } from 'node:util';
 import { benchBurst } from './burst.ts';
 import { benchCreate } from './create.ts';
 import { benchFirstCall } from './first-call.ts';
+import { benchFreshCall } from './fresh-call.ts';
+import { benchHeavy } from './heavy.ts';
+import { machineShape, OtherPrograms } from './machine.ts';
 import { type Measurement, toRecord } from './measurement.ts';
 import { benchMemory } from './memory.ts';
 import { benchNeighbours } from './neighbours.ts';
+import { type BenchResult, writeResults } from './results.ts';
 import { formatTable } from './table.ts';
 import { benchWarmCall } from './warm-call.ts';
 
@@ -17,6 +23,8 @@ const benches = {
   burst: benchBurst,
   'warm-call': benchWarmCall,
   memory: benchMemory,
+  'fresh-call': benchFreshCall,
+  heavy: benchHeavy,
   neighbours: benchNeighbours,
 } as const satisfies Record<string, () => Promise<Measurement[]>>;
 
@@ -43,27 +51,43 @@ async function main(): Promise<number> {
     process.stderr.write(usage);
     return 2;
   }
-  const [load = 0] = loadavg();
-  const machine = `${cpus().length} × ${cpus()[0]?.model ?? 'CPU'}, Linux ${release()}, Node ${process.versions.node}`;
-  console.log(`${machine}, load before ${load.toFixed(2)}\n`);
-  if (load > 0.5) process.stderr.write('the machine is busy: these numbers will be worse than they could be\n');
-  const measurements: Measurement[] = [];
-  let failures = 0;
+  const machine = machineShape();
+  const others = new OtherPrograms();
+  const startedMs = performance.now();
+  console.log(`${machine}\n`);
+  const results: BenchResult[] = [];
+  // A terminal's Ctrl-C ends what the bench has started, too: so the measurement fails, and cleans up. A second one cuts.
+  let isInterrupted = false;
+  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => (isInterrupted = true));
   for (const name of asked.only) {
-    process.stderr.write(`measuring ${name} …\n`);
-    try {
-      measurements.push(...(await benches[name]()));
-    } catch (error) {
-      // The others are worth having all the same.
-      failures += 1;
-      console.error(`${name} FAILED:`, error);
-    }
+    if (isInterrupted) return 130;
+    const othersPercent = await others.look();
+    process.stderr.write(`other programs use ${othersPercent} % of the cores; measuring ${name} …\n`);
+    results.push({ name, othersPercent, ...(await run(name)) });
   }
-  console.log(formatTable(measurements));
+  if (isInterrupted) return 130;
+  await others.look();
+  if (!others.areQuiet) process.stderr.write('the machine was busy: these numbers say little\n');
+  const measurements = results.flatMap((result) => result.measurements);
+  const minutes = (performance.now() - startedMs) / 60_000;
+  if (asked.only.length === names.length) await writeResults({ machine, others, minutes, results });
   if (asked.json !== undefined) {
     await writeFile(asked.json, `${JSON.stringify(measurements.map(toRecord), undefined, 2)}\n`);
   }
-  return failures === 0 ? 0 : 1;
+  console.log(`${minutes.toFixed(1)} minutes`);
+  return results.every(({ failure }) => failure === undefined) ? 0 : 1;
+}
+
+/** Never rejects: the others are worth having all the same. */
+async function run(name: BenchName): Promise<Pick<BenchResult, 'measurements' | 'failure'>> {
+  try {
+    const measurements = await benches[name]();
+    console.log(`${formatTable(measurements)}\n`);
+    return { measurements, failure: undefined };
+  } catch (error) {
+    console.error(`${name} FAILED:`, error);
+    return { measurements: [], failure: error instanceof Error ? error.message : String(error) };
+  }
 }
 
 process.exitCode = await main();

@@ -1,16 +1,18 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { type Measurement, quantile, quantiles, ratio, toRecord } from './measurement.ts';
+import { barPlot } from './bar-plot.ts';
+import { type Measurement, type Peer, quantile, quantiles, ratio, toRecord } from './measurement.ts';
 import { parseWrk } from './peers/wrk.ts';
-import { formatTable } from './table.ts';
+import { formatResults, replaceBetweenMarks } from './results.ts';
+import { formatSummary, formatTable } from './table.ts';
 
 const latency: Measurement = {
   name: 'call',
   unit: 'ms',
   better: 'lower',
   hob: { p50: 2, p99: 4 },
-  peer: { name: 'peer', p50: 30, p99: 40 },
+  peers: [{ name: 'peer', p50: 30, p99: 40 }],
   how: 'by hand',
 };
 
@@ -35,18 +37,66 @@ test('quantiles() of throughput has the bad end as p99', () => {
   assert.deepEqual(quantiles(rates, 'higher'), { p50: 50, p99: 1 });
 });
 
+const peer: Peer = { name: 'peer 1.2: node:http, no container', p50: 30, p99: 40 };
+const missing: Peer = { name: 'crun', missing: 'not installed' };
+
 test('ratio() is above 1 when hob is better, whichever way better is', () => {
-  assert.equal(ratio(latency), 15);
-  assert.equal(ratio({ ...latency, better: 'higher' }), 2 / 30);
-  assert.equal(ratio({ ...latency, peer: { name: 'crun', missing: 'not installed' } }), undefined);
+  assert.equal(ratio(latency, peer), 15);
+  assert.equal(ratio({ ...latency, better: 'higher' }, peer), 2 / 30);
+  assert.equal(ratio(latency, missing), undefined);
 });
 
-test('toRecord() and formatTable() name a missing peer and why', () => {
-  const missing: Measurement = { ...latency, peer: { name: 'crun', missing: 'not installed' } };
-  assert.equal('ratio' in toRecord(missing), false);
-  assert.equal(toRecord(latency).ratio, 15);
-  assert.equal(toRecord({ ...latency, hob: { p50: 1 / 3, p99: 4 } }).hob.p50, 0.333);
-  assert.match(formatTable([latency, missing]), /crun: MISSING, not installed/);
+test('toRecord(), formatTable(), formatSummary() and barPlot() name a missing peer', () => {
+  const both: Measurement = { ...latency, hob: { p50: 1 / 3, p99: 4 }, peers: [peer, missing] };
+  const record = toRecord(both);
+  assert.equal(record.hob.p50, 0.333);
+  assert.deepEqual(
+    record.peers.map(({ ratio: times }) => times),
+    [90, undefined],
+  );
+  assert.match(formatTable([both]), /crun: MISSING [^]*\n- crun is missing: `not installed`$/);
+  assert.match(formatSummary([both]), /peer 30.00 \(90.00×\), crun missing/);
+  assert.match(barPlot('calls', [both]), />crun<.*\n.*>missing</);
+});
+
+test('formatSummary() and barPlot() leave out what has no peer, and formatTable() says once how several were measured', () => {
+  const part: Measurement = { ...latency, name: 'part', peers: [] };
+  assert.doesNotMatch(formatSummary([latency, part]), /part/);
+  assert.doesNotMatch(barPlot('calls', [latency, part]), /part/);
+  assert.match(formatTable([latency, part]), /\n- call; part: by hand\.$/);
+});
+
+test('barPlot() draws the largest of a group as the longest bar, and escapes names', () => {
+  const odd: Measurement = { ...latency, name: 'a < b', peers: [{ name: '"&"', p50: 4, p99: 4 }] };
+  const plot = barPlot('calls', [odd]);
+  const [own = 0, other = 0] = [...plot.matchAll(/<rect x="\d+" y="\d+" width="(\d+)"/g)].map(([, width]) =>
+    Number(width),
+  );
+  assert.equal(own * 2, other);
+  assert.match(plot, />a &lt; b /);
+  assert.match(plot, />&quot;&amp;&quot;</);
+});
+
+test('formatResults() names the machine, what failed, and programs that kept the machine busy', () => {
+  const results = [
+    { name: 'calls', othersPercent: 2, measurements: [latency], failure: undefined },
+    { name: 'odd', othersPercent: 3, measurements: [], failure: 'no `load`\ngenerator' },
+  ];
+  const run = { machine: '2 cores', minutes: 12, results };
+  const quiet = formatResults({ ...run, others: { worstPercent: 3, areQuiet: true } });
+  assert.match(quiet, /on 2 cores; other programs used up to 3 % of the cores\./);
+  assert.match(
+    quiet,
+    /!\[calls\]\(RESULTS-calls\.svg\)[^]*## odd\n\nOther programs used 3 % of [^]*\nIt failed: `no 'load' generator`\n/,
+  );
+  const busy = formatResults({ ...run, others: { worstPercent: 40, areQuiet: false } });
+  assert.match(busy, /\*\*The machine was busy: other programs used up to 40 % /);
+});
+
+test('replaceBetweenMarks() changes nothing else, and refuses a text without marks', () => {
+  const text = 'before\n<!-- bench:begin -->\nold\n<!-- bench:end -->\nafter\n';
+  assert.equal(replaceBetweenMarks(text, 'new'), 'before\n<!-- bench:begin -->\n\nnew\n\n<!-- bench:end -->\nafter\n');
+  assert.throws(() => replaceBetweenMarks('before', 'new'), /no <!-- bench:begin -->/);
 });
 
 const wrkOutput = `Running 4s test @ http://127.0.0.1:8080/
@@ -58,7 +108,7 @@ const wrkOutput = `Running 4s test @ http://127.0.0.1:8080/
      50%  960.00us
      75%    1.08ms
      90%    1.25ms
-     99%    1.02s
+     99%    1.02s 
   126222 requests in 4.00s, 22.87MB read
 Requests/sec:  31539.73
 Transfer/sec:      5.71MB

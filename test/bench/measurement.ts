@@ -4,25 +4,25 @@ export interface Quantiles {
   readonly p99: number;
 }
 
-/** The other side of a comparison. A peer that this host cannot run says why, and has no numbers. */
+/** One of those that are compared with hob. A peer that this host cannot run says why, and has no numbers. */
 export type Peer = { readonly name: string } & (Quantiles | { readonly missing: string });
 
-/** One row of the table. */
+/** What is measured of hob and of its peers. */
 export interface Measurement {
   readonly name: string;
-  readonly unit: 'ms' | 'requests/s' | 'MB';
+  readonly unit: 'ms' | 'requests/s' | 'containers/s' | 'MB';
   readonly better: 'lower' | 'higher';
   readonly hob: Quantiles;
-  /** Absent for a part of what another row compares. */
-  readonly peer?: Peer;
-  /** How the two were measured: settings and numbers of samples. */
+  /** None for a part of what another measurement compares. */
+  readonly peers: readonly Peer[];
+  /** How they were measured: settings and numbers of samples. */
   readonly how: string;
 }
 
-/** What the JSON file holds for each row. */
-export interface MeasurementRecord extends Measurement {
-  /** How many times better hob's median is: below 1 the peer is better. Absent when the peer is missing. */
-  readonly ratio?: number;
+/** What the JSON file holds for each. */
+export interface MeasurementRecord extends Omit<Measurement, 'peers'> {
+  /** With how many times better hob's median is: below 1 the peer is better. Absent when the peer is missing. */
+  readonly peers: readonly (Peer & { readonly ratio?: number })[];
 }
 
 /**
@@ -43,22 +43,19 @@ export function quantiles(samples: readonly number[], better: Measurement['bette
   return { p50: quantile(samples, 0.5), p99: quantile(samples, better === 'lower' ? 0.99 : 0.01) };
 }
 
-/** How many times better hob's median is than the peer's; undefined when the peer is missing. */
-export function ratio({ better, hob, peer }: Measurement): number | undefined {
-  if (peer === undefined || 'missing' in peer) return undefined;
+/** How many times better hob's median is than a peer's; undefined when the peer is missing. */
+export function ratio({ better, hob }: Pick<Measurement, 'better' | 'hob'>, peer: Peer): number | undefined {
+  if ('missing' in peer) return undefined;
   return better === 'lower' ? peer.p50 / hob.p50 : hob.p50 / peer.p50;
 }
 
-/** The row as the JSON file has it: its numbers to the microsecond or its like. */
+/** As the JSON file has it: its numbers to the microsecond or its like. */
 export function toRecord(measurement: Measurement): MeasurementRecord {
-  const { hob, peer, ...rest } = measurement;
-  const times = ratio(measurement);
-  const rounded = {
-    ...rest,
-    hob: roundQuantiles(hob),
-    ...(peer && { peer: 'missing' in peer ? peer : { name: peer.name, ...roundQuantiles(peer) } }),
-  };
-  return times === undefined ? rounded : { ...rounded, ratio: round(times) };
+  const peers = measurement.peers.map((peer) => {
+    if ('missing' in peer) return peer;
+    return { name: peer.name, ...roundQuantiles(peer), ratio: round(ratio(measurement, peer) ?? 0) };
+  });
+  return { ...measurement, hob: roundQuantiles(measurement.hob), peers };
 }
 
 function roundQuantiles({ p50, p99 }: Quantiles): Quantiles {

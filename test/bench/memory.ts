@@ -1,15 +1,17 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { Pool } from 'undici';
 import { HobServer } from '../support/hob-server.ts';
+import { call } from '../support/http-call.ts';
 import { descendants } from '../support/processes.ts';
 import { proportionalMb } from '../support/proportional.ts';
 import { until } from '../support/until.ts';
-import { type Measurement, quantiles } from './measurement.ts';
-import { peerEnvironment } from './tools.ts';
+import { type Measurement, type Peer, quantiles } from './measurement.ts';
+import type { ContainerPeer } from './peers/container-peer.ts';
+import { ContainerPeers } from './peers/container-peers.ts';
+import { serverIn, type StartedServer } from './peers/served-container.ts';
+import { ServerPeers } from './peers/server-peers.ts';
 
 const INSTANCES = 10;
 
@@ -55,39 +57,82 @@ async function hobMemory(): Promise<{ readonly parked: number[]; readonly warm: 
   return { parked, warm: parkedPids.map(proportionalMb) };
 }
 
-/** Idle Nodes, as many as there are containers, so that their shared pages are shared as widely. */
-async function nodeMemory(): Promise<number[]> {
-  const script = 'process.stdout.write("."); setInterval(() => {}, 1e9)';
-  const children: ChildProcess[] = [];
+/** Of every process, those whose command line has a word that contains the name, and the shims of containerd that are a parent of one. */
+function processesOf(slot: string): number[] {
+  const pids = readdirSync('/proc')
+    .map(Number)
+    .filter((pid) => pid > 0 && pid !== process.pid);
+  const own = pids.filter((pid) => commandOf(pid).includes(slot));
+  const shims = own.map(parentOf).filter((pid) => commandOf(pid).includes('containerd-shim'));
+  return [...new Set([...own, ...shims])];
+}
+
+/** Empty when the process is gone. */
+function commandOf(pid: number): string {
+  return readIfThere(`/proc/${pid}/cmdline`);
+}
+
+function parentOf(pid: number): number {
+  return Number(/^PPid:\s+(\d+)$/m.exec(readIfThere(`/proc/${pid}/status`))?.[1] ?? 0);
+}
+
+function readIfThere(path: string): string {
   try {
-    for (let count = 0; count < INSTANCES; count += 1) {
-      const child = spawn(process.execPath, ['-e', script], { env: peerEnvironment, stdio: ['pipe', 'pipe', 'pipe'] });
-      children.push(child);
-      await once(child.stdout, 'data');
-    }
-    return children.map(({ pid }) => proportionalMb(pid ?? 0));
-  } finally {
-    for (const child of children) child.kill('SIGKILL');
-    await Promise.all(children.map((child) => once(child, 'close')));
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
   }
 }
 
-/** (d) Proportional memory of containers that wait and that have served, against an idle Node. */
+/** As many servers as there are containers of hob, so that their shared pages are shared as widely. */
+async function containerMemory(peers: ContainerPeers, peer: ContainerPeer): Promise<number[]> {
+  const slots = Array.from({ length: INSTANCES }, (_, at) => `memory-${process.pid}-${at}-`);
+  const started: StartedServer[] = [];
+  try {
+    for (const slot of slots) started.push(await (await serverIn(peers, peer, slot)).start());
+    return slots.map((slot) => processesOf(slot).reduce((sum, pid) => sum + proportionalMb(pid), 0));
+  } finally {
+    for (const each of started) await each[Symbol.asyncDispose]();
+  }
+}
+
+/** Servers without containers, each with all of its processes, after a call. */
+async function serverMemory(): Promise<Peer[]> {
+  const all = await Promise.all(Array.from({ length: INSTANCES }, () => ServerPeers.open()));
+  try {
+    const [first] = all;
+    const names = first?.present.map(({ name }) => name) ?? [];
+    const rows = names.map(async (name) => {
+      const servers = all.flatMap(({ present }) => present).filter((server) => server.name === name);
+      for (const { url } of servers) await call(`${url}/100`);
+      return { name: `${name}, no container`, ...quantiles(servers.map(({ pid }) => proportionalMb(pid))) };
+    });
+    return [...(await Promise.all(rows)), ...(first?.missing ?? [])];
+  } finally {
+    for (const each of all) await each[Symbol.asyncDispose]();
+  }
+}
+
+/** (d) Proportional memory of containers that wait and that have served. */
 export async function benchMemory(): Promise<Measurement[]> {
+  await using peers = await ContainerPeers.open();
   const first = await hobMemory();
-  const idle = await nodeMemory();
+  const theirs: Peer[] = [];
+  for (const peer of peers.present) {
+    theirs.push({ name: `${peer.name}: node:http`, ...quantiles(await containerMemory(peers, peer)) });
+  }
+  theirs.push(...peers.missing, ...(await serverMemory()));
   const second = await hobMemory();
-  idle.push(...(await nodeMemory()));
   const rows = [
-    ['memory, parked', [...first.parked, ...second.parked]],
-    ['memory, warm', [...first.warm, ...second.warm]],
+    ['memory, parked', [...first.parked, ...second.parked], []],
+    ['memory, warm', [...first.warm, ...second.warm], theirs],
   ] as const;
-  return rows.map(([name, samples]) => ({
+  return rows.map(([name, samples, others]) => ({
     name,
     unit: 'MB',
     better: 'lower',
     hob: quantiles(samples),
-    peer: { name: 'node -e, idle', ...quantiles(idle) },
-    how: `proportional set size of ${INSTANCES} at the same time, twice in turn; warm: after its first call`,
+    peers: others,
+    how: `proportional set size (Pss) of ${INSTANCES} at the same time, hob before and after the peers; warm: after a call; a peer's supervisor of each container is counted, daemons that many share (hob serve, dockerd) are not`,
   }));
 }

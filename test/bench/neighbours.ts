@@ -4,22 +4,15 @@ import { HobServer } from '../support/hob-server.ts';
 import { TemporaryFolder } from '../support/temporary-folder.ts';
 import { until } from '../support/until.ts';
 import { ForkBomb } from './fork-bomb.ts';
-import { type Measurement, quantiles } from './measurement.ts';
+import type { Measurement } from './measurement.ts';
 import { runWrk, type WrkResult } from './peers/wrk.ts';
 import { needProgram } from './tools.ts';
+import { latency } from './wrk-rounds.ts';
 
-const ROUNDS = 4;
+const ROUNDS = 3;
 const SECONDS = 5;
 /** Who abuses at the same time. */
 const crowds: readonly (readonly Abuse[])[] = [['cpu', 'memory', 'processes', 'log'], abuses];
-
-/** Percentiles of single calls within a round; of those, the median over the rounds. */
-function latency(results: readonly WrkResult[]): { p50: number; p99: number } {
-  return {
-    p50: quantiles(results.map(({ p50Ms }) => p50Ms)).p50,
-    p99: quantiles(results.map(({ p99Ms }) => p99Ms)).p50,
-  };
-}
 
 /** What is measured while abusers are at work. */
 async function besideAbusers<T>(hob: HobServer, crowd: readonly Abuse[], measure: () => Promise<T>): Promise<T> {
@@ -39,7 +32,7 @@ export async function benchNeighbours(): Promise<Measurement[]> {
   await using folder = await TemporaryFolder.create('neighbours');
   await hob.deploy(join(import.meta.dirname, 'functions/answer'));
   await deployAbusers(hob, folder.path);
-  const url = `${hob.url}/fn/answer`;
+  const url = `${hob.url}/fn/answer/100`;
   const load = { connections: 1, seconds: SECONDS };
   await runWrk(wrk.path, url, load);
   const alone: WrkResult[] = [];
@@ -60,7 +53,7 @@ export async function benchNeighbours(): Promise<Measurement[]> {
     unit: 'ms',
     better: 'lower',
     hob: latency(beside[at] ?? []),
-    peer: { name: 'hob without abusers', ...latency(alone) },
+    peers: [{ name: 'hob without abusers', ...latency(alone) }],
     how: `wrk, 1 connection, ${ROUNDS} rounds of ${SECONDS} s in turn; abused are ${crowd.join(', ')}`,
   }));
   rows.push({
@@ -68,7 +61,7 @@ export async function benchNeighbours(): Promise<Measurement[]> {
     unit: 'ms',
     better: 'lower',
     hob: latency(besideProcesses),
-    peer: { name: 'hob beside plain processes that fork as much', ...latency(besidePlain) },
+    peers: [{ name: 'hob beside plain processes that fork as much', ...latency(besidePlain) }],
     how: `wrk, 1 connection, ${ROUNDS} rounds of ${SECONDS} s in turn; the plain processes have the lowest priority`,
   });
   return rows;

@@ -1,52 +1,94 @@
-import { spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { execa } from 'execa';
 
-/** Where programs are looked for; peers get it as their whole environment. */
-const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+/** What the bench installs: nothing of it reaches the system or package.json. */
+const cache = join(import.meta.dirname, '../../.hob/bench');
+const debian = join(cache, 'debian');
+const folders = ['usr/local/sbin', 'usr/local/bin', 'usr/sbin', 'usr/bin', 'sbin', 'bin'];
+
+/** Where programs are looked for: first what the bench unpacked. */
+const PATH = [debian, '/'].flatMap((root) => folders.map((folder) => join(root, folder))).join(':');
+
+/** Where the unpacked programs find the libraries that were unpacked with them. */
+const LD_LIBRARY_PATH = ['usr/lib', 'lib']
+  .flatMap((folder) => ['x86_64', 'aarch64'].map((machine) => join(debian, folder, `${machine}-linux-gnu`)))
+  .join(':');
 
 /**
  * The environment of a peer: NODE_EXTRA_CA_CERTS and its like would cost it tens of milliseconds at each start.
  */
-export const peerEnvironment = { PATH } as const;
+export const peerEnvironment = { PATH, LD_LIBRARY_PATH } as const;
+
+/** Why a peer or a tool is not there. */
+export interface Missing {
+  readonly missing: string;
+}
 
 /** Absolute path of a program, or undefined. */
 function findProgram(name: string): string | undefined {
   return PATH.split(':')
-    .map((folder) => `${folder}/${name}`)
+    .map((folder) => join(folder, name))
     .find((path) => existsSync(path));
 }
 
 /**
- * The program, installed from the Debian package of the same name when it is missing.
+ * A program. When it is missing, its Debian package and what that needs are unpacked into the bench's own folder: no
+ * service starts, and the system stays as it is.
  *
- * @returns its path, or why it is not there.
+ * @param debianPackage the one that brings it.
  */
-export async function needProgram(name: string): Promise<{ readonly path: string } | { readonly missing: string }> {
+export async function needProgram(name: string, debianPackage = name): Promise<Missing | { path: string }> {
   const found = findProgram(name);
   if (found !== undefined) return { path: found };
-  process.stderr.write(`installing ${name} …\n`);
-  const said = (await aptInstall(name)) ?? ((await apt('update')) || (await aptInstall(name)));
-  const installed = findProgram(name);
-  return installed === undefined ? { missing: said || `apt-get installs no ${name}` } : { path: installed };
+  process.stderr.write(`fetching ${debianPackage} …\n`);
+  try {
+    await unpack(debianPackage).catch(async () => {
+      await execa('apt-get', ['--quiet', 'update']);
+      await unpack(debianPackage);
+    });
+  } catch (error) {
+    return missingFor(error);
+  }
+  const unpacked = findProgram(name);
+  return unpacked === undefined ? { missing: `${debianPackage} brings no ${name}` } : { path: unpacked };
 }
 
-async function aptInstall(name: string): Promise<string | undefined> {
-  const said = await apt('install', '--yes', '--no-install-recommends', name);
-  return findProgram(name) === undefined ? undefined : said;
+async function unpack(debianPackage: string): Promise<void> {
+  const archives = join(debian, 'archives');
+  await mkdir(archives, { recursive: true });
+  // What would be installed with it: what it needs and this system has not.
+  const { stdout } = await execa('apt-get', ['--simulate', '--no-install-recommends', 'install', debianPackage]);
+  const packages = [...stdout.matchAll(/^Inst (\S+)/gm)].map(([, each = '']) => each);
+  // Otherwise apt-get downloads as a user who may not be able to write there.
+  const sandbox = ['-o', 'APT::Sandbox::User=root'];
+  await execa('apt-get', ['--quiet', ...sandbox, 'download', ...packages], { cwd: archives });
+  for (const archive of readdirSync(archives)) await execa('dpkg', ['--extract', join(archives, archive), debian]);
 }
 
-/** @returns the last line that apt-get said when it failed, else ''. */
-async function apt(...args: string[]): Promise<string> {
-  if (findProgram('apt-get') === undefined) return 'there is no apt-get';
-  const env = { ...peerEnvironment, DEBIAN_FRONTEND: 'noninteractive' };
-  const child = spawn('apt-get', ['--quiet', ...args], { env, stdio: ['pipe', 'pipe', 'pipe'] });
-  child.stdin.end();
-  child.stdout.resume();
-  let said = '';
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text));
-  const [code] = await once(child, 'close');
-  return code === 0 ? '' : (said.trimEnd().split('\n').at(-1) ?? `apt-get ${args.join(' ')} failed`);
+/** The folder that an npm package is installed in, with its dependencies, beside its `node_modules`. */
+export async function needPackage(name: string, version: string): Promise<Missing | { folder: string }> {
+  const folder = join(cache, 'npm', `${name.replace('/', '-')}-${version}`);
+  if (existsSync(join(folder, 'node_modules', name))) return { folder };
+  process.stderr.write(`fetching ${name} ${version} …\n`);
+  try {
+    await mkdir(folder, { recursive: true });
+    await writeFile(join(folder, 'package.json'), '{ "private": true }\n');
+    await execa('npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund', `${name}@${version}`], {
+      cwd: folder,
+    });
+    return { folder };
+  } catch (error) {
+    return missingFor(error);
+  }
+}
+
+/** The last line that a program said, or the error's own. */
+export function missingFor(error: unknown): Missing {
+  const said = error instanceof Error && 'stderr' in error ? String(error.stderr).trimEnd().split('\n').at(-1) : '';
+  return { missing: said || (error instanceof Error ? error.message.split('\n')[0] : undefined) || String(error) };
 }
 
 /** First line of what `program --version` (or `-v`) prints. */

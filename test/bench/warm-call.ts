@@ -1,14 +1,19 @@
 import { join } from 'node:path';
 import { HobServer } from '../support/hob-server.ts';
 import { call } from '../support/http-call.ts';
-import { type Measurement, type Peer, quantiles } from './measurement.ts';
-import { PeerProgram } from './peers/peer-program.ts';
-import { runWrk, type WrkResult } from './peers/wrk.ts';
-import { needProgram, versionOf } from './tools.ts';
+import type { Measurement } from './measurement.ts';
+import { ServerPeers } from './peers/server-peers.ts';
+import { needProgram } from './tools.ts';
+import { compareByWrk, type Target } from './wrk-rounds.ts';
 
-const ROUNDS = 5;
-const SECONDS = 4;
+const ROUNDS = 3;
+const SECONDS = 2;
+/** Code of both sides is compiled while it is called: after one second of few calls it is not yet. */
 const WARM_UP_SECONDS = 2;
+const BODIES = [
+  { bytes: 100, text: '100 B' },
+  { bytes: 100_000, text: '100 KB' },
+] as const;
 
 /** One way to call a function warm. */
 interface Variant {
@@ -18,84 +23,45 @@ interface Variant {
   readonly settings: string;
 }
 
+const many = { function: 'answer-many', settings: 'hob with concurrency 128, one container' } as const;
+const one = { function: 'answer', settings: 'hob with concurrency 1: a container for each connection' } as const;
 const variants: readonly Variant[] = [
-  { name: 'warm, 1 connection', function: 'answer', connections: 1, settings: 'concurrency 1' },
-  {
-    name: 'warm, 32 connections',
-    function: 'answer-many',
-    connections: 32,
-    settings: 'concurrency 32, one container',
-  },
-  {
-    name: 'warm, 32 connections, 32 containers',
-    function: 'answer',
-    connections: 32,
-    settings: 'concurrency 1, so that each connection has a container of its own',
-  },
+  { name: 'warm, 1 connection', connections: 1, ...one },
+  { name: 'warm, 32 connections', connections: 32, ...many },
+  { name: 'warm, 128 connections', connections: 128, ...many },
 ];
 
-async function assertSameAnswer(hobUrl: string, peerUrl: string): Promise<void> {
-  const [ours, theirs] = await Promise.all([call(hobUrl), call(peerUrl)]);
-  const view = ({ status, headers, body }: typeof ours): string =>
-    `${status} ${headers['content-type']} ${body.toString()}`;
-  if (view(ours) !== view(theirs)) throw new Error(`the answers differ: ${view(ours)}; ${view(theirs)}`);
+async function assertSameAnswers(targets: readonly Target[]): Promise<void> {
+  const views = await Promise.all(
+    targets.map(async ({ url }) => {
+      const { status, headers, body } = await call(url);
+      return `${status} ${headers['content-type']?.toLowerCase().replaceAll(' ', '')} ${body.toString()}`;
+    }),
+  );
+  const odd = views.findIndex((view) => view !== views[0]);
+  if (odd >= 0)
+    throw new Error(`${targets[odd]?.name} answers ${views[odd]?.slice(0, 80)}, not ${views[0]?.slice(0, 80)}`);
 }
 
-/** Percentiles of single calls within a round; of those, the median over the rounds. */
-function latency(results: readonly WrkResult[]): { p50: number; p99: number } {
-  return {
-    p50: quantiles(results.map(({ p50Ms }) => p50Ms)).p50,
-    p99: quantiles(results.map(({ p99Ms }) => p99Ms)).p50,
-  };
-}
-
-async function benchVariant(wrk: string, variant: Variant, hob: HobServer, peer: PeerProgram): Promise<Measurement[]> {
-  const { connections } = variant;
-  const urls = [`${hob.url}/fn/${variant.function}`, `${peer.url}/`];
-  await assertSameAnswer(urls[0] ?? '', urls[1] ?? '');
-  for (const url of urls) await runWrk(wrk, url, { connections, seconds: WARM_UP_SECONDS });
-  const ours: WrkResult[] = [];
-  const theirs: WrkResult[] = [];
-  for (let round = 0; round < ROUNDS; round += 1) {
-    ours.push(await runWrk(wrk, urls[0] ?? '', { connections, seconds: SECONDS }));
-    theirs.push(await runWrk(wrk, urls[1] ?? '', { connections, seconds: SECONDS }));
-  }
-  const rates = (results: readonly WrkResult[]) =>
-    quantiles(
-      results.map(({ requestsPerSecond }) => requestsPerSecond),
-      'higher',
-    );
-  const name = 'bare fastify';
-  const how = `${versionOf(wrk, '-v').split(' [')[0]}, ${ROUNDS} rounds of ${SECONDS} s in turn; hob with ${variant.settings}`;
-  const peerOf = (numbers: { p50: number; p99: number }): Peer => ({ name, ...numbers });
-  return [
-    {
-      name: `${variant.name}: throughput`,
-      unit: 'requests/s',
-      better: 'higher',
-      hob: rates(ours),
-      peer: peerOf(rates(theirs)),
-      how: `${how}; p99 is the worst round`,
-    },
-    {
-      name: `${variant.name}: latency`,
-      unit: 'ms',
-      better: 'lower',
-      hob: latency(ours),
-      peer: peerOf(latency(theirs)),
-      how,
-    },
-  ];
-}
-
-/** (c) Calls of a function that is already in a container, against fastify alone, by the same load generator. */
+/** (c) Calls of a function that is already in a container, against servers that answer the same without containers. */
 export async function benchWarmCall(): Promise<Measurement[]> {
   const wrk = await needProgram('wrk');
   if ('missing' in wrk) throw new Error(`no load generator: ${wrk.missing}`);
   await using hob = await HobServer.create({ env: { HOB_LOG_LEVEL: 'warn' } });
   await hob.deploy(...['answer', 'answer-many'].map((name) => join(import.meta.dirname, 'functions', name)));
-  await using peer = await PeerProgram.start('bare-fastify');
+  await using peers = await ServerPeers.open();
   const rows: Measurement[] = [];
-  for (const variant of variants) rows.push(...(await benchVariant(wrk.path, variant, hob, peer)));
+  const compare = async (variant: Variant, body: (typeof BODIES)[number], others: readonly Target[]): Promise<void> => {
+    const ours = { name: 'hob', url: `${hob.url}/fn/${variant.function}/${body.bytes}` };
+    const targets = [ours, ...others.map(({ name, url }) => ({ name, url: `${url}/${body.bytes}` }))];
+    await assertSameAnswers(targets);
+    const text = { name: `${variant.name}, ${body.text}`, how: variant.settings };
+    const { connections } = variant;
+    const load = { wrk: wrk.path, connections, rounds: ROUNDS, seconds: SECONDS, warmUpSeconds: WARM_UP_SECONDS };
+    rows.push(...(await compareByWrk(text, targets, load, peers.missing)));
+  };
+  for (const variant of variants) for (const body of BODIES) await compare(variant, body, peers.present);
+  const fastify = peers.present.filter(({ name }) => name.includes('fastify'));
+  await compare({ name: 'warm, 32 containers', connections: 32, ...one }, BODIES[0], fastify);
   return rows;
 }

@@ -4,7 +4,10 @@
 const { fastify } = require('fastify');
 
 const server = fastify();
-server.get('/', async () => ({ hello: 'world' }));
+for (const bytes of [100, 100_000]) {
+  const body = 'x'.repeat(bytes);
+  server.get(`/${bytes}`, async (_request, reply) => reply.type('text/plain; charset=utf-8').send(body));
+}
 server.listen({ host: '127.0.0.1', port: 0 }, (error, address) => {
   if (error) throw error;
   process.stdout.write(`${address}\n`);

@@ -2,28 +2,23 @@ import { readFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { seccompProfilePath } from '@hob/native';
+import { type ContainerSettings, SHARED_FOLDER } from './container-peer.ts';
 import { ociSeccomp } from './oci-seccomp.ts';
 
 const MiB = 1024 * 1024;
 
-/** What the peer's container is to have: the same as hob's own. */
-export interface OciLimits {
-  /** The root filesystem's folder: hob's own. */
-  readonly root: string;
-  readonly memoryMb: number;
-  readonly pidsMax: number;
-  readonly tmpBytes: number;
-  readonly shmBytes: number;
-  readonly nofileMax: number;
-  readonly hostUid: number;
+/** One container's settings. */
+export interface OciLimits extends ContainerSettings {
   /** Below `hob/`, with a leading `/`. */
   readonly cgroupsPath: string;
+  /** Whether uid 0 inside is somebody too: the host's uid after `hostUid`. hob has none, but runc must have one. */
+  readonly mapsRoot: boolean;
 }
 
 /**
  * Makes an OCI bundle with hob's isolation: the same root filesystem, namespaces, limits, seccomp rules, no capability.
  *
- * @param folder is made; crun wants the file in it to be called config.json.
+ * @param folder is made; runtimes want the file in it to be called config.json.
  * @param args the program and its arguments.
  */
 export async function writeOciBundle(folder: string, args: readonly string[], limits: OciLimits): Promise<void> {
@@ -41,8 +36,8 @@ function ociConfig(args: readonly string[], limits: OciLimits): object {
     linux: {
       cgroupsPath: limits.cgroupsPath,
       namespaces: ['pid', 'mount', 'network', 'uts', 'ipc', 'cgroup', 'user'].map((type) => ({ type })),
-      uidMappings: [{ containerID: 1000, hostID: limits.hostUid, size: 1 }],
-      gidMappings: [{ containerID: 1000, hostID: limits.hostUid, size: 1 }],
+      uidMappings: idMappings(limits),
+      gidMappings: idMappings(limits),
       resources: {
         devices: [{ allow: false, access: 'rwm' }],
         memory: { limit: limits.memoryMb * MiB, swap: limits.memoryMb * MiB },
@@ -52,6 +47,11 @@ function ociConfig(args: readonly string[], limits: OciLimits): object {
       seccomp: ociSeccomp(readFileSync(seccompProfilePath, 'utf8')),
     },
   };
+}
+
+function idMappings({ hostUid, mapsRoot }: OciLimits): object[] {
+  const own = { containerID: 1000, hostID: hostUid, size: 1 };
+  return mapsRoot ? [own, { containerID: 0, hostID: hostUid + 1, size: 1 }] : [own];
 }
 
 function ociProcess(args: readonly string[], { nofileMax, pidsMax }: OciLimits): object {
@@ -71,7 +71,7 @@ function ociProcess(args: readonly string[], { nofileMax, pidsMax }: OciLimits):
   };
 }
 
-function ociMounts({ tmpBytes, shmBytes }: OciLimits): object[] {
+function ociMounts({ tmpBytes, shmBytes, shared }: OciLimits): object[] {
   const safe = ['nosuid', 'nodev', 'noexec'];
   const tmpfs = (destination: string, ...options: string[]): object => ({
     destination,
@@ -84,5 +84,6 @@ function ociMounts({ tmpBytes, shmBytes }: OciLimits): object[] {
     tmpfs('/dev', 'nosuid', 'noexec', 'mode=755', 'size=65536'),
     tmpfs('/dev/shm', ...safe, 'mode=1777', `size=${shmBytes}`),
     tmpfs('/tmp', 'nosuid', 'nodev', 'mode=1777', `size=${tmpBytes}`),
+    { destination: SHARED_FOLDER, type: 'bind', source: shared, options: ['bind', ...safe] },
   ];
 }

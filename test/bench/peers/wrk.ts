@@ -17,7 +17,7 @@ export interface WrkResult {
  */
 export async function runWrk(program: string, url: string, load: { connections: number; seconds: number }) {
   const threads = Math.min(2, load.connections);
-  const args = ['--latency', `-t${threads}`, `-c${load.connections}`, `-d${load.seconds}s`, url];
+  const args = ['--latency', '--timeout', '10s', `-t${threads}`, `-c${load.connections}`, `-d${load.seconds}s`, url];
   const { stdout } = await execa(program, args, { env: peerEnvironment, extendEnv: false });
   return parseWrk(stdout);
 }
@@ -27,7 +27,7 @@ export function parseWrk(text: string): WrkResult {
   const errors = /^\s*(?:Socket errors|Non-2xx).*$/m.exec(text);
   if (errors !== null) throw new Error(`wrk met errors: ${errors[0].trim()}`);
   const latency = (share: string): number => {
-    const match = new RegExp(`^\\s+${share}%\\s+([\\d.]+)(us|ms|s)$`, 'm').exec(text);
+    const match = new RegExp(`^\\s+${share}%\\s+([\\d.]+)(us|ms|s) *$`, 'm').exec(text);
     const factor = { us: 0.001, ms: 1, s: 1000 }[match?.[2] ?? ''];
     if (factor === undefined) throw new Error(`wrk gives no ${share}% latency:\n${text}`);
     return Number(match?.[1]) * factor;
