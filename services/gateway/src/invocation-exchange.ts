@@ -27,6 +27,8 @@ export interface ExchangeContext {
   readonly turnEnd: TurnEnd;
   /** The gateway is stopping: connections end with their current response. */
   readonly draining: () => boolean;
+  /** Told of each invocation whose response has left, or never will. */
+  readonly closed?: (invocationId: string) => void;
 }
 
 /** One HTTP request together with the invocation made of it. */
@@ -172,9 +174,11 @@ export class InvocationExchange implements InvocationSink, Deferred {
 
   /** The response was sent or its connection is gone. */
   closed(): void {
-    if (this.#response.writableFinished) return;
-    this.#state = 'over';
-    this.#cancel('disconnected');
+    if (!this.#response.writableFinished) {
+      this.#state = 'over';
+      this.#cancel('disconnected');
+    }
+    this.#context.closed?.(this.#invocation.id);
   }
 
   #receiveBody(handle: InvocationHandle): void {
