@@ -64,6 +64,11 @@ export class GatewayWorker implements FrameListener {
     this.#invoker = new RemoteInvoker(this.#connection);
   }
 
+  /** The base URL. Undefined when it does not listen. */
+  get address(): string | undefined {
+    return this.#front?.address;
+  }
+
   frame(frame: Frame): void {
     switch (frame.type) {
       case FrameType.SETUP:

@@ -106,7 +106,8 @@ class RemoteCall implements InvocationHandle, FrameStream {
   readonly #window = new IncomingWindow();
   #state: 'waiting' | 'head' | 'over' = 'waiting';
   #wasSent = false;
-  #isCancelled = false;
+  /** Nothing more is to be sent of it. */
+  #isSilent = false;
 
   constructor(
     link: Link,
@@ -159,14 +160,15 @@ class RemoteCall implements InvocationHandle, FrameStream {
   }
 
   cancel(reason: 'disconnected' | 'cancelled'): void {
-    if (this.#state === 'over' || this.#isCancelled) return;
-    this.#isCancelled = true;
+    if (this.#isSilent) return;
+    this.#isSilent = true;
     this.#body.discard();
     this.send(encodeJson(FrameType.CANCEL, this.stream, { reason }));
   }
 
   close(): void {
     this.#state = 'over';
+    this.#isSilent = true;
     this.#body.discard();
     if (this.#wasSent) this.send(encodeFrame(FrameType.CLOSED, this.stream));
   }
@@ -226,6 +228,7 @@ class RemoteCall implements InvocationHandle, FrameStream {
   }
 
   #fail(error: HobError): void {
+    this.#isSilent = true;
     if (this.#state === 'over') return;
     this.#state = 'over';
     this.#body.discard();

@@ -113,6 +113,8 @@ class WorkerCall implements InvocationSink, FrameStream {
   #handle: InvocationHandle | undefined;
   #isBodyOpen: boolean;
   #state: 'waiting' | 'head' | 'over' = 'waiting';
+  /** The invocation has said its last word. */
+  #isAnswered = false;
 
   constructor(link: Link, stream: number, hasBody: boolean) {
     this.#link = link;
@@ -144,15 +146,21 @@ class WorkerCall implements InvocationSink, FrameStream {
   }
 
   chunk(bytes: Uint8Array): boolean {
-    return this.#body.write(bytes);
+    return this.#state !== 'head' || this.#body.write(bytes);
   }
 
   end(): void {
+    if (this.#state === 'waiting') {
+      this.fail(fail('ERR_FN_BAD_RESPONSE', ['it ended before its head']), undefined);
+      return;
+    }
+    this.#isAnswered = true;
     this.#body.end();
   }
 
   fail(error: HobError, failure: FunctionFailure | undefined, account?: CallAccount): void {
     if (this.#state === 'over') return;
+    this.#isAnswered = true;
     this.#over();
     this.send(encodeJson(FrameType.ERROR, this.stream, failurePayload({ error, failure, account })));
   }
@@ -187,7 +195,7 @@ class WorkerCall implements InvocationSink, FrameStream {
   /** The worker has done with it. */
   close(): void {
     this.#over();
-    this.#handle?.cancel('disconnected');
+    if (!this.#isAnswered) this.#handle?.cancel('disconnected');
     if (this.#isBodyOpen) this.#handle?.end();
   }
 

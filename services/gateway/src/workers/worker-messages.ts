@@ -65,8 +65,9 @@ export function readInvoke(frame: Frame): RemoteCallRequest {
 export function readHead(frame: Frame): Omit<ResponseHead, 'bodyless'> {
   const payload = decodeJson(frame);
   const { status, headers } = payload;
-  if (typeof status !== 'number') throw violation(frame, 'no status');
-  return { status, headers: pairs(headers, frame), ...readAccount(payload, frame) };
+  if (typeof status !== 'number' && status !== null) throw violation(frame, 'no status');
+  // JSON has no NaN.
+  return { status: status ?? Number.NaN, headers: pairs(headers, frame), ...readAccount(payload, frame) };
 }
 
 /** What `readFailure` reads. */
