@@ -48,7 +48,10 @@ export const FrameType = {
   LOAD_FAILED: 11,
   /** c→h JSON HeadPayload: the response's status and headers. FLAG_END: there is no body. */
   HEAD: 12,
-  /** c→h no payload: body sent, `waitUntil` settled, the stream is over. */
+  /**
+   * c→h no payload: body sent, `waitUntil` settled, the stream is over. s→w: the function has sent all of its response, and more
+   * of it comes when there is credit.
+   */
   DONE: 13,
   /** c→h JSON FailurePayload: the invocation failed; no DONE follows. */
   ERROR: 14,

@@ -39,6 +39,11 @@ export class OutgoingBody {
     return this.#writtenBytes;
   }
 
+  /** All of it has left, its end too. */
+  get isSent(): boolean {
+    return this.#isSent;
+  }
+
   /** @returns false when the writer is to wait for `onDrain`. */
   write(chunk: Uint8Array): boolean {
     if (this.#isEnded || chunk.byteLength === 0) return true;

@@ -198,6 +198,9 @@ class RemoteCall implements InvocationHandle, FrameStream {
       case FrameType.BODY:
         this.#receive(frame, isLast);
         return;
+      case FrameType.DONE:
+        this.#sink.finished?.();
+        return;
       case FrameType.ERROR: {
         const { error, failure, account } = readFailure(frame);
         this.#state = 'over';

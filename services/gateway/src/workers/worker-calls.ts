@@ -1,5 +1,6 @@
 import {
   asHobError,
+  encodeFrame,
   encodeJson,
   fail,
   FLAG_END,
@@ -156,6 +157,7 @@ class WorkerCall implements InvocationSink, FrameStream {
     }
     this.#isAnswered = true;
     this.#body.end();
+    if (!this.#body.isSent) this.send(encodeFrame(FrameType.DONE, this.stream));
   }
 
   fail(error: HobError, failure: FunctionFailure | undefined, account?: CallAccount): void {

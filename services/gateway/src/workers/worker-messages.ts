@@ -58,7 +58,8 @@ export function readInvoke(frame: Frame): RemoteCallRequest {
   if (typeof name !== 'string' || typeof version !== 'number') throw violation(frame, 'no function');
   if (typeof method !== 'string' || !METHOD.test(method)) throw violation(frame, 'no method');
   if (typeof url !== 'string') throw violation(frame, 'no URL');
-  return { id, name, version, method, url, headers: pairs(headers, frame) };
+  if (Array.isArray(headers) && headers.length % 2 !== 0) throw violation(frame, 'half a header');
+  return { id, name, version, method, url, headers: texts(headers, frame) };
 }
 
 /** @throws ERR_FRAME_BAD_PAYLOAD */
@@ -67,7 +68,7 @@ export function readHead(frame: Frame): Omit<ResponseHead, 'bodyless'> {
   const { status, headers } = payload;
   if (typeof status !== 'number' && status !== null) throw violation(frame, 'no status');
   // JSON has no NaN.
-  return { status: status ?? Number.NaN, headers: pairs(headers, frame), ...readAccount(payload, frame) };
+  return { status: status ?? Number.NaN, headers: texts(headers, frame), ...readAccount(payload, frame) };
 }
 
 /** What `readFailure` reads. */
@@ -153,8 +154,8 @@ function readThrown({ name, message, stack }: Readonly<Record<string, unknown>>,
   return { name, message, stack };
 }
 
-function pairs(value: unknown, frame: Frame): string[] {
-  if (!Array.isArray(value) || value.length % 2 !== 0) throw violation(frame, 'no headers');
+function texts(value: unknown, frame: Frame): string[] {
+  if (!Array.isArray(value)) throw violation(frame, 'no headers');
   for (const text of value) if (typeof text !== 'string') throw violation(frame, 'a header that is no text');
   return value as string[];
 }
