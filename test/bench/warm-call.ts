@@ -54,23 +54,40 @@ async function benchVariant(wrk: string, variant: Variant, hob: HobServer, peer:
   const urls = [`${hob.url}/fn/${variant.function}`, `${peer.url}/`];
   await assertSameAnswer(urls[0] ?? '', urls[1] ?? '');
   for (const url of urls) await runWrk(wrk, url, { connections, seconds: WARM_UP_SECONDS });
+  const { ours, theirs } = await loadInTurn(wrk, urls, connections);
+  const how = `${versionOf(wrk, '-v').split(' [')[0]}, ${ROUNDS} rounds of ${SECONDS} s in turn; hob with ${variant.settings}`;
+  return rowsOf(variant.name, 'bare fastify', { ours, theirs, how });
+}
+
+interface Rounds {
+  readonly ours: readonly WrkResult[];
+  readonly theirs: readonly WrkResult[];
+}
+
+async function loadInTurn(wrk: string, urls: readonly string[], connections: number): Promise<Rounds> {
   const ours: WrkResult[] = [];
   const theirs: WrkResult[] = [];
   for (let round = 0; round < ROUNDS; round += 1) {
     ours.push(await runWrk(wrk, urls[0] ?? '', { connections, seconds: SECONDS }));
     theirs.push(await runWrk(wrk, urls[1] ?? '', { connections, seconds: SECONDS }));
   }
+  return { ours, theirs };
+}
+
+function rowsOf(
+  name: string,
+  peerName: string,
+  { ours, theirs, how }: Rounds & { readonly how: string },
+): Measurement[] {
   const rates = (results: readonly WrkResult[]) =>
     quantiles(
       results.map(({ requestsPerSecond }) => requestsPerSecond),
       'higher',
     );
-  const name = 'bare fastify';
-  const how = `${versionOf(wrk, '-v').split(' [')[0]}, ${ROUNDS} rounds of ${SECONDS} s in turn; hob with ${variant.settings}`;
-  const peerOf = (numbers: { p50: number; p99: number }): Peer => ({ name, ...numbers });
+  const peerOf = (numbers: { p50: number; p99: number }): Peer => ({ name: peerName, ...numbers });
   return [
     {
-      name: `${variant.name}: throughput`,
+      name: `${name}: throughput`,
       unit: 'requests/s',
       better: 'higher',
       hob: rates(ours),
@@ -78,7 +95,7 @@ async function benchVariant(wrk: string, variant: Variant, hob: HobServer, peer:
       how: `${how}; p99 is the worst round`,
     },
     {
-      name: `${variant.name}: latency`,
+      name: `${name}: latency`,
       unit: 'ms',
       better: 'lower',
       hob: latency(ours),
@@ -86,6 +103,17 @@ async function benchVariant(wrk: string, variant: Variant, hob: HobServer, peer:
       how,
     },
   ];
+}
+
+/** What workers gain or cost on this host: the same hob, its gateway as two processes and as one. */
+async function benchWorkers(wrk: string, one: HobServer): Promise<Measurement[]> {
+  await using two = await HobServer.create({ env: { HOB_LOG_LEVEL: 'warn', HOB_WORKERS: '2' } });
+  await two.deploy(join(import.meta.dirname, 'functions/answer-many'));
+  const urls = [two, one].map(({ url }) => `${url}/fn/answer-many`);
+  for (const url of urls) await runWrk(wrk, url, { connections: 32, seconds: WARM_UP_SECONDS });
+  const rounds = await loadInTurn(wrk, urls, 32);
+  const how = `${ROUNDS} rounds of ${SECONDS} s in turn; concurrency 32, one container`;
+  return rowsOf('warm, 32 connections, --workers 2', 'hob, one process', { ...rounds, how });
 }
 
 /** (c) Calls of a function that is already in a container, against fastify alone, by the same load generator. */
@@ -97,5 +125,6 @@ export async function benchWarmCall(): Promise<Measurement[]> {
   await using peer = await PeerProgram.start('bare-fastify');
   const rows: Measurement[] = [];
   for (const variant of variants) rows.push(...(await benchVariant(wrk.path, variant, hob, peer)));
+  rows.push(...(await benchWorkers(wrk.path, hob)));
   return rows;
 }

@@ -167,7 +167,10 @@ test('a client that goes away cancels its call, and maxContainers holds for all 
   assert.equal((await single()).busy, 1);
   held[Symbol.dispose]();
   for (const connection of waiting) assert.match(await connection.all(), /^HTTP\/1\.1 200 .*done$/s);
-  assert.equal(await metric(/^hob_invocations_total\{function="single",version="1",outcome="ERR_CANCELLED"\} (\d+)$/m), 1);
+  assert.equal(
+    await metric(/^hob_invocations_total\{function="single",version="1",outcome="ERR_CANCELLED"\} (\d+)$/m),
+    1,
+  );
 });
 
 test('DELETE /v1/invocations/<id> cancels a call of any worker', async () => {

@@ -161,7 +161,7 @@ class WorkerCall implements InvocationSink, FrameStream {
   }
 
   fail(error: HobError, failure: FunctionFailure | undefined, account?: CallAccount): void {
-    if (this.#state === 'over') return;
+    if (this.#state === 'over' || this.#isAnswered) return;
     this.#isAnswered = true;
     this.#over();
     this.send(encodeJson(FrameType.ERROR, this.stream, failurePayload({ error, failure, account })));

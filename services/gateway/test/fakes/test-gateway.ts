@@ -102,8 +102,9 @@ async function throughWorker(gateway: Gateway, parts: WorkerParts): Promise<Test
   await link.sync();
   const close = async (): Promise<void> => {
     link.drain();
-    await Promise.all([gateway.close(), worker.ended]);
+    const [, error] = await Promise.all([gateway.close(), worker.ended]);
     await rm(folder, { recursive: true });
+    if (error !== undefined) throw new Error('the worker broke', { cause: error });
   };
   let closed: Promise<void> | undefined;
   return {
