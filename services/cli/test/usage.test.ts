@@ -35,12 +35,6 @@ test('hob serve --workers refuses a number that is out of range before it does a
   }
 });
 
-test('hob worker is for hob serve alone', async () => {
-  const { code, stderr } = await hob(['worker']);
-  assert.equal(code, 1);
-  assert.match(stderr, /ERR_SERVE_WORKER/);
-});
-
 for (const command of commands.map((name) => (name === 'seccomp' ? 'seccomp learn' : name))) {
   test(`hob ${command} --help has examples and --json`, async () => {
     const { code, stdout, stderr } = await hob([...command.split(' '), '--help']);
