@@ -49,7 +49,7 @@ export async function benchBurst(): Promise<Measurement[]> {
       unit: 'ms',
       better: 'lower',
       hob: quantiles(first),
-      peer: { name: 'hob, the same calls again, warm', ...quantiles(again) },
+      peers: [{ name: 'hob, the same calls again, warm', ...quantiles(again) }],
       how: `${FUNCTIONS * CALLS_EACH} calls at once to ${FUNCTIONS} functions just deployed, ${parked} containers parked; from the first request to each answer; ${ROUNDS} rounds`,
     });
   }

@@ -63,5 +63,12 @@ export async function benchWarmCall(): Promise<Measurement[]> {
   for (const variant of variants) for (const body of BODIES) await compare(variant, body, peers.present);
   const fastify = peers.present.filter(({ name }) => name.includes('fastify'));
   await compare({ name: 'warm, 32 containers', connections: 32, ...one }, BODIES[0], fastify);
+  await using two = await HobServer.create({ env: { HOB_LOG_LEVEL: 'warn', HOB_WORKERS: '2' } });
+  await two.deploy(join(import.meta.dirname, 'functions/answer-many'));
+  const workers = { name: 'hob --workers 2', url: `${two.url}/fn/answer-many/${BODIES[0].bytes}` };
+  const alone = { name: 'hob in one process', url: `${hob.url}/fn/answer-many/${BODIES[0].bytes}` };
+  const text = { name: 'warm, 32 connections, --workers 2', how: many.settings };
+  const load = { wrk: wrk.path, connections: 32, rounds: ROUNDS, seconds: SECONDS, warmUpSeconds: WARM_UP_SECONDS };
+  rows.push(...(await compareByWrk(text, [workers, alone], load, [])));
   return rows;
 }

@@ -28,6 +28,7 @@ const hints: Readonly<Record<string, string>> = {
   ERR_SCHED_QUEUE_FULL: room,
   ERR_SCHED_QUEUE_TIMEOUT: room,
   ERR_SERVE_HAND_OVER: 'remove one of the two names, or move the file out of the data folder',
+  ERR_SERVE_WORKER: 'the lines above it in the log of hob serve say why',
   ERR_SERVE_LOCKED: 'stop that process, or set HOB_DATA_DIR to another folder',
 };
 

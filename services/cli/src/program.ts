@@ -13,6 +13,7 @@ import { addServe } from './commands/serve.ts';
 import { addSimulate } from './commands/simulate.ts';
 import { addStats } from './commands/stats.ts';
 import { addTop } from './commands/top.ts';
+import { addWorker } from './commands/worker.ts';
 import type { Tools } from './tools.ts';
 import { VERSION } from './version.ts';
 
@@ -65,6 +66,7 @@ export function createProgram(tools: Tools, serveHelp: string): Command {
     addSeccomp,
     addDoctor,
     addLauncher,
+    addWorker,
   ];
   for (const addCommand of add) addCommand(program, tools);
   return program.addHelpText('after', environment);

@@ -23,6 +23,7 @@ test('readServeConfig() without variables gives every default', () => {
   assert.equal(scheduler.poolMin, 2);
   assert.deepEqual(scheduler.poolWarmMb, [256]);
   assert.equal(gateway.trustForwarded, false);
+  assert.equal(server.workers, 1);
 });
 
 test('readServeConfig() takes every kind of value from its variable', () => {
@@ -51,6 +52,10 @@ test('readServeConfig() refuses a bad value with the place and the accepted rang
   assert.match(rejection({ HOB_POOL_MIN: '1.5' }), /^HOB_POOL_MIN: /);
   assert.match(rejection({ HOB_POOL_MIN: '0x10' }), /^HOB_POOL_MIN: /);
   assert.match(rejection({ HOB_POOL_WARM_MB: '100' }), /^HOB_POOL_WARM_MB: must be .* 128, 192/);
+  for (const workers of ['0', '65', '2.5', 'many', '-1']) {
+    const said = rejection({ HOB_WORKERS: workers });
+    assert.equal(said, `HOB_WORKERS: must be a whole number from 1 to 64, not "${workers}"`);
+  }
   assert.match(rejection({ HOB_LOG_LEVEL: 'loud' }), /^HOB_LOG_LEVEL: must be one of trace, debug/);
   assert.match(rejection({ HOB_DATA_DIR: 'here' }), /^HOB_DATA_DIR: must be an absolute path, not "here"$/);
   assert.match(rejection({ HOB_HTTP_TRUST_FORWARDED: 'yes' }), /must be true or false/);

@@ -27,6 +27,14 @@ test('hob --help names every command, the environment and the exit codes', async
   assert.match(stdout, /0 done, 1 failed, 2 wrong usage, 130 interrupted/);
 });
 
+test('hob serve --workers refuses a number that is out of range before it does anything', async () => {
+  for (const workers of ['0', '1000', 'two']) {
+    const { code, stderr } = await hob(['serve', '--workers', workers]);
+    assert.equal(code, 1);
+    assert.match(stderr, /HOB_WORKERS: must be a whole number from 1 to 64.*\(ERR_CONFIG_INVALID\)/);
+  }
+});
+
 for (const command of commands.map((name) => (name === 'seccomp' ? 'seccomp learn' : name))) {
   test(`hob ${command} --help has examples and --json`, async () => {
     const { code, stdout, stderr } = await hob([...command.split(' '), '--help']);

@@ -1,5 +1,5 @@
 /**
- * The frame codec: the one module that both ends of a container's socket use.
+ * The frame codec: the one module that both ends of a container's socket use, and both ends of a gateway worker's.
  *
  * A frame is a header of 10 bytes, then its payload:
  *
@@ -19,7 +19,10 @@ export const FLAG_END = 1;
 /** How many body bytes a sender may have outstanding on a stream before it waits for CREDIT. */
 export const STREAM_WINDOW_BYTES = 256 * 1024;
 
-/** Every type of frame; h→c is from the host to the container. `protocol.ts` has the payloads. */
+/**
+ * Every type of frame; h→c is from the host to the container. `protocol.ts` has the payloads. Between the server and its gateway
+ * workers the same frames speak of calls, the server in the place of the container; s→w and w→s are theirs alone.
+ */
 export const FrameType = {
   /** h→c JSON ClaimPayload; followed by CODE frames. */
   CLAIM: 1,
@@ -45,7 +48,10 @@ export const FrameType = {
   LOAD_FAILED: 11,
   /** c→h JSON HeadPayload: the response's status and headers. FLAG_END: there is no body. */
   HEAD: 12,
-  /** c→h no payload: body sent, `waitUntil` settled, the stream is over. */
+  /**
+   * c→h no payload: body sent, `waitUntil` settled, the stream is over. s→w: the function has sent all of its response, and more
+   * of it comes when there is credit.
+   */
   DONE: 13,
   /** c→h JSON FailurePayload: the invocation failed; no DONE follows. */
   ERROR: 14,
@@ -53,6 +59,16 @@ export const FrameType = {
   LOG: 15,
   /** c→h JSON ExitPayload: the container is about to end itself. */
   EXIT: 16,
+  /** s→w JSON: what a worker serves with. Its first frame. */
+  SETUP: 17,
+  /** s→w JSON in pieces, FLAG_END on the last: all versions of one function, none when it was removed. */
+  FUNCTION: 18,
+  /** s→w, and w→s with the same stream number, which here counts: all frames before it were taken. */
+  SYNC: 19,
+  /** s→w no payload: take no more requests, and end with the last one. */
+  DRAIN: 20,
+  /** w→s no payload: the response of the stream has left or never will; the stream is over. */
+  CLOSED: 21,
 } as const;
 
 export type FrameType = (typeof FrameType)[keyof typeof FrameType];

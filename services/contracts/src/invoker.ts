@@ -63,6 +63,8 @@ export interface InvocationSink {
   fail(error: HobError, failure: FunctionFailure | undefined, account?: CallAccount): void;
   /** `write` may be called again after it returned false. */
   drain(): void;
+  /** The function has sent all of its response, though not all of it has come: from now on only the reader can delay it. */
+  finished?(): void;
 }
 
 /** What a function threw, its stack mapped to the sources: for logs and for callers with a token. */

@@ -26,6 +26,15 @@ export interface FunctionDirectory {
   remove(name: string): Promise<void>;
 }
 
+/** All that is known of one function: what a copy of the directory is made of. */
+export interface FunctionRecord {
+  readonly name: string;
+  /** Number of the live version. */
+  readonly live: number;
+  /** In any order; none when the function was removed. */
+  readonly versions: readonly FunctionVersion[];
+}
+
 /** Content-addressed bundles on disk. */
 export interface BundleStore {
   /**

@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream';
 import type { BundleStore, FunctionDirectory, Invoker, LogStore, SchedulerControl } from '@hob/contracts';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
@@ -7,7 +8,10 @@ import { HttpFront } from './http-front.ts';
 import { InvocationRoute } from './invocation-route.ts';
 import type { Metrics } from './metrics/metrics.ts';
 import type { TokenVerifier } from './request-headers.ts';
+import { RequestCount } from './request-count.ts';
 import { TurnEnd } from './turn-end.ts';
+import type { WorkerCallsOptions } from './workers/worker-calls.ts';
+import { WorkerLink } from './workers/worker-link.ts';
 
 /** What a gateway is made of. It owns none of it: closing the gateway closes nothing else. */
 export interface GatewayOptions {
@@ -27,8 +31,10 @@ export interface GatewayOptions {
   readonly limits?: Partial<GatewayLimits>;
 }
 
-/** Where to listen. */
-export interface ListenOptions {
+/** Where to listen: an address and a port, or a path for a unix socket. */
+export type ListenOptions = TcpAddress | { readonly path: string };
+
+export interface TcpAddress {
   /** An address or a host name; of a name, the first address is taken. */
   readonly host: string;
   /** 0 for any free port. */
@@ -44,12 +50,18 @@ export interface Gateway extends AsyncDisposable {
   /**
    * Starts to serve.
    *
-   * @returns the base URL, such as `http://127.0.0.1:8080`.
+   * @returns the base URL, such as `http://127.0.0.1:8080`; '' for a path.
    * @throws the error of `listen(2)`, for example EADDRINUSE.
    */
   listen(where: ListenOptions): Promise<string>;
   /** The base URL. Undefined when it does not listen. */
   readonly address: string | undefined;
+  /**
+   * Serves the calls of a gateway worker, which count as this gateway's own.
+   *
+   * @param connection to the worker; the link owns it.
+   */
+  serveWorker(connection: Duplex): WorkerLink;
   /**
    * Takes no more requests, lets running ones end for up to `drainMs`, then cuts what is left and stops to listen. While
    * it drains, `/readyz` answers 503 and other requests are refused with ERR_SCHED_CLOSED. Every call awaits the same
@@ -69,20 +81,13 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const { invoker, directory, tokens, logger } = options;
   const draining = (): boolean => stopping.signal.aborted;
   const route = new InvocationRoute({ invoker, directory, tokens, logger, limits, draining, turnEnd: new TurnEnd() });
-  const front = new HttpFront({ limits, route, draining });
-  const app = await createApp({
-    ...options,
-    limits,
-    stopping: stopping.signal,
-    requestsInFlight: () => front.requestsInFlight,
-    front,
-  });
-  options.metrics.observe({
-    scheduler: options.scheduler,
-    directory,
-    requestsInFlight: () => front.requestsInFlight,
-  });
-  return new OpenGateway(front, app, { stopping, drainMs: limits.drainMs });
+  const requests = new RequestCount(limits.requestsMax);
+  const front = new HttpFront({ limits, route, draining, requests });
+  const requestsInFlight = (): number => requests.now;
+  const app = await createApp({ ...options, limits, stopping: stopping.signal, requestsInFlight, front });
+  options.metrics.observe({ scheduler: options.scheduler, directory, requestsInFlight });
+  const calls = { invoker, directory, requests, draining };
+  return new OpenGateway(front, app, { stopping, drainMs: limits.drainMs, calls });
 }
 
 /** A gateway with all its parts. */
@@ -91,17 +96,19 @@ class OpenGateway implements Gateway {
   readonly #app: FastifyInstance;
   readonly #stopping: AbortController;
   readonly #drainMs: number;
+  readonly #calls: WorkerCallsOptions;
   #closing: Promise<void> | undefined;
 
   constructor(
     front: HttpFront,
     app: FastifyInstance,
-    stop: { readonly stopping: AbortController; readonly drainMs: number },
+    parts: { readonly stopping: AbortController; readonly drainMs: number; readonly calls: WorkerCallsOptions },
   ) {
     this.#front = front;
     this.#app = app;
-    this.#stopping = stop.stopping;
-    this.#drainMs = stop.drainMs;
+    this.#stopping = parts.stopping;
+    this.#drainMs = parts.drainMs;
+    this.#calls = parts.calls;
   }
 
   get address(): string | undefined {
@@ -110,6 +117,10 @@ class OpenGateway implements Gateway {
 
   listen(where: ListenOptions): Promise<string> {
     return this.#front.listen(where);
+  }
+
+  serveWorker(connection: Duplex): WorkerLink {
+    return new WorkerLink(connection, this.#calls);
   }
 
   close(): Promise<void> {

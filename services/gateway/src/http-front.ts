@@ -1,11 +1,12 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
+import type { ListenOptions, Socket } from 'node:net';
 import { fail, type HobError } from '@hob/contracts';
 import type { GatewayLimits } from './gateway-limits.ts';
 import type { InvocationExchange } from './invocation-exchange.ts';
 import type { InvocationRoute } from './invocation-route.ts';
 import { FUNCTION_PREFIX } from './invocation-target.ts';
 import { PROBLEM_TYPE, problemOf, sendProblem } from './problem.ts';
+import type { RequestCount } from './request-count.ts';
 
 /** Serves what is no call of a function. */
 export type RequestHandler = (request: IncomingMessage, response: ServerResponse) => void;
@@ -15,6 +16,8 @@ export interface HttpFrontOptions {
   readonly limits: GatewayLimits;
   readonly route: InvocationRoute;
   readonly draining: () => boolean;
+  /** Of requests being served; probes, metrics and refusals not counted. */
+  readonly requests: RequestCount;
 }
 
 /** These answer whatever the load, and while hob drains. */
@@ -31,15 +34,14 @@ export class HttpFront {
   readonly #limits: GatewayLimits;
   readonly #route: InvocationRoute;
   readonly #draining: () => boolean;
+  readonly #requests: RequestCount;
   #others: RequestHandler | undefined;
-  #inFlight = 0;
-  /** Set while somebody waits for the last request. */
-  #onIdle: (() => void) | undefined;
 
   constructor(options: HttpFrontOptions) {
     this.#limits = options.limits;
     this.#route = options.route;
     this.#draining = options.draining;
+    this.#requests = options.requests;
     const { limits } = options;
     this.server = createServer({
       maxHeaderSize: limits.headerBytesMax,
@@ -58,11 +60,6 @@ export class HttpFront {
     this.server.on('clientError', answerBrokenRequest(limits));
   }
 
-  /** Requests being served now; probes, metrics and refusals not counted. */
-  get requestsInFlight(): number {
-    return this.#inFlight;
-  }
-
   /** The base URL, or undefined when the server does not listen. */
   get address(): string | undefined {
     const address = this.server.address();
@@ -76,8 +73,8 @@ export class HttpFront {
     this.#others = handler;
   }
 
-  /** @throws the error of `listen(2)`. */
-  listen(where: { readonly host: string; readonly port: number }): Promise<string> {
+  /** @returns the base URL, '' for a unix socket. @throws the error of `listen(2)`. */
+  listen(where: ListenOptions): Promise<string> {
     const { promise, resolve, reject } = Promise.withResolvers<string>();
     this.server.once('error', reject);
     this.server.listen({ ...where }, () => {
@@ -92,23 +89,13 @@ export class HttpFront {
    * told that hob is shutting down, which says more than a refused connection.
    */
   async close(drainMs: number): Promise<void> {
-    if (this.#inFlight > 0) await this.#idle(drainMs);
+    await this.#requests.idle(drainMs);
     const closed = new Promise<void>((resolve) => {
       // An error says that it never listened.
       this.server.close(() => resolve());
     });
     this.server.closeAllConnections();
     await closed;
-  }
-
-  #idle(withinMs: number): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, withinMs);
-    this.#onIdle = () => {
-      clearTimeout(timer);
-      resolve();
-    };
-    return promise;
   }
 
   #serve(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void {
@@ -123,7 +110,7 @@ export class HttpFront {
       sendProblem(request, response, problemOf(refusal), { lingerMs, close: this.#draining() });
       return;
     }
-    this.#inFlight++;
+    this.#requests.enter();
     let exchange: InvocationExchange | undefined;
     if (url.startsWith(FUNCTION_PREFIX)) exchange = this.#route.handle(request, response, expectsContinue);
     else {
@@ -132,21 +119,16 @@ export class HttpFront {
     }
     // Emitted at the earliest in a later tick, and for every response, also one that never got its turn on a connection.
     response.on('close', () => {
-      this.#ended();
+      this.#requests.leave();
       exchange?.closed();
     });
   }
 
   #refusal(url: string): HobError | undefined {
-    const { requestsMax, urlBytesMax } = this.#limits;
+    const { urlBytesMax } = this.#limits;
     if (this.#draining()) return fail('ERR_SCHED_CLOSED', []);
-    if (this.#inFlight >= requestsMax) return fail('ERR_HTTP_TOO_MANY_REQUESTS', [requestsMax]);
+    if (this.#requests.isFull) return fail('ERR_HTTP_TOO_MANY_REQUESTS', [this.#requests.max]);
     return url.length > urlBytesMax ? fail('ERR_HTTP_URL_TOO_LONG', [urlBytesMax]) : undefined;
-  }
-
-  #ended(): void {
-    this.#inFlight--;
-    if (this.#inFlight === 0) this.#onIdle?.();
   }
 }
 

@@ -27,6 +27,8 @@ export interface ExchangeContext {
   readonly turnEnd: TurnEnd;
   /** The gateway is stopping: connections end with their current response. */
   readonly draining: () => boolean;
+  /** Told of each invocation whose response has left, or never will. */
+  readonly closed?: (invocationId: string) => void;
 }
 
 /** One HTTP request together with the invocation made of it. */
@@ -91,6 +93,8 @@ export class InvocationExchange implements InvocationSink, Deferred {
   #requestPaused = false;
   /** The client reads slower than the function writes. */
   #responseFull = false;
+  /** The function waits for nothing any more. */
+  #isFinished = false;
 
   constructor(context: ExchangeContext, parts: ExchangeParts) {
     this.#context = context;
@@ -165,6 +169,11 @@ export class InvocationExchange implements InvocationSink, Deferred {
     this.#request.resume();
   }
 
+  finished(): void {
+    this.#isFinished = true;
+    if (this.#state === 'sending') this.#limitIdleness();
+  }
+
   /** Sends what is held; more of the body will come. */
   turnEnded(): void {
     this.#flush();
@@ -172,9 +181,11 @@ export class InvocationExchange implements InvocationSink, Deferred {
 
   /** The response was sent or its connection is gone. */
   closed(): void {
-    if (this.#response.writableFinished) return;
-    this.#state = 'over';
-    this.#cancel('disconnected');
+    if (!this.#response.writableFinished) {
+      this.#state = 'over';
+      this.#cancel('disconnected');
+    }
+    this.#context.closed?.(this.#invocation.id);
   }
 
   #receiveBody(handle: InvocationHandle): void {
@@ -252,6 +263,7 @@ export class InvocationExchange implements InvocationSink, Deferred {
     if (this.#declared !== -1) this.#headers.push('content-length', String(this.#declared));
     this.#state = 'sending';
     this.#sendHead();
+    if (this.#isFinished) this.#limitIdleness();
     const first = this.#first;
     this.#first = undefined;
     if (first === undefined) this.#response.flushHeaders();
@@ -279,9 +291,12 @@ export class InvocationExchange implements InvocationSink, Deferred {
     this.#state = 'over';
     this.#response.end(body, 'latin1');
     if (this.#requestPaused) this.drain();
-    // What the kernel could not take at once depends on the client, who must not keep us waiting for ever.
-    const socket = this.#response.socket;
-    if (socket !== null && socket.writableLength > 0) socket.setTimeout(this.#context.limits.bodyIdleMs);
+    if ((this.#response.socket?.writableLength ?? 0) > 0) this.#limitIdleness();
+  }
+
+  /** What the kernel cannot take at once depends on the client, who must not keep us waiting for ever. */
+  #limitIdleness(): void {
+    this.#response.socket?.setTimeout(this.#context.limits.bodyIdleMs);
   }
 
   #lengthMismatch(bytes: number): string {

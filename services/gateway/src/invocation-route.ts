@@ -12,7 +12,7 @@ const forbiddenMethods: ReadonlySet<string> = new Set(['TRACE', 'TRACK']);
 
 /** What the route needs besides the context of its exchanges. */
 export interface InvocationRouteOptions extends ExchangeContext {
-  readonly directory: FunctionDirectory;
+  readonly directory: Pick<FunctionDirectory, 'resolve'>;
   readonly tokens: TokenVerifier;
 }
 

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { request as httpRequest } from 'node:http';
 import { test } from 'node:test';
+import { STREAM_WINDOW_BYTES } from '@hob/contracts';
 import { headOf } from './fakes/fake-invoker.ts';
 import { parseResponse, RawClient } from './fakes/raw-client.ts';
-import { startGateway, until } from './fakes/test-gateway.ts';
+import { startGateway, through, until } from './fakes/test-gateway.ts';
 
 const post = 'POST /fn/hello HTTP/1.1\r\nhost: a\r\n';
 const MIB = 1024 * 1024;
@@ -100,7 +101,7 @@ test('/fn stops reading a body while the container takes no more', async () => {
     request.end();
   };
   feed();
-  await until(() => hob.invoker.calls.length === 1 && hob.invoker.last.chunks.length === 1, 'the first chunk is there');
+  await until(() => hob.invoker.calls.length === 1 && hob.invoker.last.chunks.length > 0, 'the first chunk is there');
   const { last } = hob.invoker;
   // The client is stopped by the full buffers of the kernel, far from the end of the body.
   let before = -1;
@@ -110,7 +111,8 @@ test('/fn stops reading a body while the container takes no more', async () => {
     return still;
   }, 'the client is stopped');
   assert.ok(sent < total);
-  assert.equal(last.chunks.length, 1);
+  if (through.worker) assert.ok(last.body.byteLength <= STREAM_WINDOW_BYTES, `${last.body.byteLength} bytes`);
+  else assert.equal(last.chunks.length, 1);
   last.takesMore = true;
   last.sink.drain();
   await until(() => last.ended, 'the whole body is through');
@@ -246,14 +248,15 @@ test('/fn closes a connection whose body stalls, but not while the container is 
   await using hob = await startGateway({ bodyIdleMs: 30 });
   hob.invoker.onCall = (call) => (call.takesMore = false);
   using held = await RawClient.open(hob.port);
-  held.send(`${post}content-length: 10\r\n\r\nabc`);
-  await until(() => hob.invoker.calls.length === 1 && hob.invoker.last.body.byteLength === 3, 'the container is full');
+  // More than a worker takes ahead of the container.
+  held.send(`${post}content-length: ${3 * MIB}\r\n\r\n${'a'.repeat(2 * MIB)}`);
+  await until(() => hob.invoker.calls.length === 1 && hob.invoker.last.body.byteLength > 0, 'the container is full');
   const full = hob.invoker.last;
   hob.invoker.onCall = () => undefined;
   using stalled = await RawClient.open(hob.port);
   stalled.send(`${post}content-length: 10\r\n\r\nabc`);
   await stalled.all();
-  assert.equal(hob.invoker.last.cancelled, 'disconnected');
+  await until(() => hob.invoker.last.cancelled === 'disconnected', 'it is cancelled');
   assert.equal(full.cancelled, undefined);
   assert.equal(held.closed, false);
 });

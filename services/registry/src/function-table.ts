@@ -1,4 +1,10 @@
-import { checkFunctionConfig, fail, type FunctionSummary, type FunctionVersion } from '@hob/contracts';
+import {
+  checkFunctionConfig,
+  fail,
+  type FunctionRecord,
+  type FunctionSummary,
+  type FunctionVersion,
+} from '@hob/contracts';
 
 /** What Redis holds of a version: all but what its key and field say. */
 export type StoredVersion = Omit<FunctionVersion, 'name' | 'version'>;
@@ -14,7 +20,7 @@ export class FunctionTable {
   readonly #entries = new Map<string, Entry>();
 
   /** @throws ERR_FN_NOT_FOUND, ERR_FN_VERSION_NOT_FOUND */
-  resolve(name: string, version: number | undefined): FunctionVersion {
+  resolve(name: string, version?: number): FunctionVersion {
     const { summary, versions } = this.#entry(name);
     if (version === undefined) return summary.live;
     const found = versions.get(version);
@@ -52,6 +58,18 @@ export class FunctionTable {
     if (lived === undefined) return;
     const summary = { name: lived.name, live: lived, versions: [...ascending.keys()] };
     this.#entries.set(lived.name, { summary, versions: ascending });
+  }
+
+  /** All of one function, also of one that is unknown. */
+  record(name: string): FunctionRecord {
+    const entry = this.#entries.get(name);
+    return { name, live: entry?.summary.live.version ?? 0, versions: [...(entry?.versions.values() ?? [])] };
+  }
+
+  /** Takes what `record` of another table gave. */
+  replace({ name, live, versions }: FunctionRecord): void {
+    this.#entries.delete(name);
+    this.set(versions, live);
   }
 
   /** @returns the versions that the function had; none when it was unknown. */

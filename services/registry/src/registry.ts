@@ -7,6 +7,7 @@ import {
   fail,
   type FunctionConfig,
   type FunctionDirectory,
+  type FunctionRecord,
   type FunctionSummary,
   type FunctionVersion,
 } from '@hob/contracts';
@@ -26,6 +27,9 @@ export interface RegistryOptions {
   readonly bundles: DiskBundleStore;
   readonly log: Logger;
 }
+
+/** Told of a change to a function. Deploys and removals wait for what it returns, which must not reject. */
+export type FunctionListener = (record: FunctionRecord) => Promise<void> | void;
 
 /** KEYS: counters, functions, versions. ARGV: name, stored version. Gives the number of the new version. */
 const DEPLOY = `
@@ -57,6 +61,7 @@ export class Registry implements FunctionDirectory, AsyncDisposable {
   #stale = false;
   #isCatchingUp = false;
   #closed = false;
+  #listener: FunctionListener = () => undefined;
 
   private constructor(options: RegistryOptions) {
     this.#connection = new RedisConnection(options.redis, 'registry', options.log);
@@ -102,6 +107,12 @@ export class Registry implements FunctionDirectory, AsyncDisposable {
     return this.#table.describe(name);
   }
 
+  /** Tells all functions now, and from now on each one that changes. There is one listener. */
+  follow(listener: FunctionListener): void {
+    this.#listener = listener;
+    for (const { name } of this.list()) void listener(this.#table.record(name));
+  }
+
   /** See FunctionDirectory; also ERR_CONFIG_INVALID. Takes over the bundle that `bundles.add` kept. */
   async deploy(config: FunctionConfig, digest: string): Promise<FunctionVersion> {
     this.#refuseClosed();
@@ -118,6 +129,7 @@ export class Registry implements FunctionDirectory, AsyncDisposable {
       this.#table.add(deployed);
       this.#changes += 1;
       this.#bundles.release(digest); // What `add` kept; the function keeps it from now on.
+      await this.#listener(this.#table.record(name));
       return deployed;
     } finally {
       this.#bundles.release(digest);
@@ -130,6 +142,7 @@ export class Registry implements FunctionDirectory, AsyncDisposable {
     const found = await this.#connection.run((redis) => redis.eval(REMOVE, keys.length, ...keys, name));
     const versions = this.#table.remove(name);
     this.#changes += 1;
+    await this.#listener(this.#table.record(name));
     if (found === 0 && versions.length === 0) throw fail('ERR_FN_NOT_FOUND', [name]);
     for (const digest of new Set(versions.map((version) => version.digest))) await this.#dropBundle(digest);
   }
@@ -192,8 +205,11 @@ export class Registry implements FunctionDirectory, AsyncDisposable {
       changes = this.#changes;
       table = await this.#read();
     } while (changes !== this.#changes);
+    const before = this.#table.list();
     this.#table = table;
     this.#changes += 1;
+    const names = new Set([...before, ...table.list()].map(({ name }) => name));
+    for (const name of names) void this.#listener(table.record(name));
   }
 
   async #read(): Promise<FunctionTable> {

@@ -27,8 +27,6 @@ const HEADERS_MAX = 500;
 const LOG_BYTES_MAX = 8 * LOG_LINE_BYTES_MAX;
 const FAILURE_NAME_BYTES_MAX = 256;
 const FAILURE_MESSAGE_BYTES_MAX = 4096;
-/** As HTTP/2 has it: credit never adds up to more. */
-export const CREDIT_BYTES_MAX = 0x7fff_ffff;
 
 const ofContainer = new Set<FrameType>([FrameType.CACHE, FrameType.LOADED, FrameType.LOAD_FAILED, FrameType.EXIT]);
 const ofStream = new Set<FrameType>([

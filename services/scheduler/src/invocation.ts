@@ -1,5 +1,6 @@
 import {
   type CallAccount,
+  CREDIT_BYTES_MAX,
   type DeathCause,
   encodeJson,
   type ErrorCode,
@@ -11,10 +12,12 @@ import {
   type FunctionVersion,
   type HeadPayload,
   type HobError,
+  IncomingWindow,
   type InvocationHandle,
   type InvocationRequest,
   type InvocationSink,
   type LogLine,
+  OutgoingBody,
   type Receipt,
 } from '@hob/contracts';
 import type { Clock } from './clock.ts';
@@ -26,8 +29,6 @@ import type { DeadlineList, Expiring } from './deadline-list.ts';
 import type { Death } from './death.ts';
 import { InvocationTimes } from './invocation-times.ts';
 import type { Lease } from './lease.ts';
-import { RequestBody } from './request-body.ts';
-import { ResponseWindow } from './response-window.ts';
 
 /** Where a call is: see `Invocation`. */
 type Phase = 'queued' | 'running' | 'cancelling' | 'failing' | 'over';
@@ -80,8 +81,8 @@ export class Invocation implements InvocationHandle, ContainerCall, Expiring {
   readonly #request: InvocationRequest;
   readonly #sink: InvocationSink;
   readonly #host: InvocationHost;
-  readonly #body: RequestBody;
-  readonly #window = new ResponseWindow();
+  readonly #body: OutgoingBody;
+  readonly #window = new IncomingWindow();
   #phase: Phase = 'queued';
   #response: 'none' | 'open' | 'complete' = 'none';
   #lease: Lease | undefined;
@@ -96,7 +97,7 @@ export class Invocation implements InvocationHandle, ContainerCall, Expiring {
     this.#request = request;
     this.#sink = sink;
     this.#host = host;
-    this.#body = new RequestBody(request.hasBody, () => sink.drain());
+    this.#body = new OutgoingBody(request.hasBody, () => sink.drain());
   }
 
   // The caller's side.
@@ -211,7 +212,7 @@ export class Invocation implements InvocationHandle, ContainerCall, Expiring {
   body(bytes: Uint8Array, isLast: boolean): void {
     if (this.#response !== 'open') throw violation('BODY before HEAD or after its end');
     if (bytes.byteLength === 0 && !isLast) throw violation('BODY of nothing');
-    this.#window.receive(bytes.byteLength);
+    if (!this.#window.receive(bytes.byteLength)) throw violation('BODY over its credit');
     if (isLast) this.#response = 'complete';
     if (this.#phase !== 'running' || this.#lease === undefined) return;
     if (bytes.byteLength > 0) {
@@ -227,7 +228,7 @@ export class Invocation implements InvocationHandle, ContainerCall, Expiring {
   }
 
   credit(bytes: number): void {
-    this.#body.grant(bytes);
+    if (!this.#body.grant(bytes)) throw violation(`CREDIT of more than ${CREDIT_BYTES_MAX} bytes`);
   }
 
   drain(): void {

@@ -1,14 +1,17 @@
+import { closeSync, constants, openSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Observer } from '@hob/contracts';
-import { combineObservers, createGateway, Metrics } from '@hob/gateway';
+import { combineObservers, createGateway, type Gateway, Metrics } from '@hob/gateway';
 import { DiskBundleStore, RedisLogStore, RedisServer, Registry } from '@hob/registry';
 import { type LauncherConnection, RemoteDriver, Scheduler } from '@hob/scheduler';
 import { driverDefaults } from '@hob/scheduler/launcher';
 import type { Logger } from 'pino';
-import { parseListen } from '../address.ts';
+import { type ListenAddress, parseListen } from '../address.ts';
+import type { Environment } from '../environment.ts';
 import { VERSION } from '../version.ts';
 import { bundlesFolder, instanceName } from './launcher-options.ts';
 import type { ServeConfig } from './serve-config.ts';
+import { GATEWAY_SOCKET, sharedAddress, WorkerProcesses } from './worker-processes.ts';
 
 /** Every part of hob, running in this process. */
 export interface Platform extends AsyncDisposable {
@@ -21,11 +24,12 @@ export interface Platform extends AsyncDisposable {
 /** What a platform is started with. */
 export interface PlatformOptions {
   readonly config: ServeConfig;
+  readonly env: Environment;
   /** Path of a data folder that is held for this process; see `takeDataFolder`. */
   readonly dataDir: string;
   /** The platform owns it when its driver is there; until then, the caller does. */
   readonly connection: LauncherConnection;
-  readonly tokens: { verify(token: string): boolean };
+  readonly tokens: { verify(token: string): boolean; readonly hashes: readonly string[] };
   readonly log: Logger;
   /** Why calls cannot be served yet, though all parts run; undefined when they can. */
   readonly ready: () => string | undefined;
@@ -64,7 +68,11 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     }),
   );
   scheduler.started(registry.list().map(({ live }) => live));
-  const url = await gateway.listen(parseListen(config.server.listen, 'HOB_LISTEN'));
+  const address = parseListen(config.server.listen, 'HOB_LISTEN');
+  const url =
+    config.server.workers === 1
+      ? await gateway.listen(address)
+      : await startWorkers({ options, gateway, registry, metrics, address: await sharedAddress(address) }, started);
   const running = started.move();
   return { url, driver, [Symbol.asyncDispose]: () => running.disposeAsync() };
 }
@@ -100,6 +108,42 @@ function startScheduler(parts: SchedulerParts, started: AsyncDisposableStack): S
   const { config, dataDir, log } = parts.options;
   const cacheFolder = join(dataDir, 'cache');
   return started.use(new Scheduler({ driver, bundles, cacheFolder, observer, log, config: config.scheduler }));
+}
+
+interface WorkerParts {
+  readonly options: PlatformOptions;
+  readonly gateway: Gateway;
+  readonly registry: Registry;
+  readonly metrics: Metrics;
+  readonly address: ListenAddress;
+}
+
+/** Has workers listen in the place of the gateway, which answers them on a socket of the data folder. @returns the base URL. */
+async function startWorkers(parts: WorkerParts, started: AsyncDisposableStack): Promise<string> {
+  const { options, gateway, registry, metrics, address } = parts;
+  const { config, env, dataDir, tokens, log } = options;
+  rmSync(join(dataDir, GATEWAY_SOCKET), { force: true });
+  // The path of the folder may be too long for a socket's.
+  const folder = openSync(dataDir, constants.O_RDONLY | constants.O_DIRECTORY);
+  started.defer(() => closeSync(folder));
+  await gateway.listen({ path: `/proc/self/fd/${folder}/${GATEWAY_SOCKET}` });
+  const workers = new WorkerProcesses({
+    count: config.server.workers,
+    env,
+    dataDir,
+    address,
+    limits: config.gateway,
+    tokens: tokens.hashes,
+    gateway,
+    metrics,
+    log,
+  });
+  // Together: what workers have passed on ends with the gateway, and the gateway waits for their calls.
+  started.defer(async () => void (await Promise.all([gateway.close(), workers.close()])));
+  registry.follow((record) => workers.tell(record));
+  await workers.start();
+  const host = address.host.includes(':') ? `[${address.host}]` : address.host;
+  return `http://${host}:${address.port}`;
 }
 
 /** Takes the functions' output to the log store, and what the operator should know to the server's log. */

@@ -47,6 +47,12 @@ const serverSchema = Type.Object(
       description:
         'Do not start where a line of the isolation checklist is missing; "hob doctor" shows them. The same as --strict.',
     }),
+    workers: Type.Integer({
+      minimum: 1,
+      maximum: 64,
+      default: 1,
+      description: 'Processes that the gateway runs as, from 2 on beside the server. The same as --workers.',
+    }),
     logLevel: Type.Union(
       (['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const).map((level) => Type.Literal(level)),
       { default: 'info', description: 'How much the server logs.' },

@@ -17,6 +17,8 @@ export interface Serving {
 export interface ServeFlags {
   readonly json: boolean;
   readonly strict: boolean;
+  /** As HOB_WORKERS, unchecked. */
+  readonly workers: string | undefined;
 }
 
 /** What a second signal ends the process with. */
@@ -26,13 +28,17 @@ const CUT_EXIT_CODE = 130;
  * Serves until a signal comes, or an error that nobody caught. Root becomes the launcher and has a process without privileges
  * serve; everybody else needs a launcher that runs already.
  *
- * @param options `json`: the URL is told as JSON; `strict`: as HOB_STRICT.
+ * @param flags `json`: the URL is told as JSON; `strict` and `workers`: as HOB_STRICT and HOB_WORKERS.
  * @returns the exit code: 0 after a signal, 1 after an error.
  * @throws ERR_CONFIG_INVALID, ERR_SERVE_LOCKED, ERR_SERVE_STRICT, ERR_NATIVE_UNSUPPORTED, ERR_REGISTRY_UNAVAILABLE, … when it cannot start;
  *   nothing is left running then.
  */
-export async function serve(tools: Tools, { json, strict }: ServeFlags): Promise<number> {
-  const config = readServeConfig(strict ? { ...tools.env, HOB_STRICT: 'true' } : tools.env);
+export async function serve(tools: Tools, { json, strict, workers }: ServeFlags): Promise<number> {
+  const config = readServeConfig({
+    ...tools.env,
+    ...(strict && { HOB_STRICT: 'true' }),
+    ...(workers !== undefined && { HOB_WORKERS: workers }),
+  });
   const log = createServerLog(tools.terminal, config.server.logLevel);
   const serving = { tools, config, log, json };
   if (process.getuid?.() === 0) {

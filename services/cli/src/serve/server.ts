@@ -50,7 +50,15 @@ async function serveUntilAsked(serving: Serving, asked: Promise<StopReason>): Pr
   const tokens = await TokenStore.open(folder.path, variable(tools.env, 'HOB_TOKEN'));
   let notReady: string | undefined = 'hob is starting';
   await using platform = await tools.terminal.progress('starting', () =>
-    startPlatform({ config, dataDir: folder.path, connection, tokens, log, ready: () => notReady }),
+    startPlatform({
+      config,
+      env: tools.env,
+      dataDir: folder.path,
+      connection,
+      tokens,
+      log,
+      ready: () => notReady,
+    }),
   );
   const url = clientUrl(platform.url);
   await tokens.save();

@@ -94,7 +94,12 @@ function startServer({ tools, config, json }: Serving, folder: DataFolder, user:
     const child = spawn(dropPath, [String(user.uid), String(user.gid), ports, ...needed, '--', ...again], {
       cwd: '/',
       detached: true,
-      env: { ...environmentOf(tools.env), HOB_DATA_DIR: folder.path, HOB_LAUNCHER: 'inherited' },
+      env: {
+        ...environmentOf(tools.env),
+        HOB_DATA_DIR: folder.path,
+        HOB_LAUNCHER: 'inherited',
+        HOB_WORKERS: String(config.server.workers),
+      },
       stdio: ['ignore', 'inherit', 'inherit', 'pipe', theirs, folder.lockFd],
     });
     child.on('error', () => undefined); // it has no pid then, and `exit` follows

@@ -1,10 +1,11 @@
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fail } from '@hob/contracts';
 import { type Static, Type } from 'typebox';
 import { Check } from 'typebox/value';
+import { digest, TokenHashes } from './token-hashes.ts';
 
 const TOKEN_BYTES = 32;
 const FILE_BYTES_MAX = 64 * 1024;
@@ -22,11 +23,11 @@ const fileSchema = Type.Object({
  */
 export class TokenStore {
   readonly #path: string;
-  readonly #hashes: readonly Buffer[];
+  readonly #hashes: TokenHashes;
   /** The token in plain text, when it was made now; it is stored nowhere in the data folder. */
   readonly created: string | undefined;
 
-  private constructor(path: string, hashes: readonly Buffer[], created: string | undefined) {
+  private constructor(path: string, hashes: TokenHashes, created: string | undefined) {
     this.#path = path;
     this.#hashes = hashes;
     this.created = created;
@@ -43,32 +44,32 @@ export class TokenStore {
     const path = join(dataDir, 'tokens.json');
     const stored = await read(path);
     if (stored !== undefined) {
-      const hashes = stored.tokens.map(({ sha256 }) => Buffer.from(sha256, 'hex'));
-      return new TokenStore(path, hashes, undefined);
+      const hashes = stored.tokens.map(({ sha256 }) => sha256);
+      return new TokenStore(path, new TokenHashes(hashes), undefined);
     }
     if (given !== undefined && !tokenForm.test(given)) {
       throw fail('ERR_CONFIG_INVALID', ['HOB_TOKEN', 'must be 16 to 512 visible ASCII characters']);
     }
     const token = given ?? `hob_${randomBytes(TOKEN_BYTES).toString('base64url')}`;
-    return new TokenStore(path, [digest(token)], token);
+    return new TokenStore(path, new TokenHashes([digest(token)]), token);
   }
 
   /** Stores the hash of a token that was made now. */
   async save(): Promise<void> {
     if (this.created === undefined) return;
     const createdAt = new Date().toISOString();
-    await write(this.#path, { tokens: [{ sha256: digest(this.created).toString('hex'), createdAt }] });
+    await write(this.#path, { tokens: [{ sha256: digest(this.created), createdAt }] });
   }
 
   /** Whether a token is one of ours. The time it takes does not depend on how much of it is right. */
   verify(token: string): boolean {
-    const hash = digest(token);
-    return this.#hashes.reduce((known, each) => timingSafeEqual(each, hash) || known, false);
+    return this.#hashes.verify(token);
   }
-}
 
-function digest(token: string): Buffer {
-  return createHash('sha256').update(token).digest();
+  /** SHA-256 of each token, hex. */
+  get hashes(): readonly string[] {
+    return this.#hashes.hashes;
+  }
 }
 
 async function read(path: string): Promise<Static<typeof fileSchema> | undefined> {

@@ -59,6 +59,13 @@ export const platformErrors = {
     message: (lines: string) =>
       `missing for containers on this host, and HOB_STRICT is set:\n${lines}\n"hob doctor" says what follows`,
   },
+  ERR_SERVE_WORKER: {
+    http: 500,
+    kind: 'platform',
+    retry: 'never',
+    title: 'A gateway worker did not start',
+    message: (why: string) => `a gateway worker did not start: ${why}`,
+  },
   ERR_INTERNAL: {
     http: 500,
     kind: 'platform',

@@ -33,6 +33,8 @@ export interface Definitions extends PoolDefinitions {
   readonly memoryBytes: Gauge<FunctionLabel>;
   readonly zygoteRestarts: Counter;
   readonly requestsInFlight: Gauge;
+  readonly workers: Gauge;
+  readonly workerRestarts: Counter;
   readonly logLines: Counter<FunctionLabel>;
   readonly egressDenied: Counter<FunctionLabel | 'reason'>;
   readonly dnsQueries: Counter<FunctionLabel | 'outcome'>;
@@ -79,7 +81,17 @@ export function defineMetrics(register: Registry): Definitions {
     zygoteRestarts: new Counter({ name: 'hob_zygote_restarts_total', help: 'Zygotes started anew.', registers }),
     requestsInFlight: new Gauge({
       name: 'hob_http_requests_in_flight',
-      help: 'HTTP requests being served, probes and metrics not counted.',
+      help: 'HTTP requests being served, by all gateway workers; probes and metrics not counted.',
+      registers,
+    }),
+    workers: new Gauge({
+      name: 'hob_gateway_workers',
+      help: 'Processes beside the server that are its gateway; 0 where the server itself is.',
+      registers,
+    }),
+    workerRestarts: new Counter({
+      name: 'hob_gateway_worker_restarts_total',
+      help: 'Gateway workers that ended and were started anew.',
       registers,
     }),
     logLines: new Counter({

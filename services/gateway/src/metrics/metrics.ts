@@ -139,6 +139,15 @@ export class Metrics implements Observer {
     this.#metrics.zygoteRestarts.inc();
   }
 
+  /** So many processes are the gateway now. */
+  workersRun(count: number): void {
+    this.#metrics.workers.set(count);
+  }
+
+  workerRestarted(): void {
+    this.#metrics.workerRestarts.inc();
+  }
+
   async #render(): Promise<string> {
     const sources = this.#sources;
     const snapshot = await sources?.scheduler.snapshot();

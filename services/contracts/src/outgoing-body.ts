@@ -1,18 +1,27 @@
-import { encodeFrame, FLAG_END, FRAME_PAYLOAD_BYTES_MAX, FrameType, STREAM_WINDOW_BYTES } from '@hob/contracts';
-import { CREDIT_BYTES_MAX, violation } from './container-frames.ts';
-import type { Lease } from './lease.ts';
+import { encodeFrame, FLAG_END, FRAME_PAYLOAD_BYTES_MAX, FrameType, STREAM_WINDOW_BYTES } from './frames.ts';
+
+/** As HTTP/2 has it: credit never adds up to more. */
+export const CREDIT_BYTES_MAX = 0x7fff_ffff;
+
+/** One stream of a connection, as those who send on it see it. */
+export interface FrameStream {
+  readonly stream: number;
+  /** True: hold bodies back until the connection drains. */
+  readonly isCongested: boolean;
+  send(frame: Buffer): void;
+}
 
 /**
- * The body of a request on its way into a container: sent within the credit that the container gives, kept while there is
- * none or while the call has no container yet. Its writer is asked to wait, but whatever it writes is taken.
+ * A body on its way to the other end of a connection: sent within the credit that the other end gives, kept while there is
+ * none or while it has no stream yet. Its writer is asked to wait, but whatever it writes is taken.
  */
-export class RequestBody {
+export class OutgoingBody {
   readonly #onDrain: () => void;
   readonly #chunks: Uint8Array[] = [];
   #queuedBytes = 0;
   #creditBytes = STREAM_WINDOW_BYTES;
   #writtenBytes = 0;
-  #lease: Lease | undefined;
+  #target: FrameStream | undefined;
   /** The writer's part, and ours: the END flag is sent. */
   #isEnded: boolean;
   #isSent: boolean;
@@ -28,6 +37,11 @@ export class RequestBody {
   /** Bytes that the writer gave. */
   get writtenBytes(): number {
     return this.#writtenBytes;
+  }
+
+  /** All of it has left, its end too. */
+  get isSent(): boolean {
+    return this.#isSent;
   }
 
   /** @returns false when the writer is to wait for `onDrain`. */
@@ -47,7 +61,7 @@ export class RequestBody {
     this.#pump();
   }
 
-  /** The frames that can go together with the INVOKE on stream `stream`. */
+  /** The frames that can go at once on stream `stream`, together with what begins it. */
   firstFrames(stream: number): Buffer[] {
     const frames: Buffer[] = [];
     for (let frame = this.#nextFrame(stream); frame !== undefined; frame = this.#nextFrame(stream)) frames.push(frame);
@@ -55,16 +69,17 @@ export class RequestBody {
   }
 
   /** The first frames are sent: from now on it sends by itself. */
-  attach(lease: Lease): void {
-    this.#lease = lease;
+  attach(target: FrameStream): void {
+    this.#target = target;
     this.resume();
   }
 
-  /** The container lets `bytes` more go. @throws ERR_FN_PROTOCOL */
-  grant(bytes: number): void {
+  /** The other end lets `bytes` more go. @returns false when that is more than CREDIT_BYTES_MAX: it broke the protocol. */
+  grant(bytes: number): boolean {
     this.#creditBytes += bytes;
-    if (this.#creditBytes > CREDIT_BYTES_MAX) throw violation(`CREDIT of more than ${CREDIT_BYTES_MAX} bytes`);
+    if (this.#creditBytes > CREDIT_BYTES_MAX) return false;
     this.resume();
+    return true;
   }
 
   /** Goes on after something was in the way. */
@@ -81,20 +96,20 @@ export class RequestBody {
     this.#queuedBytes = 0;
     this.#isEnded = true;
     this.#isSent = true;
-    this.#lease = undefined;
+    this.#target = undefined;
   }
 
   #isFull(): boolean {
-    return this.#lease === undefined ? this.#queuedBytes >= STREAM_WINDOW_BYTES : this.#queuedBytes > 0;
+    return this.#target === undefined ? this.#queuedBytes >= STREAM_WINDOW_BYTES : this.#queuedBytes > 0;
   }
 
   #pump(): void {
-    const lease = this.#lease;
-    if (lease === undefined) return;
-    while (!lease.isCongested) {
-      const frame = this.#nextFrame(lease.stream);
+    const target = this.#target;
+    if (target === undefined) return;
+    while (!target.isCongested) {
+      const frame = this.#nextFrame(target.stream);
       if (frame === undefined) return;
-      lease.send(frame);
+      target.send(frame);
     }
   }
 
