@@ -27,7 +27,7 @@ async function flood(url: string, path: string, options: { connections: number; 
 
 test('a flood of one function that fills the host leaves room for single calls of another one', async () => {
   await using hob = await HobServer.create({
-    env: { ...withoutPool, HOB_CONTAINERS_MAX: '3', HOB_QUEUE_TIMEOUT_MS: '4000' },
+    env: { ...withoutPool, HOB_CONTAINERS_MAX: '3', HOB_QUEUE_TIMEOUT_MS: '4000', HOB_QUEUE_TARGET_MS: '4000' },
   });
   await hob.deploy(slow, exampleFolder('hello'));
   const ending = new AbortController();
