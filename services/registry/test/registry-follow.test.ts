@@ -1,0 +1,32 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { BUNDLE_CODE, checkFunctionConfig } from '@hob/contracts';
+import { FunctionTable } from '../src/function-table.ts';
+import { addBundle } from './support/bundle.ts';
+import { RegistryFixture } from './support/registry-fixture.ts';
+
+const code = { [BUNDLE_CODE]: 'export default () => new Response("1");' };
+
+test('Registry.follow keeps a copy the same, and a deploy or removal waits until the listener is done', async () => {
+  await using fixture = await RegistryFixture.open();
+  const { registry, bundles } = fixture;
+  const deploy = async (name: string) => registry.deploy(checkFunctionConfig({ name }), await addBundle(bundles, code));
+  await deploy('old');
+  const copy = new FunctionTable();
+  let done = 0;
+  registry.follow(async (record) => {
+    copy.replace(record);
+    await new Promise((resolve) => setImmediate(resolve));
+    done += 1;
+  });
+  assert.deepEqual(copy.list(), registry.list());
+  await deploy('old');
+  await deploy('new');
+  assert.equal(done, 3);
+  assert.deepEqual(copy.list(), registry.list());
+  assert.deepEqual(copy.resolve('old', 1), registry.resolve('old', 1));
+  await registry.remove('old');
+  assert.equal(done, 4);
+  assert.deepEqual(copy.list(), registry.list());
+  assert.throws(() => copy.resolve('old'), { code: 'ERR_FN_NOT_FOUND' });
+});
