@@ -1,6 +1,8 @@
 import { Command, type Help } from 'commander';
+import { addAlias, addRollback } from './commands/alias.ts';
 import { addDeploy } from './commands/deploy.ts';
 import { addDescribe } from './commands/describe.ts';
+import { addDiff } from './commands/diff.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addInit } from './commands/init.ts';
 import { addInvoke } from './commands/invoke.ts';
@@ -13,6 +15,7 @@ import { addServe } from './commands/serve.ts';
 import { addSimulate } from './commands/simulate.ts';
 import { addStats } from './commands/stats.ts';
 import { addTop } from './commands/top.ts';
+import { addVersions } from './commands/versions.ts';
 import type { Tools } from './tools.ts';
 import { VERSION } from './version.ts';
 
@@ -57,6 +60,10 @@ export function createProgram(tools: Tools, serveHelp: string): Command {
     addInvoke,
     addLs,
     addDescribe,
+    addVersions,
+    addAlias,
+    addRollback,
+    addDiff,
     addLogs,
     addRm,
     addStats,

@@ -11,7 +11,7 @@ import { pino } from 'pino';
 import { ApiClient } from '../src/api-client.ts';
 import { bundleUpload } from '../src/multipart-upload.ts';
 import { temporaryFolder } from './fakes/command-run.ts';
-import { snapshot, summary, version } from './fakes/samples.ts';
+import { alias, snapshot, summary, version } from './fakes/samples.ts';
 
 /** A real gateway with a real store of bundles, of a server that runs no function. */
 async function gatewayWith(t: TestContext, bundles: DiskBundleStore): Promise<string> {
@@ -20,11 +20,17 @@ async function gatewayWith(t: TestContext, bundles: DiskBundleStore): Promise<st
     list: () => [summary],
     describe: () => ({ summary, versions: [version] }),
     deploy: async (config, digest) => ({ ...version, config, digest }),
+    promote: async () => alias,
+    setAlias: async () => alias,
+    removeAlias: async () => undefined,
+    rollback: async () => alias,
+    inService: () => [version],
     remove: async () => undefined,
   };
   const scheduler: SchedulerControl = {
     learn: async () => assert.fail('nothing is learnt'),
     snapshot: async () => snapshot,
+    prove: async () => undefined,
     replaced: () => undefined,
     removed: async () => undefined,
   };

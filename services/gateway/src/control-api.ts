@@ -16,12 +16,14 @@ import type {
   RawServerDefault,
 } from 'fastify';
 import { Type } from 'typebox';
+import { addAliasRoutes } from './alias-routes.ts';
 import { functionParams, invocationParams, logsQuery, problemAnswer } from './control-schemas.ts';
-import { readDeployUpload, uploadBody, uploadLimits } from './deploy-upload.ts';
+import { uploadLimits } from './deploy-upload.ts';
 import type { GatewayLimits } from './gateway-limits.ts';
 import { addLearnRoute } from './learn-route.ts';
 import { NDJSON_TYPE, ndjson, streamLogs } from './log-stream.ts';
 import { bearerToken, type TokenVerifier } from './request-headers.ts';
+import { addVersionRoutes } from './version-routes.ts';
 
 /** What the control API is made of. */
 export interface ControlApiOptions {
@@ -55,7 +57,8 @@ export async function controlApi(app: FastifyInstance, options: ControlApiOption
   });
   const typed = app.withTypeProvider<TypeBoxTypeProvider>();
   addFunctionRoutes(typed, options);
-  addDeployRoute(typed, options);
+  addVersionRoutes(typed, options);
+  addAliasRoutes(typed, options);
   addLogsRoute(typed, options);
   addLearnRoute(typed, options);
   addServerRoutes(typed, options);
@@ -117,35 +120,6 @@ function addFunctionRoutes(app: TypedApp, { directory, scheduler }: ControlApiOp
       await directory.remove(request.params.name);
       await scheduler.removed(request.params.name);
       return reply.code(204).send(null);
-    },
-  );
-}
-
-function addDeployRoute(app: TypedApp, { bundles, directory, scheduler }: ControlApiOptions): void {
-  app.post<{ Params: { name: string } }>(
-    '/functions/:name/versions',
-    {
-      schema: {
-        operationId: 'deployVersion',
-        summary: 'Makes a version of the uploaded bundle and makes it live.',
-        consumes: ['multipart/form-data'],
-        params: functionParams,
-        body: uploadBody,
-        response: { 201: { description: 'The version.', ...Type.Ref('FunctionVersion') }, default: problemAnswer },
-      },
-      // The body is read as a stream by `readDeployUpload`, which checks it, so there is nothing here to validate.
-      validatorCompiler: () => () => true,
-    },
-    async (request, reply) => {
-      const upload = await readDeployUpload(request);
-      const { name } = request.params;
-      if (upload.config.name !== name) {
-        throw fail('ERR_CONFIG_INVALID', ['name', `is "${upload.config.name}", but the URL says "${name}"`]);
-      }
-      const digest = await bundles.add(upload.manifest, upload.files);
-      const version = await directory.deploy(upload.config, digest);
-      scheduler.replaced(version);
-      return reply.code(201).send(version);
     },
   );
 }

@@ -1,21 +1,27 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import {
+  type AliasChange,
   asHobError,
   BUNDLE_CODE,
   BUNDLE_MAP,
   checkFunctionConfig,
   fail,
+  type FunctionAlias,
   type FunctionConfig,
   type FunctionDirectory,
   type FunctionSummary,
   type FunctionVersion,
+  LIVE_ALIAS,
 } from '@hob/contracts';
 import type { Logger } from 'pino';
 import type { DiskBundleStore } from './disk-bundle-store.ts';
 import { FunctionTable, readStoredVersion, type StoredVersion } from './function-table.ts';
 import { RedisConnection } from './redis-connection.ts';
-import { COUNTERS_KEY, FUNCTIONS_KEY, logsKey, versionsKey } from './redis-keys.ts';
+import { aliasesKey, COUNTERS_KEY, FUNCTIONS_KEY, logsKey, versionsKey } from './redis-keys.ts';
+import { changed, readStoredAlias, rolledBack, type StoredAlias } from './stored-alias.ts';
 
+/** Of the only version of an alias. */
+const WHOLE_WEIGHT = 100;
 /** Pause after the functions could not be read again although there is a connection. */
 const REREAD_PAUSE_MS = 200;
 
@@ -31,14 +37,27 @@ export interface RegistryOptions {
 const DEPLOY = `
 local version = redis.call('HINCRBY', KEYS[1], ARGV[1], 1)
 redis.call('HSET', KEYS[3], version, ARGV[2])
-redis.call('HSET', KEYS[2], ARGV[1], version)
+redis.call('HSETNX', KEYS[2], ARGV[1], 0)
 return version`;
 
-/** KEYS: functions, versions, logs. ARGV: name. Gives 0 when there was no such function. */
+/** KEYS: functions, versions, aliases, logs. ARGV: name. Gives 0 when there was no such function. */
 const REMOVE = `
 local found = redis.call('HDEL', KEYS[1], ARGV[1])
-redis.call('DEL', KEYS[2], KEYS[3])
+redis.call('DEL', KEYS[2], KEYS[3], KEYS[4])
 return found`;
+
+/**
+ * KEYS: functions, versions, aliases. ARGV: name, alias, what the alias must be now or '', what it is to be or '' to remove
+ * it, numbers of the versions that must exist. Gives 'done', or what was not as it must be.
+ */
+const SET_ALIAS = `
+if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then return 'function' end
+if (redis.call('HGET', KEYS[3], ARGV[2]) or '') ~= ARGV[3] then return 'changed' end
+for i = 5, #ARGV do
+  if redis.call('HEXISTS', KEYS[2], ARGV[i]) == 0 then return ARGV[i] end
+end
+if ARGV[4] == '' then redis.call('HDEL', KEYS[3], ARGV[2]) else redis.call('HSET', KEYS[3], ARGV[2], ARGV[4]) end
+return 'done'`;
 
 /**
  * Functions and their versions: Redis is the truth, and a copy in memory answers every question.
@@ -90,8 +109,12 @@ export class Registry implements FunctionDirectory, AsyncDisposable {
     return !this.#stale && !this.#isCatchingUp;
   }
 
-  resolve(name: string, version?: number): FunctionVersion {
-    return this.#table.resolve(name, version);
+  resolve(name: string, qualifier?: number | string, headers?: readonly string[]): FunctionVersion {
+    return this.#table.resolve(name, qualifier, headers);
+  }
+
+  inService(name: string): readonly FunctionVersion[] {
+    return this.#table.inService(name);
   }
 
   list(): readonly FunctionSummary[] {
@@ -124,9 +147,37 @@ export class Registry implements FunctionDirectory, AsyncDisposable {
     }
   }
 
+  promote(name: string, version: number): Promise<FunctionAlias> {
+    return this.#changeAlias(name, LIVE_ALIAS, (before) => {
+      if (before?.weights.some((lived) => lived.version > version)) return before;
+      return changed(LIVE_ALIAS, before, { weights: [{ version, weight: WHOLE_WEIGHT }] });
+    });
+  }
+
+  setAlias(name: string, alias: string, change: AliasChange): Promise<FunctionAlias> {
+    return this.#changeAlias(name, alias, (before) => changed(alias, before, change));
+  }
+
+  rollback(name: string): Promise<FunctionAlias> {
+    return this.#changeAlias(name, LIVE_ALIAS, (before) => {
+      const versions = new Set(this.describe(name).summary.versions);
+      const back = before && rolledBack(before, (version) => versions.has(version));
+      if (back === undefined) throw fail('ERR_FN_NO_PREVIOUS', [name]);
+      return back;
+    });
+  }
+
+  async removeAlias(name: string, alias: string): Promise<void> {
+    if (alias === LIVE_ALIAS) throw fail('ERR_API_BAD_REQUEST', ['the alias "live" cannot be removed']);
+    await this.#changeAlias(name, alias, (before) => {
+      if (before === undefined) throw fail('ERR_FN_ALIAS_NOT_FOUND', [name, alias]);
+      return undefined;
+    });
+  }
+
   async remove(name: string): Promise<void> {
     this.#refuseClosed();
-    const keys = [FUNCTIONS_KEY, versionsKey(name), logsKey(name)];
+    const keys = [FUNCTIONS_KEY, versionsKey(name), aliasesKey(name), logsKey(name)];
     const found = await this.#connection.run((redis) => redis.eval(REMOVE, keys.length, ...keys, name));
     const versions = this.#table.remove(name);
     this.#changes += 1;
@@ -147,6 +198,39 @@ export class Registry implements FunctionDirectory, AsyncDisposable {
 
   #refuseClosed(): void {
     if (this.#closed) throw fail('ERR_SCHED_CLOSED', []);
+  }
+
+  /**
+   * Changes an alias in Redis, then in memory: what `decide` makes of what it is now is written only when it is still that.
+   *
+   * @param decide gives undefined to remove it, and what it got to leave it as it is.
+   */
+  async #changeAlias<T extends StoredAlias | undefined>(
+    name: string,
+    alias: string,
+    decide: (before: StoredAlias | undefined) => T,
+  ): Promise<T extends StoredAlias ? FunctionAlias : undefined> {
+    this.#refuseClosed();
+    this.#table.describe(name);
+    const keys = [FUNCTIONS_KEY, versionsKey(name), aliasesKey(name)];
+    for (;;) {
+      const before = await this.#connection.run((redis) => redis.hget(aliasesKey(name), alias));
+      const stored = before === null ? undefined : readStoredAlias(before);
+      const next = decide(stored);
+      const text = next === undefined ? '' : next === stored ? (before ?? '') : JSON.stringify(next);
+      const versions = next?.weights.map(({ version }) => version) ?? [];
+      const found = await this.#connection.run((redis) =>
+        redis.eval(SET_ALIAS, keys.length, ...keys, name, alias, before ?? '', text, ...versions),
+      );
+      if (found === 'changed') continue;
+      if (found === 'function') throw fail('ERR_FN_NOT_FOUND', [name]);
+      if (found !== 'done') throw fail('ERR_FN_VERSION_NOT_FOUND', [name, String(found)]);
+      this.#changes += 1;
+      const made = next === undefined ? undefined : aliasOf(alias, next);
+      if (made === undefined) this.#table.removeAlias(name, alias);
+      else this.#table.setAlias(name, made);
+      return made as T extends StoredAlias ? FunctionAlias : undefined;
+    }
   }
 
   async #describeBundle(config: FunctionConfig, digest: string): Promise<StoredVersion> {
@@ -197,13 +281,32 @@ export class Registry implements FunctionDirectory, AsyncDisposable {
   }
 
   async #read(): Promise<FunctionTable> {
-    const live = await this.#connection.run((redis) => redis.hgetall(FUNCTIONS_KEY));
+    const functions = await this.#connection.run((redis) => redis.hgetall(FUNCTIONS_KEY));
     const table = new FunctionTable();
-    for (const [name, version] of Object.entries(live)) {
-      const stored = await this.#connection.run((redis) => redis.hgetall(versionsKey(name)));
-      table.set(this.#readVersions(name, stored), Number(version));
+    for (const [name, live] of Object.entries(functions)) {
+      const versions = await this.#connection.run((redis) => redis.hgetall(versionsKey(name)));
+      if (Number(live) > 0) await this.#adoptLive(name, Number(live));
+      const aliases = await this.#connection.run((redis) => redis.hgetall(aliasesKey(name)));
+      table.set(this.#readVersions(name, versions), this.#readAliases(name, aliases));
     }
     return table;
+  }
+
+  /** Makes an alias of what an older hob made live. */
+  async #adoptLive(name: string, version: number): Promise<void> {
+    const live = changed(LIVE_ALIAS, undefined, { weights: [{ version, weight: WHOLE_WEIGHT }] });
+    await this.#connection.run((redis) => redis.hsetnx(aliasesKey(name), LIVE_ALIAS, JSON.stringify(live)));
+  }
+
+  #readAliases(name: string, stored: Readonly<Record<string, string>>): FunctionAlias[] {
+    return Object.entries(stored).flatMap(([alias, json]) => {
+      try {
+        return [aliasOf(alias, readStoredAlias(json))];
+      } catch (error) {
+        this.#log.error({ err: error, function: name, alias }, 'a stored alias cannot be read; it is left out');
+        return [];
+      }
+    });
   }
 
   #readVersions(name: string, stored: Readonly<Record<string, string>>): FunctionVersion[] {
@@ -216,4 +319,8 @@ export class Registry implements FunctionDirectory, AsyncDisposable {
       }
     });
   }
+}
+
+function aliasOf(name: string, { weights, sticky, updatedAt }: StoredAlias): FunctionAlias {
+  return { name, weights, sticky, updatedAt };
 }

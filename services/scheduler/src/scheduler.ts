@@ -10,6 +10,7 @@ import {
   type Observer,
   type SchedulerControl,
   type SchedulerSnapshot,
+  type StartFailure,
 } from '@hob/contracts';
 import type { Logger } from 'pino';
 import { BundleCode, type BundleFolders } from './bundle-code.ts';
@@ -141,21 +142,34 @@ export class Scheduler implements Invoker, SchedulerControl, AsyncDisposable {
     };
   }
 
-  replaced(live: FunctionVersion): void {
+  async prove(version: FunctionVersion): Promise<StartFailure | undefined> {
+    if (this.#closing) return { error: fail('ERR_SCHED_CLOSED', []), failure: undefined };
+    const group = this.#group(version);
+    const death = await group.prove();
+    if (death === undefined) return undefined;
+    const { error, failure } = death;
+    return { error, failure: failure && (await group.explain(failure)) };
+  }
+
+  replaced(live: FunctionVersion, others: readonly FunctionVersion[] = []): void {
     if (this.#closing) return;
+    const inService = [live, ...others];
+    const numbers = new Set(inService.map(({ version }) => version));
     for (const group of this.#groups.get(live.name)?.values() ?? []) {
-      if (group.version.version === live.version) continue;
+      if (numbers.has(group.version.version)) continue;
       group.supersede();
       if (group.isEmpty) this.#drop(group);
     }
-    if (live.config.seccomp === undefined) this.#services.pools.of(kindOf(live.config));
-    this.#services.caches.want(live);
-    this.#goLive(live);
+    for (const version of inService) {
+      if (version.config.seccomp === undefined) this.#services.pools.of(kindOf(version.config));
+      this.#services.caches.want(version);
+      this.#goLive(version);
+    }
   }
 
-  /** Tells of the versions that are live when hob starts. */
-  started(live: readonly FunctionVersion[]): void {
-    for (const version of live) this.#goLive(version);
+  /** Tells of the versions that are in service when hob starts. */
+  started(inService: readonly FunctionVersion[]): void {
+    for (const version of inService) this.#goLive(version);
   }
 
   async removed(functionName: string): Promise<void> {
@@ -206,7 +220,8 @@ export class Scheduler implements Invoker, SchedulerControl, AsyncDisposable {
   }
 
   #goLive(version: FunctionVersion): void {
-    if ((version.config.minWarm ?? 0) > 0) this.#group(version).goLive();
+    const isKnown = this.#groups.get(version.name)?.has(version.version) === true;
+    if (isKnown || (version.config.minWarm ?? 0) > 0) this.#group(version).goLive();
   }
 
   #group(version: FunctionVersion): VersionGroup {

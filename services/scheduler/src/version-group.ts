@@ -10,6 +10,7 @@ import {
 } from '@hob/contracts';
 import { claimFrames } from './bundle-code.ts';
 import { CallQueue } from './call-queue.ts';
+import { claim } from './claim.ts';
 import type { Clock, Timer } from './clock.ts';
 import { Container } from './container.ts';
 import { kindOf } from './container-kind.ts';
@@ -21,6 +22,7 @@ import type { GroupServices } from './group-services.ts';
 import { groupSnapshot } from './group-snapshot.ts';
 import { IdleSweep } from './idle-sweep.ts';
 import type { Invocation, InvocationHost } from './invocation.ts';
+import { LoadProof } from './load-proof.ts';
 import { LoadTimers } from './load-timers.ts';
 import { Pace } from './pace.ts';
 import { StartBackoff } from './start-backoff.ts';
@@ -60,6 +62,8 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
   readonly #available: Container[] = [];
   readonly #idleSweep: IdleSweep;
   readonly #floor: WarmFloor;
+  readonly #proof: LoadProof;
+  /** Other versions are in service, and it was not called since. */
   #isSuperseded = false;
   #retryTimer: Timer | undefined;
   #lookTimer: Timer | undefined;
@@ -67,6 +71,7 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
 
   constructor(version: FunctionVersion, services: GroupServices) {
     const { env } = services;
+    const start = (): boolean => this.#start();
     this.version = version;
     this.clock = env.clock;
     this.graceMs = abortGraceMs(version.config, env.config);
@@ -80,22 +85,19 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
       keepAliveMs: version.config.keepAliveMs ?? env.config.keepAliveMs,
       keptMin: () => this.#floor.min,
     });
-    this.#floor = new WarmFloor({
-      clock: env.clock,
-      config: version.config,
-      containers: this.#containers,
-      start: () => this.#start(),
-    });
+    this.#floor = new WarmFloor({ clock: env.clock, config: version.config, containers: this.#containers, start });
+    this.#proof = new LoadProof({ env, fleet: services.fleet, containers: this.#containers, start });
     this.#loadTimers = new LoadTimers(env.clock, version.config.timeoutMs);
   }
 
   /** It holds no container and no call, nor is to. */
   get isEmpty(): boolean {
-    return this.#containers.size === 0 && this.#waiting.size === 0 && this.#floor.min === 0;
+    return this.#containers.size + this.#waiting.size + this.#floor.min === 0 && !this.#proof.isSought;
   }
 
   /** Serves a call, now or later; or refuses it. */
   run(call: Invocation): void {
+    this.#isSuperseded = false;
     const container = this.#waiting.size === 0 ? this.#takeAvailable() : undefined;
     if (container !== undefined) {
       this.#lease(container, call);
@@ -106,13 +108,19 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
     else call.refuse(refusal);
   }
 
-  /** It is the live version from now on. */
+  /** Loads a container unless one is loaded. @returns what it died of when it could not be. Never rejects. */
+  prove(): Promise<Death | undefined> {
+    this.#isSuperseded = false;
+    return this.#proof.seek();
+  }
+
+  /** It is in service from now on. */
   goLive(): void {
     this.#isSuperseded = false;
     this.#floor.hold();
   }
 
-  /** Another version is live: containers end as soon as they have no call. Waiting calls get new ones. */
+  /** Other versions are in service: containers end as soon as they have no call. Waiting calls get new ones. */
   supersede(): void {
     this.#isSuperseded = true;
     this.#floor.drop();
@@ -127,6 +135,7 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
    */
   async end(refusal: HobError, death: Death): Promise<void> {
     this.#floor.drop();
+    this.#proof.settle(deathBy('cancelled', refusal));
     for (const call of this.#takeWaiting()) call.refuse(refusal);
     this.#retryTimer?.cancel();
     this.#lookTimer?.cancel();
@@ -174,6 +183,7 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
     this.#loadTimers.stop(container);
     this.#backoff.succeeded();
     this.#pace.started(container.startMs);
+    this.#proof.loaded();
     const { caches } = this.#services;
     if (cacheRejected) caches.rejected(this.version);
     else caches.want(this.version);
@@ -184,11 +194,9 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
   }
 
   released(container: Container): void {
-    if (this.#services.fleet.takesBack(container, this)) {
-      container.retire('reclaimed');
-      return;
-    }
+    if (this.#services.fleet.takesBack(container, this)) return container.retire('reclaimed');
     this.#serve(container);
+    if (this.#isSuperseded && container.callsRunning === 0) container.retire('replaced');
     if (container.state === 'idle') this.#becameIdle();
   }
 
@@ -209,6 +217,7 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
     if (hadCode === undefined) this.#scale();
     else this.#startFailed(death, hadCode);
     this.#floor.lost(container, death);
+    this.#proof.lost(container, death);
     // A call that it had tells of its own end.
     if (container.diedIdle && death.error.spec.kind === 'function' && death.cause !== 'timeout')
       void this.#report(death);
@@ -332,17 +341,8 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
   /** Makes a container of the pool, or a new one, the version's, and gives it to the waiting calls. Never rejects. */
   async #bring(container: Container): Promise<void> {
     try {
-      const start = container.state === 'parked' ? 'pool' : 'cold';
-      if (start === 'cold') await container.create();
-      container.claim(this.version, this, start);
-      const { code, caches } = this.#services;
-      const { digest } = this.version;
-      const [bytes, cache] = await Promise.all([
-        code.load(digest),
-        caches.find(this.version),
-        container.prepare(this.version),
-      ]);
-      if (container.state === 'loading') this.#load(container, claimFrames(this.version, bytes, cache));
+      const { code, cache } = await claim(container, this.version, this, this.#services);
+      if (container.state === 'loading') this.#load(container, claimFrames(this.version, code, cache));
     } catch (error) {
       container.end(deathBy('crash', asHobError(error)));
     }

@@ -63,7 +63,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       limits: config.gateway,
     }),
   );
-  scheduler.started(registry.list().map(({ live }) => live));
+  scheduler.started(registry.list().flatMap(({ name }) => registry.inService(name)));
   const url = await gateway.listen(parseListen(config.server.listen, 'HOB_LISTEN'));
   const running = started.move();
   return { url, driver, [Symbol.asyncDispose]: () => running.disposeAsync() };

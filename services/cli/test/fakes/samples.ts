@@ -1,4 +1,4 @@
-import type { FunctionSummary, FunctionVersion, LogLine, SchedulerSnapshot } from '@hob/contracts';
+import type { FunctionAlias, FunctionSummary, FunctionVersion, LogLine, SchedulerSnapshot } from '@hob/contracts';
 
 /** A deployed version of a function called `hello`. */
 export const version: FunctionVersion = {
@@ -27,7 +27,14 @@ export const version: FunctionVersion = {
   createdAt: '2026-01-02T03:04:05.000Z',
 };
 
-export const summary: FunctionSummary = { name: 'hello', live: version, versions: [2, 3] };
+export const alias: FunctionAlias = {
+  name: 'live',
+  weights: [{ version: 3, weight: 100 }],
+  sticky: 'header:hob-sticky',
+  updatedAt: '2026-01-02T03:04:06.000Z',
+};
+
+export const summary = { name: 'hello', live: version, versions: [2, 3], aliases: [alias] } satisfies FunctionSummary;
 
 export const snapshot: SchedulerSnapshot = {
   pools: [

@@ -65,6 +65,35 @@ export const callerErrors = {
     title: 'Unknown version',
     message: (name: string, version: string) => `function "${name}" has no version ${version}`,
   },
+  ERR_FN_ALIAS_NOT_FOUND: {
+    http: 404,
+    kind: 'caller',
+    retry: 'never',
+    title: 'Unknown alias',
+    message: (name: string, alias: string) => `function "${name}" has no alias "${alias}"`,
+  },
+  ERR_FN_NOT_LIVE: {
+    http: 404,
+    kind: 'caller',
+    retry: 'never',
+    title: 'No version is live',
+    message: (name: string) => `function "${name}" has no live version: none was made live yet`,
+  },
+  ERR_FN_NOT_PROVEN: {
+    http: 422,
+    kind: 'caller',
+    retry: 'never',
+    title: 'The version is not made live',
+    message: (version: string, why: string) =>
+      `${version} is not made live, as no container of it could be loaded: ${why}`,
+  },
+  ERR_FN_NO_PREVIOUS: {
+    http: 409,
+    kind: 'caller',
+    retry: 'never',
+    title: 'Nothing to roll back to',
+    message: (name: string) => `there is no version that was live before the live one of "${name}"`,
+  },
   ERR_INVOCATION_NOT_FOUND: {
     http: 404,
     kind: 'caller',
