@@ -31,8 +31,13 @@ const hints: Readonly<Record<string, string>> = {
   ERR_NATIVE_UNSUPPORTED: '"hob doctor" shows what is missing on this host',
   ERR_SCHED_QUEUE_FULL: room,
   ERR_SCHED_QUEUE_TIMEOUT: room,
+  ERR_SECRET_IN_USE: 'deploy a version that does not name it, or set it to another value',
+  ERR_SECRET_MISSING: '"hob secret set <name> <key>" sets one to what comes on its standard input',
+  ERR_SECRET_NOT_FOUND: '"hob secret ls <name>" shows what there is',
   ERR_SERVE_HAND_OVER: 'remove one of the two names, or move the file out of the data folder',
   ERR_SERVE_LOCKED: 'stop that process, or set HOB_DATA_DIR to another folder',
+  ERR_SERVE_SECRET_KEY:
+    'give the key that they were encrypted with: in HOB_SECRET_KEY, or as secret.key of the data folder',
 };
 
 /** What the user should do next after an error with this code. */

@@ -11,6 +11,7 @@ import { addLogs } from './commands/logs.ts';
 import { addLs } from './commands/ls.ts';
 import { addRm } from './commands/rm.ts';
 import { addSeccomp } from './commands/seccomp.ts';
+import { addSecret } from './commands/secret.ts';
 import { addServe } from './commands/serve.ts';
 import { addSimulate } from './commands/simulate.ts';
 import { addStats } from './commands/stats.ts';
@@ -64,6 +65,7 @@ export function createProgram(tools: Tools, serveHelp: string): Command {
     addAlias,
     addRollback,
     addDiff,
+    addSecret,
     addLogs,
     addRm,
     addStats,

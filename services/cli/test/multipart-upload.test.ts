@@ -4,7 +4,14 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { type TestContext, test } from 'node:test';
-import type { BundleManifest, FunctionDirectory, Invoker, LogStore, SchedulerControl } from '@hob/contracts';
+import type {
+  BundleManifest,
+  FunctionDirectory,
+  Invoker,
+  LogStore,
+  SchedulerControl,
+  SecretDirectory,
+} from '@hob/contracts';
 import { createGateway, Metrics } from '@hob/gateway';
 import { DiskBundleStore } from '@hob/registry';
 import { pino } from 'pino';
@@ -20,6 +27,7 @@ async function gatewayWith(t: TestContext, bundles: DiskBundleStore): Promise<st
     list: () => [summary],
     describe: () => ({ summary, versions: [version] }),
     deploy: async (config, digest) => ({ ...version, config, digest }),
+    settle: async () => undefined,
     promote: async () => alias,
     setAlias: async () => alias,
     removeAlias: async () => undefined,
@@ -31,8 +39,16 @@ async function gatewayWith(t: TestContext, bundles: DiskBundleStore): Promise<st
     learn: async () => assert.fail('nothing is learnt'),
     snapshot: async () => snapshot,
     prove: async () => undefined,
+    renew: () => undefined,
     replaced: () => undefined,
     removed: async () => undefined,
+  };
+  const secrets: SecretDirectory = {
+    list: () => [],
+    missing: () => [],
+    set: async () => assert.fail('no secret is set'),
+    remove: async () => undefined,
+    removeAll: async () => undefined,
   };
   const invoker: Invoker = {
     invoke: () => assert.fail('no function is called'),
@@ -43,6 +59,7 @@ async function gatewayWith(t: TestContext, bundles: DiskBundleStore): Promise<st
     invoker,
     scheduler,
     directory,
+    secrets,
     bundles,
     logs,
     logger: pino({ level: 'silent' }),

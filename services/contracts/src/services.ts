@@ -20,11 +20,16 @@ export interface FunctionDirectory {
   /** @throws ERR_FN_NOT_FOUND */
   describe(name: string): { readonly summary: FunctionSummary; readonly versions: readonly FunctionVersion[] };
   /**
-   * Makes a version of a stored bundle. No alias names it yet.
+   * Makes a version of a stored bundle. No alias names it yet. It stays at least until it was told to `settle`.
    *
    * @throws ERR_BUNDLE_INVALID when the bundle is not in the store, ERR_REGISTRY_UNAVAILABLE
    */
   deploy(config: FunctionConfig, digest: string): Promise<FunctionVersion>;
+  /**
+   * The deploy of a version is over, however it ended. Of the function's older versions those are removed that no alias needs
+   * and that are not among the last ones. Never rejects: what it could not do, the next deploy does.
+   */
+  settle(version: Pick<FunctionVersion, 'name' | 'version'>): Promise<void>;
   /**
    * Makes a version the live one, unless a later one is.
    *
@@ -45,6 +50,31 @@ export interface FunctionDirectory {
   inService(name: string): readonly FunctionVersion[];
   /** Removes a function with all its versions. @throws ERR_FN_NOT_FOUND, ERR_REGISTRY_UNAVAILABLE */
   remove(name: string): Promise<void>;
+}
+
+/** A secret as it may be shown. */
+export interface SecretNote {
+  readonly name: string;
+  /** When it was set last, ISO 8601. */
+  readonly updatedAt: string;
+}
+
+/** Secrets of functions: whoever asks gets their names, and nobody their values but the functions themselves. */
+export interface SecretDirectory {
+  /** Sorted by name; empty for a function that has none or does not exist. */
+  list(functionName: string): readonly SecretNote[];
+  /** The secrets that a configuration names and that are not set. */
+  missing(config: FunctionConfig): readonly string[];
+  /**
+   * Sets a secret, of a function that need not exist yet.
+   *
+   * @throws ERR_API_BAD_REQUEST when it cannot be one, ERR_REGISTRY_UNAVAILABLE
+   */
+  set(functionName: string, secret: string, value: string): Promise<SecretNote>;
+  /** @throws ERR_SECRET_NOT_FOUND, ERR_REGISTRY_UNAVAILABLE */
+  remove(functionName: string, secret: string): Promise<void>;
+  /** Removes all that a function has. @throws ERR_REGISTRY_UNAVAILABLE */
+  removeAll(functionName: string): Promise<void>;
 }
 
 /** Content-addressed bundles on disk. */
@@ -131,6 +161,8 @@ export interface SchedulerControl {
    * function are replaced once idle.
    */
   replaced(live: FunctionVersion, others?: readonly FunctionVersion[]): void;
+  /** What containers of a function are given has changed: those that were given it are replaced once idle. */
+  renew(functionName: string): void;
   /** A function is removed: its containers end now, running calls with them. */
   removed(functionName: string): Promise<void>;
 }

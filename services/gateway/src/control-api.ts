@@ -7,6 +7,7 @@ import {
   type Invoker,
   type LogStore,
   type SchedulerControl,
+  type SecretDirectory,
 } from '@hob/contracts';
 import type {
   FastifyBaseLogger,
@@ -23,6 +24,7 @@ import type { GatewayLimits } from './gateway-limits.ts';
 import { addLearnRoute } from './learn-route.ts';
 import { NDJSON_TYPE, ndjson, streamLogs } from './log-stream.ts';
 import { bearerToken, type TokenVerifier } from './request-headers.ts';
+import { addSecretRoutes } from './secret-routes.ts';
 import { addVersionRoutes } from './version-routes.ts';
 
 /** What the control API is made of. */
@@ -30,6 +32,7 @@ export interface ControlApiOptions {
   readonly invoker: Invoker;
   readonly scheduler: SchedulerControl;
   readonly directory: FunctionDirectory;
+  readonly secrets: SecretDirectory;
   readonly bundles: BundleStore;
   readonly logs: LogStore;
   readonly tokens: TokenVerifier;
@@ -59,12 +62,13 @@ export async function controlApi(app: FastifyInstance, options: ControlApiOption
   addFunctionRoutes(typed, options);
   addVersionRoutes(typed, options);
   addAliasRoutes(typed, options);
+  addSecretRoutes(typed, options);
   addLogsRoute(typed, options);
   addLearnRoute(typed, options);
   addServerRoutes(typed, options);
 }
 
-function addFunctionRoutes(app: TypedApp, { directory, scheduler }: ControlApiOptions): void {
+function addFunctionRoutes(app: TypedApp, { directory, scheduler, secrets }: ControlApiOptions): void {
   app.get(
     '/functions',
     {
@@ -111,13 +115,14 @@ function addFunctionRoutes(app: TypedApp, { directory, scheduler }: ControlApiOp
     {
       schema: {
         operationId: 'removeFunction',
-        summary: 'Removes a function with all its versions; running calls end.',
+        summary: 'Removes a function with all its versions and secrets; running calls end.',
         params: functionParams,
         response: { 204: { description: 'It is gone.', type: 'null' }, default: problemAnswer },
       },
     },
     async (request, reply) => {
       await directory.remove(request.params.name);
+      await secrets.removeAll(request.params.name);
       await scheduler.removed(request.params.name);
       return reply.code(204).send(null);
     },

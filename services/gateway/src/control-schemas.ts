@@ -39,6 +39,12 @@ export const aliasParams = Type.Object({
   alias: Type.String({ maxLength: 63, description: 'Name of the alias.' }),
 });
 
+/** Parameters of every route that speaks of one secret. */
+export const secretParams = Type.Object({
+  name: nameParameter,
+  secret: Type.String({ maxLength: 128, description: 'Name of the secret: that of its environment variable.' }),
+});
+
 /** Parameters of the route that cancels an invocation. */
 export const invocationParams = Type.Object({
   id: Type.String({ maxLength: 64, description: "The invocation's id, as `hob-invocation-id` gave it." }),

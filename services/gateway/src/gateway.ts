@@ -1,4 +1,11 @@
-import type { BundleStore, FunctionDirectory, Invoker, LogStore, SchedulerControl } from '@hob/contracts';
+import type {
+  BundleStore,
+  FunctionDirectory,
+  Invoker,
+  LogStore,
+  SchedulerControl,
+  SecretDirectory,
+} from '@hob/contracts';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { createApp } from './app.ts';
@@ -14,6 +21,7 @@ export interface GatewayOptions {
   readonly invoker: Invoker;
   readonly scheduler: SchedulerControl;
   readonly directory: FunctionDirectory;
+  readonly secrets: SecretDirectory;
   readonly bundles: BundleStore;
   readonly logs: LogStore;
   readonly logger: Logger;

@@ -45,7 +45,7 @@ export function addVersionRoutes(app: TypedApp, options: ControlApiOptions): voi
   );
 }
 
-function addDeployRoute(app: TypedApp, { bundles, directory, scheduler }: ControlApiOptions): void {
+function addDeployRoute(app: TypedApp, { bundles, directory, scheduler, secrets }: ControlApiOptions): void {
   app.post<{ Params: { name: string }; Querystring: { live?: string } }>(
     '/functions/:name/versions',
     {
@@ -69,11 +69,17 @@ function addDeployRoute(app: TypedApp, { bundles, directory, scheduler }: Contro
       if (upload.config.name !== name) {
         throw fail('ERR_CONFIG_INVALID', ['name', `is "${upload.config.name}", but the URL says "${name}"`]);
       }
+      const missing = secrets.missing(upload.config);
+      if (missing.length > 0) throw fail('ERR_SECRET_MISSING', [name, missing.join(', ')]);
       const digest = await bundles.add(upload.manifest, upload.files);
       const version = await directory.deploy(upload.config, digest);
-      if (live === 'true') {
-        if (!(await isProven(version, scheduler, reply))) return reply;
-        await directory.promote(name, version.version);
+      try {
+        if (live === 'true') {
+          if (!(await isProven(version, scheduler, reply))) return reply;
+          await directory.promote(name, version.version);
+        }
+      } finally {
+        await directory.settle(version);
         serve(name, { directory, scheduler });
       }
       return reply.code(201).send(version);
@@ -99,8 +105,9 @@ export async function isProven(
   return false;
 }
 
-/** Tells the scheduler which versions the aliases of a function name now. */
+/** Tells the scheduler which versions the aliases of a function name now; nothing when it was removed meanwhile. */
 export function serve(name: string, { directory, scheduler }: VersionParts): void {
+  if (!directory.list().some((summary) => summary.name === name)) return;
   const { live } = directory.describe(name).summary;
   if (live === undefined) return;
   scheduler.replaced(

@@ -48,7 +48,8 @@ test('POST versions of what cannot be loaded tells what it threw, and the former
   assert.deepEqual([status, body.code, body.failure], [422, 'ERR_FN_NOT_PROVEN', failure]);
   assert.match(body.detail, /^hello@2 is not made live.*TypeError: no/);
   assert.equal(liveNow(hob), 1);
-  assert.equal(hob.control.replacedVersions.length, 0);
+  assert.deepEqual(hob.directory.settled, ['hello@2']);
+  assert.ok(hob.control.replacedVersions.every(({ version }) => version === 1));
   hob.control.startFailure = { error: fail('ERR_SCHED_QUEUE_TIMEOUT', [10]), failure: undefined };
   assert.equal((await deploy(hob)).status, 429, 'without room nothing is known of it');
   assert.equal(liveNow(hob), 1);

@@ -68,6 +68,13 @@ export class FunctionTable {
     this.set([...(this.#entries.get(name)?.versions.values() ?? [])], [...others, alias]);
   }
 
+  /** Removes versions of a function, but never all of them. */
+  prune(name: string, versions: ReadonlySet<number>): void {
+    const all = [...(this.#entries.get(name)?.versions.values() ?? [])];
+    const kept = all.filter(({ version }) => !versions.has(version));
+    if (kept.length < all.length) this.set(kept, this.#aliasesOf(name));
+  }
+
   removeAlias(name: string, alias: string): void {
     const others = this.#aliasesOf(name).filter((other) => other.name !== alias);
     this.set([...(this.#entries.get(name)?.versions.values() ?? [])], others);

@@ -20,3 +20,8 @@ export function aliasesKey(functionName: string): string {
 export function logsKey(functionName: string): string {
   return `hob:logs:${functionName}`;
 }
+
+/** Hash: `<function>/<secret>` → the encrypted secret, as JSON. */
+export const SECRETS_KEY = 'hob:secrets';
+/** A known text, encrypted with the key of the secrets. */
+export const SECRET_CHECK_KEY = 'hob:secret-check';

@@ -18,8 +18,10 @@ import type { DiskBundleStore } from './disk-bundle-store.ts';
 import { FunctionTable, readStoredVersion, type StoredVersion } from './function-table.ts';
 import { RedisConnection } from './redis-connection.ts';
 import { aliasesKey, COUNTERS_KEY, FUNCTIONS_KEY, logsKey, versionsKey } from './redis-keys.ts';
+import { DEPLOY, PRUNE, REMOVE, SET_ALIAS } from './registry-scripts.ts';
 import { changed, readStoredAlias, rolledBack, type StoredAlias } from './stored-alias.ts';
 
+const VERSIONS_KEPT_DEFAULT = 10;
 /** Of the only version of an alias. */
 const WHOLE_WEIGHT = 100;
 /** Pause after the functions could not be read again although there is a connection. */
@@ -30,34 +32,10 @@ export interface RegistryOptions {
   readonly redis: string;
   /** Stays the caller's. */
   readonly bundles: DiskBundleStore;
+  /** How many of the last versions of a function stay, whether an alias names them or not. */
+  readonly versionsKept?: number;
   readonly log: Logger;
 }
-
-/** KEYS: counters, functions, versions. ARGV: name, stored version. Gives the number of the new version. */
-const DEPLOY = `
-local version = redis.call('HINCRBY', KEYS[1], ARGV[1], 1)
-redis.call('HSET', KEYS[3], version, ARGV[2])
-redis.call('HSETNX', KEYS[2], ARGV[1], 0)
-return version`;
-
-/** KEYS: functions, versions, aliases, logs. ARGV: name. Gives 0 when there was no such function. */
-const REMOVE = `
-local found = redis.call('HDEL', KEYS[1], ARGV[1])
-redis.call('DEL', KEYS[2], KEYS[3], KEYS[4])
-return found`;
-
-/**
- * KEYS: functions, versions, aliases. ARGV: name, alias, what the alias must be now or '', what it is to be or '' to remove
- * it, numbers of the versions that must exist. Gives 'done', or what was not as it must be.
- */
-const SET_ALIAS = `
-if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then return 'function' end
-if (redis.call('HGET', KEYS[3], ARGV[2]) or '') ~= ARGV[3] then return 'changed' end
-for i = 5, #ARGV do
-  if redis.call('HEXISTS', KEYS[2], ARGV[i]) == 0 then return ARGV[i] end
-end
-if ARGV[4] == '' then redis.call('HDEL', KEYS[3], ARGV[2]) else redis.call('HSET', KEYS[3], ARGV[2], ARGV[4]) end
-return 'done'`;
 
 /**
  * Functions and their versions: Redis is the truth, and a copy in memory answers every question.
@@ -68,8 +46,11 @@ return 'done'`;
 export class Registry implements FunctionDirectory, AsyncDisposable {
   readonly #connection: RedisConnection;
   readonly #bundles: DiskBundleStore;
+  readonly #versionsKept: number;
   readonly #log: Logger;
   #table = new FunctionTable();
+  /** `name@version` of those whose deploys are not over. */
+  readonly #unsettled = new Set<string>();
   /** Counts the changes to `#table`, so that a copy read meanwhile is known to be old. */
   #changes = 0;
   /** The connection was made again, and what happened meanwhile is not known yet. */
@@ -80,6 +61,7 @@ export class Registry implements FunctionDirectory, AsyncDisposable {
   private constructor(options: RegistryOptions) {
     this.#connection = new RedisConnection(options.redis, 'registry', options.log);
     this.#bundles = options.bundles;
+    this.#versionsKept = options.versionsKept ?? VERSIONS_KEPT_DEFAULT;
     this.#log = options.log;
   }
 
@@ -125,7 +107,9 @@ export class Registry implements FunctionDirectory, AsyncDisposable {
     return this.#table.describe(name);
   }
 
-  /** See FunctionDirectory; also ERR_CONFIG_INVALID. Takes over the bundle that `bundles.add` kept. */
+  /**
+   * See FunctionDirectory; also ERR_CONFIG_INVALID. Takes over the bundle that `bundles.add` kept.
+   */
   async deploy(config: FunctionConfig, digest: string): Promise<FunctionVersion> {
     this.#refuseClosed();
     const checked = checkFunctionConfig(config);
@@ -138,12 +122,29 @@ export class Registry implements FunctionDirectory, AsyncDisposable {
         redis.eval(DEPLOY, keys.length, ...keys, name, JSON.stringify(stored)),
       );
       const deployed = { name, version: Number(version), ...stored };
+      this.#unsettled.add(`${name}@${deployed.version}`);
       this.#table.add(deployed);
       this.#changes += 1;
       this.#bundles.release(digest); // What `add` kept; the function keeps it from now on.
       return deployed;
     } finally {
       this.#bundles.release(digest);
+    }
+  }
+
+  async settle({ name, version }: Pick<FunctionVersion, 'name' | 'version'>): Promise<void> {
+    this.#unsettled.delete(`${name}@${version}`);
+    try {
+      const keys = [versionsKey(name), aliasesKey(name)];
+      const unsettled = [...this.#unsettled].filter((each) => each.startsWith(`${name}@`));
+      const numbers = unsettled.map((each) => each.slice(name.length + 1));
+      const pruned = await this.#connection.run((redis) =>
+        redis.eval(PRUNE, keys.length, ...keys, this.#versionsKept, ...numbers),
+      );
+      this.#table.prune(name, new Set(pruned as number[]));
+      this.#changes += 1;
+    } catch (error) {
+      this.#log.warn({ err: asHobError(error), function: name }, 'old versions could not be removed');
     }
   }
 
@@ -183,6 +184,16 @@ export class Registry implements FunctionDirectory, AsyncDisposable {
     this.#changes += 1;
     if (found === 0 && versions.length === 0) throw fail('ERR_FN_NOT_FOUND', [name]);
     for (const digest of new Set(versions.map((version) => version.digest))) await this.#dropBundle(digest);
+  }
+
+  /**
+   * Removes the bundles that no version is made of, nobody keeps, and `isInUse` does not say are used. Does nothing while
+   * what is in memory may be old.
+   */
+  async collect(isInUse: (digest: string) => boolean): Promise<void> {
+    for (const digest of await this.#bundles.digests()) {
+      if (this.current && !this.#closed && !isInUse(digest)) await this.#dropBundle(digest);
+    }
   }
 
   /** Disconnects. Deploys and removals on their way fail; what is in memory can still be asked for. Idempotent. */

@@ -1,26 +1,21 @@
 import type { FunctionVersion } from '@hob/contracts';
-import type { SharedBytes } from './bundle-code.ts';
+import { claimFrames } from './bundle-code.ts';
 import type { Container } from './container.ts';
 import type { FunctionOwner } from './container-roles.ts';
 import type { GroupServices } from './group-services.ts';
 
-/** What a container is sent to load a version. */
-export interface LoadBytes {
-  readonly code: SharedBytes;
-  readonly cache: SharedBytes | undefined;
-}
-
 /**
- * Makes a container of the pool, or a new one, the version's, and gets what it is to load.
+ * Makes a container of the pool, or a new one, the version's.
  *
+ * @returns what makes the frames that it is to be sent, with the secrets as they are when it is called.
  * @throws what keeps it from that; the container is then to be ended.
  */
 export async function claim(
   container: Container,
   version: FunctionVersion,
   owner: FunctionOwner,
-  { code, caches }: Pick<GroupServices, 'code' | 'caches'>,
-): Promise<LoadBytes> {
+  { code, caches, secrets }: Pick<GroupServices, 'code' | 'caches' | 'secrets'>,
+): Promise<() => Buffer[]> {
   const start = container.state === 'parked' ? 'pool' : 'cold';
   if (start === 'cold') await container.create();
   container.claim(version, owner, start);
@@ -29,5 +24,5 @@ export async function claim(
     caches.find(version),
     container.prepare(version),
   ]);
-  return { code: bytes, cache };
+  return () => claimFrames(version, { code: bytes, cache }, secrets.env(version));
 }

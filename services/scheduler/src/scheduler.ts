@@ -13,7 +13,7 @@ import {
   type StartFailure,
 } from '@hob/contracts';
 import type { Logger } from 'pino';
-import { BundleCode, type BundleFolders } from './bundle-code.ts';
+import { BundleCode, type BundleFolders, type SecretSource } from './bundle-code.ts';
 import { CacheCompiler } from './cache-compiler.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { CodeCaches } from './code-cache.ts';
@@ -43,6 +43,8 @@ export interface SchedulerOptions {
   readonly bundles: BundleFolders;
   /** Absolute path of the folder for V8 code caches; made when needed. Nothing else may be in it. */
   readonly cacheFolder: string;
+  /** Without it no function has secrets. */
+  readonly secrets?: SecretSource;
   readonly observer: Observer;
   readonly log: Logger;
   /** Defaults fill in the rest. */
@@ -85,6 +87,7 @@ export class Scheduler implements Invoker, SchedulerControl, AsyncDisposable {
       sweep: new LimitSweep(this.#env.clock, fleet),
       pools: new Pools(this.#env, fleet, options.memory ?? new HostMemory()),
       code,
+      secrets: options.secrets ?? { env: () => ({}) },
       caches,
       sourceMaps: new SourceMaps(bundles, config.sourceMapBytesMax),
       cancelGraces: new DeadlineList(this.#env.clock, config.cancelGraceMs),
@@ -170,6 +173,17 @@ export class Scheduler implements Invoker, SchedulerControl, AsyncDisposable {
   /** Tells of the versions that are in service when hob starts. */
   started(inService: readonly FunctionVersion[]): void {
     for (const version of inService) this.#goLive(version);
+  }
+
+  renew(functionName: string): void {
+    for (const group of this.#groups.get(functionName)?.values() ?? []) group.renew();
+  }
+
+  /** Whether calls or containers of any version may read a bundle. */
+  usesBundle(digest: string): boolean {
+    for (const group of this.#allGroups()) if (group.version.digest === digest) return true;
+    for (const { version } of this.#services.fleet) if (version?.digest === digest) return true;
+    return false;
   }
 
   async removed(functionName: string): Promise<void> {

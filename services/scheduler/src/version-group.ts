@@ -8,7 +8,6 @@ import {
   type LogLine,
   type Receipt,
 } from '@hob/contracts';
-import { claimFrames } from './bundle-code.ts';
 import { CallQueue } from './call-queue.ts';
 import { claim } from './claim.ts';
 import type { Clock, Timer } from './clock.ts';
@@ -124,6 +123,11 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
   supersede(): void {
     this.#isSuperseded = true;
     this.#floor.drop();
+    this.renew();
+  }
+
+  /** What containers are given has changed: those that have it end as soon as they have no call. */
+  renew(): void {
     for (const container of this.#containers) if (!this.#starting.has(container)) container.retire('replaced');
     this.#scale();
   }
@@ -137,10 +141,8 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
     this.#floor.drop();
     this.#proof.settle(deathBy('cancelled', refusal));
     for (const call of this.#takeWaiting()) call.refuse(refusal);
-    this.#retryTimer?.cancel();
-    this.#lookTimer?.cancel();
+    for (const timer of [this.#retryTimer, this.#lookTimer, this.#forgetTimer]) timer?.cancel();
     this.#idleSweep.close();
-    this.#forgetTimer?.cancel();
     this.#services.fleet.forget(this);
     const gone = [...this.#containers].map((container) => container.gone);
     for (const container of this.#containers) {
@@ -272,8 +274,6 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
     return calls;
   }
 
-  // Starting.
-
   #scale(): void {
     const { concurrency, maxContainers } = this.version.config;
     if (this.#waiting.size === 0 || this.#containers.size >= maxContainers || this.#isHeldBack()) return;
@@ -341,8 +341,8 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
   /** Makes a container of the pool, or a new one, the version's, and gives it to the waiting calls. Never rejects. */
   async #bring(container: Container): Promise<void> {
     try {
-      const { code, cache } = await claim(container, this.version, this, this.#services);
-      if (container.state === 'loading') this.#load(container, claimFrames(this.version, code, cache));
+      const frames = await claim(container, this.version, this, this.#services);
+      if (container.state === 'loading') this.#load(container, frames());
     } catch (error) {
       container.end(deathBy('crash', asHobError(error)));
     }

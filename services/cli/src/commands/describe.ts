@@ -57,6 +57,7 @@ async function describe(tools: Tools, name: string, json: boolean): Promise<void
     ['seccomp', systemCalls(config)],
     ['auth', config.auth],
     ['env', Object.keys(config.env).join(' ') || '-'],
+    ['secrets', config.secrets?.join(' ') || '-'],
   ];
   const width = Math.max(...facts.map(([key]) => key.length));
   const head = facts.map(([key, value]) => `${key.padEnd(width)}  ${withoutControls(value)}`).join('\n');

@@ -94,6 +94,27 @@ export const callerErrors = {
     title: 'Nothing to roll back to',
     message: (name: string) => `there is no version that was live before the live one of "${name}"`,
   },
+  ERR_SECRET_MISSING: {
+    http: 409,
+    kind: 'caller',
+    retry: 'never',
+    title: 'A secret is not set',
+    message: (name: string, secrets: string) => `function "${name}" names secrets that are not set: ${secrets}`,
+  },
+  ERR_SECRET_NOT_FOUND: {
+    http: 404,
+    kind: 'caller',
+    retry: 'never',
+    title: 'Unknown secret',
+    message: (name: string, secret: string) => `function "${name}" has no secret "${secret}"`,
+  },
+  ERR_SECRET_IN_USE: {
+    http: 409,
+    kind: 'caller',
+    retry: 'never',
+    title: 'The secret is in use',
+    message: (secret: string, versions: string) => `secret "${secret}" is named by ${versions}`,
+  },
   ERR_INVOCATION_NOT_FOUND: {
     http: 404,
     kind: 'caller',

@@ -18,6 +18,8 @@ import {
   type LogStore,
   type SchedulerControl,
   type SchedulerSnapshot,
+  type SecretDirectory,
+  type SecretNote,
   type StartFailure,
 } from '@hob/contracts';
 
@@ -98,6 +100,14 @@ export class FakeDirectory implements FunctionDirectory {
     return Promise.resolve(this.#add(config, digest));
   }
 
+  /** `name@version` of each deploy that is over. */
+  readonly settled: string[] = [];
+
+  settle({ name, version }: Pick<FunctionVersion, 'name' | 'version'>): Promise<void> {
+    this.settled.push(`${name}@${version}`);
+    return Promise.resolve();
+  }
+
   promote(name: string, version: number): Promise<FunctionAlias> {
     return Promise.resolve(this.#set(name, 'live', { weights: [{ version, weight: 100 }] }));
   }
@@ -140,6 +150,37 @@ export class FakeDirectory implements FunctionDirectory {
     const versions = this.#functions.get(name);
     if (versions === undefined) throw fail('ERR_FN_NOT_FOUND', [name]);
     return versions;
+  }
+}
+
+/** Secrets in memory. */
+export class FakeSecrets implements SecretDirectory {
+  /** By function and secret. */
+  readonly values = new Map<string, string>();
+
+  list(functionName: string): readonly SecretNote[] {
+    const prefix = `${functionName}/`;
+    const names = [...this.values.keys()]
+      .filter((key) => key.startsWith(prefix))
+      .map((key) => key.slice(prefix.length));
+    return names.toSorted((a, b) => (a < b ? -1 : 1)).map((name) => ({ name, updatedAt: '2026-01-01T00:00:00.000Z' }));
+  }
+
+  missing({ name, secrets = [] }: FunctionConfig): readonly string[] {
+    return secrets.filter((secret) => !this.values.has(`${name}/${secret}`));
+  }
+
+  set(functionName: string, secret: string, value: string): Promise<SecretNote> {
+    this.values.set(`${functionName}/${secret}`, value);
+    return Promise.resolve({ name: secret, updatedAt: '2026-01-01T00:00:00.000Z' });
+  }
+
+  async remove(functionName: string, secret: string): Promise<void> {
+    if (!this.values.delete(`${functionName}/${secret}`)) throw fail('ERR_SECRET_NOT_FOUND', [functionName, secret]);
+  }
+
+  async removeAll(functionName: string): Promise<void> {
+    for (const { name } of this.list(functionName)) this.values.delete(`${functionName}/${name}`);
   }
 }
 
@@ -266,6 +307,12 @@ export class FakeControl implements SchedulerControl {
   replaced(live: FunctionVersion, others: readonly FunctionVersion[] = []): void {
     this.replacedVersions.push(live);
     this.others.push(others);
+  }
+
+  readonly renewedNames: string[] = [];
+
+  renew(functionName: string): void {
+    this.renewedNames.push(functionName);
   }
 
   removed(functionName: string): Promise<void> {

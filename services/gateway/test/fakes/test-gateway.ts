@@ -1,7 +1,7 @@
 import { pino } from 'pino';
 import { createGateway, type Gateway, type GatewayLimits, Metrics, type MetricsOptions } from '../../src/index.ts';
 import { FakeInvoker } from './fake-invoker.ts';
-import { configOf, FakeBundleStore, FakeControl, FakeDirectory, FakeLogStore } from './fake-services.ts';
+import { configOf, FakeBundleStore, FakeControl, FakeDirectory, FakeLogStore, FakeSecrets } from './fake-services.ts';
 
 /** The one token that the test's gateway accepts. */
 export const TOKEN = 'hob_test-token';
@@ -13,6 +13,7 @@ export interface TestGateway extends AsyncDisposable {
   readonly port: number;
   readonly invoker: FakeInvoker;
   readonly directory: FakeDirectory;
+  readonly secrets: FakeSecrets;
   readonly bundles: FakeBundleStore;
   readonly logs: FakeLogStore;
   readonly control: FakeControl;
@@ -32,6 +33,7 @@ export async function startGateway(
   const fakes = {
     invoker: new FakeInvoker(),
     directory: new FakeDirectory(),
+    secrets: new FakeSecrets(),
     bundles: new FakeBundleStore(),
     logs: new FakeLogStore(),
     metrics: new Metrics({ version: '1.2.3', labels }),
