@@ -29,7 +29,7 @@ test('readSecretKey() refuses what is no key, without repeating it', async (t) =
   for (const bad of [
     'sesame-sesame',
     randomBytes(31).toString('hex'),
-    `${randomBytes(33).toString('base64')}`,
+    randomBytes(33).toString('base64'),
     '!'.repeat(44),
   ]) {
     await assert.rejects(readSecretKey(folder, bad), (error: { code?: string; message: string }) => {

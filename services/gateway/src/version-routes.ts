@@ -73,16 +73,17 @@ function addDeployRoute(app: TypedApp, { bundles, directory, scheduler, secrets 
       if (missing.length > 0) throw fail('ERR_SECRET_MISSING', [name, missing.join(', ')]);
       const digest = await bundles.add(upload.manifest, upload.files);
       const version = await directory.deploy(upload.config, digest);
+      let isMade = true;
       try {
         if (live === 'true') {
-          if (!(await isProven(version, scheduler, reply))) return reply;
-          await directory.promote(name, version.version);
+          isMade = await isProven(version, scheduler, reply);
+          if (isMade) await directory.promote(name, version.version);
         }
       } finally {
         await directory.settle(version);
         serve(name, { directory, scheduler });
       }
-      return reply.code(201).send(version);
+      return isMade ? reply.code(201).send(version) : reply;
     },
   );
 }

@@ -78,9 +78,9 @@ test('Registry.collect never takes the bundle of a deploy in flight, however the
   await using fixture = await RegistryFixture.open();
   await using registry = await keeping(fixture);
   const { bundles } = fixture;
-  let isOver = false;
+  const over = new AbortController();
   const collecting = (async () => {
-    while (!isOver) {
+    while (!over.signal.aborted) {
       await registry.collect(unused);
       await delay(0);
     }
@@ -101,7 +101,7 @@ test('Registry.collect never takes the bundle of a deploy in flight, however the
     }
   });
   await Promise.all(deploys);
-  isOver = true;
+  over.abort();
   await collecting;
   await registry.collect(unused);
   const used = new Set<string>();
