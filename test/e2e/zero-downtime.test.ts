@@ -77,7 +77,8 @@ class SteadyCalls implements AsyncDisposable {
 test(`${DEPLOYS} deploys and a rollback fail and reset none of a steady rate of calls, and old containers go`, async (t) => {
   await using hob = await HobServer.create();
   await using folder = await TemporaryFolder.create('steady');
-  const write = (version: number) => writeFunction(join(folder.path, 'steady'), { name: 'steady' }, source(version));
+  const write = (version: number) =>
+    writeFunction(join(folder.path, 'steady'), { name: 'steady', concurrency: 16 }, source(version));
   await hob.deploy(await write(1));
   await using calls = new SteadyCalls(hob.url);
   for (let version = 2; version <= DEPLOYS + 1; version += 1) {

@@ -121,9 +121,13 @@ function addFunctionRoutes(app: TypedApp, { directory, scheduler, secrets }: Con
       },
     },
     async (request, reply) => {
-      await directory.remove(request.params.name);
-      await secrets.removeAll(request.params.name);
-      await scheduler.removed(request.params.name);
+      const { name } = request.params;
+      try {
+        await directory.remove(name);
+        await scheduler.removed(name);
+      } finally {
+        await secrets.removeAll(name); // also those of a function that never was, or that an earlier try removed
+      }
       return reply.code(204).send(null);
     },
   );

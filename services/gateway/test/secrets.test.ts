@@ -54,6 +54,9 @@ test('DELETE secrets refuses one that a version in service names; removing the f
   assert.match(refused.body.detail, /keen@1/);
   assert.equal((await ask(hob, 'DELETE', 'keen')).status, 204);
   assert.equal(hob.secrets.values.size, 0);
+  await ask(hob, 'PUT', 'never/secrets/A', { value: CANARY });
+  assert.equal((await ask(hob, 'DELETE', 'never')).status, 404);
+  assert.equal(hob.secrets.values.size, 0, 'also those of a function that there never was');
 });
 
 test('POST versions names the secrets that are not set, and makes nothing', async () => {

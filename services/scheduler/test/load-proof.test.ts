@@ -109,3 +109,16 @@ test('Scheduler.prove() keeps what it loads of a version that had been replaced'
   bench.scheduler.replaced(versionOf({}, 1));
   assert.equal((await bench.called(versionOf({}, 1))).response?.start, 'warm');
 });
+
+test('Scheduler.replaced() ends a container that was on its way for a call of the former version, after that call', async () => {
+  await using bench = await Bench.open(hello);
+  const gate = bench.holdForks();
+  const call = bench.call(versionOf({}, 1));
+  bench.scheduler.replaced(versionOf({}, 2));
+  gate.release();
+  await bench.until(() => call.ends === 1, 'the call is served');
+  assert.equal(call.error, undefined);
+  await bench.until(() => bench.driver.alive.size === 0, 'its container ends');
+  await bench.called(versionOf({}, 1));
+  assert.equal(bench.driver.alive.size, 1, 'a call by its number keeps one for the next');
+});
