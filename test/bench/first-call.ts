@@ -64,7 +64,8 @@ class FirstCalls implements AsyncDisposable {
       const names = Array.from({ length: DEPLOYED_TOGETHER }, () => `first-${this.#deployed++}`);
       const write = (name: string) =>
         writeFunction(join(this.#folder.path, name), { name, memoryMb: MEMORY_MB }, source);
-      await this.#hob.deploy(...(await Promise.all(names.map(write))));
+      // Making a version live would load a container of it.
+      await this.#hob.deploy('--no-live', ...(await Promise.all(names.map(write))));
       this.#ready.push(...names);
     }
     const name = this.#ready.shift();
@@ -76,7 +77,7 @@ class FirstCalls implements AsyncDisposable {
     // The client's connection and its code are warm, as those of a client that calls other functions.
     await (await this.#client.request({ method: 'GET', path: '/healthz' })).body.dump();
     const startedMs = performance.now();
-    const answer = await this.#client.request({ method: 'GET', path: `/fn/${name}` });
+    const answer = await this.#client.request({ method: 'GET', path: `/fn/${name}@1` });
     const text = await answer.body.text();
     const tookMs = performance.now() - startedMs;
     const start = answer.headers['hob-start'];

@@ -17,8 +17,9 @@ before(async () => {
   hob = await HobServer.create({
     env: { HOB_HTTP_BODY_BYTES_MAX: `${BODY_BYTES_MAX}`, HOB_QUEUE_MAX: `${QUEUE_MAX}` },
   });
-  const folders = ['behave', 'impatient', 'top-level', 'private', 'single'];
-  await hob.deploy(...folders.map((name) => join(import.meta.dirname, '../functions', name)));
+  const folderOf = (name: string): string => join(import.meta.dirname, '../functions', name);
+  await hob.deploy(...['behave', 'impatient', 'private', 'single'].map(folderOf));
+  await hob.deploy('--no-live', folderOf('top-level'));
 });
 
 after(async () => hob[Symbol.asyncDispose]());
@@ -131,7 +132,7 @@ test('a fork bomb gives 502 ERR_FN_TOO_MANY_PROCESSES and a clean container next
 
 test('a function that cannot be loaded gives 502 ERR_FN_LOAD_FAILED each time, and says why', async () => {
   for (let attempt = 0; attempt < 3; attempt += 1) {
-    const answer = await hob.fn('top-level');
+    const answer = await hob.fn('top-level@1');
     assert.equal(problem(answer), '502 ERR_FN_LOAD_FAILED');
     assert.match(answer.body.toString('utf8'), /TypeError: no port is set/);
   }

@@ -9,10 +9,10 @@ const ROUNDS = 10;
 
 test('reuse "never": no call finds anything of another one, and nothing is left of its container', async () => {
   await using hob = await HobServer.create({ env: { HOB_POOL_MIN: '2', HOB_POOL_MAX: '2' } });
-  await hob.deploy(join(import.meta.dirname, '../functions/once'));
+  await hob.deploy('--no-live', join(import.meta.dirname, '../functions/once'));
   const starts = new Set<unknown>();
   const call = async (): Promise<void> => {
-    const answer = await hob.fn('once');
+    const answer = await hob.fn('once@1');
     assert.equal(answer.status, 200, answer.body.toString());
     assert.deepEqual(JSON.parse(answer.body.toString()), { calls: 1, global: false, file: false });
     starts.add(receiptOf(answer)['start']);

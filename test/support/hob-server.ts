@@ -184,9 +184,9 @@ export class HobServer implements AsyncDisposable {
     return { PATH: this.#env['PATH'] ?? '', HOME: this.#env['HOME'] ?? '', HOB_URL: this.url, HOB_TOKEN: this.token };
   }
 
-  /** Deploys folders by `hob deploy`. @throws what the command said when it failed. */
-  async deploy(...folders: readonly string[]): Promise<void> {
-    const result = await this.hob(['deploy', ...folders]);
+  /** Deploys folders by `hob deploy`, with options before them. @throws what the command said when it failed. */
+  async deploy(...args: readonly string[]): Promise<void> {
+    const result = await this.hob(['deploy', ...args]);
     if (result.exitCode !== 0) throw new Error(`hob deploy failed: ${result.stderr}`);
   }
 

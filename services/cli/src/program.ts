@@ -1,6 +1,8 @@
 import { Command, type Help } from 'commander';
+import { addAlias, addRollback } from './commands/alias.ts';
 import { addDeploy } from './commands/deploy.ts';
 import { addDescribe } from './commands/describe.ts';
+import { addDiff } from './commands/diff.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addInit } from './commands/init.ts';
 import { addInvoke } from './commands/invoke.ts';
@@ -9,10 +11,12 @@ import { addLogs } from './commands/logs.ts';
 import { addLs } from './commands/ls.ts';
 import { addRm } from './commands/rm.ts';
 import { addSeccomp } from './commands/seccomp.ts';
+import { addSecret } from './commands/secret.ts';
 import { addServe } from './commands/serve.ts';
 import { addSimulate } from './commands/simulate.ts';
 import { addStats } from './commands/stats.ts';
 import { addTop } from './commands/top.ts';
+import { addVersions } from './commands/versions.ts';
 import { addWorker } from './commands/worker.ts';
 import type { Tools } from './tools.ts';
 import { VERSION } from './version.ts';
@@ -58,6 +62,11 @@ export function createProgram(tools: Tools, serveHelp: string): Command {
     addInvoke,
     addLs,
     addDescribe,
+    addVersions,
+    addAlias,
+    addRollback,
+    addDiff,
+    addSecret,
     addLogs,
     addRm,
     addStats,

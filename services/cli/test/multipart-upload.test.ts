@@ -4,14 +4,21 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { type TestContext, test } from 'node:test';
-import type { BundleManifest, FunctionDirectory, Invoker, LogStore, SchedulerControl } from '@hob/contracts';
+import type {
+  BundleManifest,
+  FunctionDirectory,
+  Invoker,
+  LogStore,
+  SchedulerControl,
+  SecretDirectory,
+} from '@hob/contracts';
 import { createGateway, Metrics } from '@hob/gateway';
 import { DiskBundleStore } from '@hob/registry';
 import { pino } from 'pino';
 import { ApiClient } from '../src/api-client.ts';
 import { bundleUpload } from '../src/multipart-upload.ts';
 import { temporaryFolder } from './fakes/command-run.ts';
-import { snapshot, summary, version } from './fakes/samples.ts';
+import { alias, snapshot, summary, version } from './fakes/samples.ts';
 
 /** A real gateway with a real store of bundles, of a server that runs no function. */
 async function gatewayWith(t: TestContext, bundles: DiskBundleStore): Promise<string> {
@@ -20,13 +27,28 @@ async function gatewayWith(t: TestContext, bundles: DiskBundleStore): Promise<st
     list: () => [summary],
     describe: () => ({ summary, versions: [version] }),
     deploy: async (config, digest) => ({ ...version, config, digest }),
+    settle: async () => undefined,
+    promote: async () => alias,
+    setAlias: async () => alias,
+    removeAlias: async () => undefined,
+    rollback: async () => alias,
+    inService: () => [version],
     remove: async () => undefined,
   };
   const scheduler: SchedulerControl = {
     learn: async () => assert.fail('nothing is learnt'),
     snapshot: async () => snapshot,
+    prove: async () => undefined,
+    renew: () => undefined,
     replaced: () => undefined,
     removed: async () => undefined,
+  };
+  const secrets: SecretDirectory = {
+    list: () => [],
+    missing: () => [],
+    set: async () => assert.fail('no secret is set'),
+    remove: async () => undefined,
+    removeAll: async () => undefined,
   };
   const invoker: Invoker = {
     invoke: () => assert.fail('no function is called'),
@@ -37,6 +59,7 @@ async function gatewayWith(t: TestContext, bundles: DiskBundleStore): Promise<st
     invoker,
     scheduler,
     directory,
+    secrets,
     bundles,
     logs,
     logger: pino({ level: 'silent' }),

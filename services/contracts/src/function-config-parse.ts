@@ -85,6 +85,7 @@ function check(value: unknown): { readonly config: FunctionConfig; readonly prob
       ...checkReuse(shortest),
       ...checkMinWarm(shortest),
       ...checkEnv(shortest.env),
+      ...checkSecrets(shortest),
       ...checkSystemCalls(shortest.seccomp),
       ...egress.problems,
     ],
@@ -140,6 +141,15 @@ function checkEnv(env: FunctionConfig['env']): Problem[] {
     problems.push({ path: ['env'], what: `takes ${bytes} bytes as JSON, at most ${CONFIG_BYTES_MAX} are allowed` });
   }
   return problems;
+}
+
+function checkSecrets({ secrets = [], env }: FunctionConfig): Problem[] {
+  return secrets.flatMap((name, index) => {
+    const path = ['secrets', index];
+    if (Object.hasOwn(env, name)) return [{ path, what: 'is a name of env too; it can be one of both only' }];
+    if (name === '__proto__') return [{ path, what: 'is not allowed as a name' }];
+    return secrets.indexOf(name) === index ? [] : [{ path, what: 'comes twice' }];
+  });
 }
 
 function checkSystemCalls(rules: FunctionConfig['seccomp']): Problem[] {

@@ -100,7 +100,7 @@ function kindOf(value: unknown): string {
 }
 
 /** Settings that are lists. A name of `env` may be equal, but nothing is below it. */
-const listNames: ReadonlySet<string> = new Set(['assets', 'deny', 'allow', 'egress']);
+const listNames: ReadonlySet<string> = new Set(['assets', 'deny', 'allow', 'egress', 'secrets']);
 
 /** The steps of a JSON pointer; array indexes become numbers. */
 function pointerSteps(pointer: string): (string | number)[] {

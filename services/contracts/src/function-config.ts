@@ -20,6 +20,9 @@ export function memoryClassMb(memoryMb: number): number {
   return memoryClassesMb.findLast((classMb) => classMb <= memoryMb) ?? memoryClassesMb[0];
 }
 
+/** Names of secrets: those of environment variables. */
+export const secretForm = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/;
+
 const systemCallList = {
   type: 'array',
   items: { type: 'string', minLength: 1, maxLength: 32 },
@@ -129,6 +132,16 @@ export const functionConfigSchema = {
       maxProperties: 128,
       default: {},
       description: 'Environment variables of the function.',
+    },
+    secrets: {
+      type: 'array',
+      items: {
+        type: 'string',
+        pattern: secretForm.source,
+        description: 'Name of a secret: 1 to 128 letters, digits and underscores, not starting with a digit.',
+      },
+      maxItems: 64,
+      description: 'Names of secrets that the function gets as environment variables; none when it is not given.',
     },
     auth: {
       type: 'string',

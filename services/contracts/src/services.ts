@@ -1,4 +1,6 @@
-import type { InvocationRequest, LogChannel, LogLine } from './invoker.ts';
+import type { AliasChange, FunctionAlias } from './alias.ts';
+import type { HobError } from './hob-error.ts';
+import type { FunctionFailure, InvocationRequest, LogChannel, LogLine } from './invoker.ts';
 import type { Outcome } from './receipt.ts';
 import type { SchedulerSnapshot } from './snapshot.ts';
 import type { BundleManifest, FunctionSummary, FunctionVersion } from './version.ts';
@@ -9,19 +11,43 @@ export interface FunctionDirectory {
   /**
    * The version that a call should get, from memory: Redis is not asked, so this works while Redis is away.
    *
-   * @param version undefined for the live one.
-   * @throws ERR_FN_NOT_FOUND, ERR_FN_VERSION_NOT_FOUND
+   * @param qualifier the number of a version or the name of an alias; undefined for the live one.
+   * @param headers of the request, as a flat list with names in lower case: they decide where an alias names several.
+   * @throws ERR_FN_NOT_FOUND, ERR_FN_VERSION_NOT_FOUND, ERR_FN_ALIAS_NOT_FOUND, ERR_FN_NOT_LIVE
    */
-  resolve(name: string, version?: number): FunctionVersion;
+  resolve(name: string, qualifier?: number | string, headers?: readonly string[]): FunctionVersion;
   list(): readonly FunctionSummary[];
   /** @throws ERR_FN_NOT_FOUND */
   describe(name: string): { readonly summary: FunctionSummary; readonly versions: readonly FunctionVersion[] };
   /**
-   * Makes a version of a stored bundle and makes it live, in one step.
+   * Makes a version of a stored bundle. No alias names it yet. It stays at least until it was told to `settle`.
    *
    * @throws ERR_BUNDLE_INVALID when the bundle is not in the store, ERR_REGISTRY_UNAVAILABLE
    */
   deploy(config: FunctionConfig, digest: string): Promise<FunctionVersion>;
+  /**
+   * The deploy of a version is over, however it ended. Of the function's older versions those are removed that no alias needs
+   * and that are not among the last ones. Never rejects: what it could not do, the next deploy does.
+   */
+  settle(version: Pick<FunctionVersion, 'name' | 'version'>): Promise<void>;
+  /**
+   * Makes a version the live one, unless a later one is.
+   *
+   * @throws ERR_FN_NOT_FOUND, ERR_FN_VERSION_NOT_FOUND, ERR_REGISTRY_UNAVAILABLE
+   */
+  promote(name: string, version: number): Promise<FunctionAlias>;
+  /** Sets or makes an alias. @throws as `promote`; ERR_API_BAD_REQUEST when it cannot be set to that. */
+  setAlias(name: string, alias: string, change: AliasChange): Promise<FunctionAlias>;
+  /** @throws ERR_FN_NOT_FOUND, ERR_FN_ALIAS_NOT_FOUND, ERR_REGISTRY_UNAVAILABLE; ERR_API_BAD_REQUEST for `live` */
+  removeAlias(name: string, alias: string): Promise<void>;
+  /**
+   * Sets `live` to what it was before it was set last. Again, it goes further back.
+   *
+   * @throws ERR_FN_NOT_FOUND, ERR_FN_NO_PREVIOUS, ERR_REGISTRY_UNAVAILABLE
+   */
+  rollback(name: string): Promise<FunctionAlias>;
+  /** Every version that an alias of the function names, the live one first. @throws ERR_FN_NOT_FOUND */
+  inService(name: string): readonly FunctionVersion[];
   /** Removes a function with all its versions. @throws ERR_FN_NOT_FOUND, ERR_REGISTRY_UNAVAILABLE */
   remove(name: string): Promise<void>;
 }
@@ -29,10 +55,34 @@ export interface FunctionDirectory {
 /** All that is known of one function: what a copy of the directory is made of. */
 export interface FunctionRecord {
   readonly name: string;
-  /** Number of the live version. */
-  readonly live: number;
   /** In any order; none when the function was removed. */
   readonly versions: readonly FunctionVersion[];
+  readonly aliases: readonly FunctionAlias[];
+}
+
+/** A secret as it may be shown. */
+export interface SecretNote {
+  readonly name: string;
+  /** When it was set last, ISO 8601. */
+  readonly updatedAt: string;
+}
+
+/** Secrets of functions: whoever asks gets their names, and nobody their values but the functions themselves. */
+export interface SecretDirectory {
+  /** Sorted by name; empty for a function that has none or does not exist. */
+  list(functionName: string): readonly SecretNote[];
+  /** The secrets that a configuration names and that are not set. */
+  missing(config: FunctionConfig): readonly string[];
+  /**
+   * Sets a secret, of a function that need not exist yet.
+   *
+   * @throws ERR_API_BAD_REQUEST when it cannot be one, ERR_REGISTRY_UNAVAILABLE
+   */
+  set(functionName: string, secret: string, value: string): Promise<SecretNote>;
+  /** @throws ERR_SECRET_NOT_FOUND, ERR_REGISTRY_UNAVAILABLE */
+  remove(functionName: string, secret: string): Promise<void>;
+  /** Removes all that a function has. @throws ERR_REGISTRY_UNAVAILABLE */
+  removeAll(functionName: string): Promise<void>;
 }
 
 /** Content-addressed bundles on disk. */
@@ -50,6 +100,8 @@ export interface BundleStore {
     files: AsyncIterable<{ readonly path: string; readonly content: AsyncIterable<Uint8Array> }>,
   ): Promise<string>;
   has(digest: string): Promise<boolean>;
+  /** The list of a bundle's files. @throws ERR_BUNDLE_INVALID when the bundle is not in the store. */
+  manifest(digest: string): Promise<BundleManifest>;
   /** Absolute path of a bundle's folder. It exists only if the bundle is in the store. */
   folder(digest: string): string;
 }
@@ -87,6 +139,13 @@ export interface Lesson {
   readonly calls: readonly { readonly status: number | undefined; readonly outcome: Outcome }[];
 }
 
+/** Why no container of a version could be loaded. */
+export interface StartFailure {
+  readonly error: HobError;
+  /** What the function threw, its stack mapped to the sources. */
+  readonly failure: FunctionFailure | undefined;
+}
+
 /** What the gateway asks of the scheduler besides invocations. */
 export interface SchedulerControl {
   /**
@@ -99,8 +158,19 @@ export interface SchedulerControl {
   learn(version: FunctionVersion, calls: readonly LessonCall[], signal: AbortSignal): Promise<Lesson>;
   /** Reads CPU and memory from the containers' cgroups: a few microseconds for each container. */
   snapshot(): Promise<SchedulerSnapshot>;
-  /** A new version is live: containers of other versions of the function are replaced once idle. */
-  replaced(live: FunctionVersion): void;
+  /**
+   * Loads a container of a version, unless one is loaded, and keeps it as one that has served a call.
+   *
+   * @returns why that could not be done; undefined when it was.
+   */
+  prove(version: FunctionVersion): Promise<StartFailure | undefined>;
+  /**
+   * A version is live, and `others` of the function are named by aliases too: containers of all further versions of the
+   * function are replaced once idle.
+   */
+  replaced(live: FunctionVersion, others?: readonly FunctionVersion[]): void;
+  /** What containers of a function are given has changed: those that were given it are replaced once idle. */
+  renew(functionName: string): void;
   /** A function is removed: its containers end now, running calls with them. */
   removed(functionName: string): Promise<void>;
 }

@@ -1,3 +1,4 @@
+import type { FunctionAlias } from './alias.ts';
 import type { FunctionConfig } from './function-config.ts';
 
 /** An immutable number of a function: one bundle and one configuration. */
@@ -19,10 +20,12 @@ export interface FunctionVersion {
 /** A function as `hob ls` shows it. */
 export interface FunctionSummary {
   readonly name: string;
-  /** The version that calls without `@<version>` get. */
-  readonly live: FunctionVersion;
+  /** The version that calls without `@…` get; the heaviest when there are several, none when none was ever made live. */
+  readonly live: FunctionVersion | undefined;
   /** Every version that exists, ascending. */
   readonly versions: readonly number[];
+  /** Sorted by name. */
+  readonly aliases: readonly FunctionAlias[];
 }
 
 /** One file of a bundle. `path` is relative, with `/`, in its shortest form and never upwards. */

@@ -116,7 +116,7 @@ test('parseFunctionConfig reports every problem, one a line', () => {
     'hob.json:3:3 memoryMB: is no setting; did you mean "memoryMb"?',
     'hob.json:4:3 cpu: must be a number from 0.05 to 64, not a string',
     'hob.json:5:3 colour: is no setting; there are name, runtime, entry, memoryMb, cpu, timeoutMs, concurrency, ' +
-      'maxContainers, minWarm, keepAliveMs, reuse, env, auth, assets, egress, cpuMs, pids, nofile, tmpMb, tmpFiles, io, responseBytesMax, ' +
+      'maxContainers, minWarm, keepAliveMs, reuse, env, secrets, auth, assets, egress, cpuMs, pids, nofile, tmpMb, tmpFiles, io, responseBytesMax, ' +
       'logBytesPerSecond, abortGraceMs, seccomp',
     'hob.json:6:12 env.1A: is not accepted as a name; it must match ^[A-Za-z_][A-Za-z0-9_]{0,127}$',
     'hob.json:6:23 env.B: must be a string of 0 to 32768 characters, not 2',
@@ -272,7 +272,7 @@ test('functionConfigJsonSchema is plain JSON Schema that asks for nothing but a 
 /** Settings that are off, or the server's, when they are not given. */
 const withoutDefault = [
   ...['cpuMs', 'pids', 'tmpFiles', 'io', 'logBytesPerSecond', 'abortGraceMs', 'seccomp'],
-  ...['minWarm', 'keepAliveMs', 'reuse'],
+  ...['minWarm', 'keepAliveMs', 'reuse', 'secrets'],
 ];
 
 test('functionConfigSchema requires each setting that has a default or needs none, and describes each', () => {
@@ -328,4 +328,19 @@ test('parseFunctionConfig refuses a minWarm above maxContainers', () => {
     problemsOf('{"name": "a", "minWarm": 3, "maxContainers": 2}'),
     'hob.json:1:15 minWarm: must not be above maxContainers, which is 2',
   );
+});
+
+test('checkFunctionConfig() takes names of secrets, and refuses those that can be none, with their place', () => {
+  assert.deepEqual(checkFunctionConfig({ name: 'a', secrets: ['KEY', '_k2'] }).secrets, ['KEY', '_k2']);
+  for (const [config, place] of [
+    [{ secrets: ['1A'] }, 'secrets[0]: must be 1 to 128 letters'],
+    [{ secrets: ['A', 'B', 'A'] }, 'secrets[2]: comes twice'],
+    [{ secrets: ['A'], env: { A: 'x' } }, 'secrets[0]: is a name of env too'],
+    [{ secrets: 'A' }, 'secrets: must be a list of at most 64 strings'],
+  ] as const) {
+    assert.throws(
+      () => checkFunctionConfig({ name: 'a', ...config }),
+      (error: Error) => error.message.startsWith(place) || assert.fail(error.message),
+    );
+  }
 });

@@ -7,6 +7,7 @@ import {
   type Invoker,
   type LogStore,
   type SchedulerControl,
+  type SecretDirectory,
 } from '@hob/contracts';
 import type {
   FastifyBaseLogger,
@@ -16,18 +17,22 @@ import type {
   RawServerDefault,
 } from 'fastify';
 import { Type } from 'typebox';
+import { addAliasRoutes } from './alias-routes.ts';
 import { functionParams, invocationParams, logsQuery, problemAnswer } from './control-schemas.ts';
-import { readDeployUpload, uploadBody, uploadLimits } from './deploy-upload.ts';
+import { uploadLimits } from './deploy-upload.ts';
 import type { GatewayLimits } from './gateway-limits.ts';
 import { addLearnRoute } from './learn-route.ts';
 import { NDJSON_TYPE, ndjson, streamLogs } from './log-stream.ts';
 import { bearerToken, type TokenVerifier } from './request-headers.ts';
+import { addSecretRoutes } from './secret-routes.ts';
+import { addVersionRoutes } from './version-routes.ts';
 
 /** What the control API is made of. */
 export interface ControlApiOptions {
   readonly invoker: Invoker;
   readonly scheduler: SchedulerControl;
   readonly directory: FunctionDirectory;
+  readonly secrets: SecretDirectory;
   readonly bundles: BundleStore;
   readonly logs: LogStore;
   readonly tokens: TokenVerifier;
@@ -55,13 +60,15 @@ export async function controlApi(app: FastifyInstance, options: ControlApiOption
   });
   const typed = app.withTypeProvider<TypeBoxTypeProvider>();
   addFunctionRoutes(typed, options);
-  addDeployRoute(typed, options);
+  addVersionRoutes(typed, options);
+  addAliasRoutes(typed, options);
+  addSecretRoutes(typed, options);
   addLogsRoute(typed, options);
   addLearnRoute(typed, options);
   addServerRoutes(typed, options);
 }
 
-function addFunctionRoutes(app: TypedApp, { directory, scheduler }: ControlApiOptions): void {
+function addFunctionRoutes(app: TypedApp, { directory, scheduler, secrets }: ControlApiOptions): void {
   app.get(
     '/functions',
     {
@@ -108,44 +115,20 @@ function addFunctionRoutes(app: TypedApp, { directory, scheduler }: ControlApiOp
     {
       schema: {
         operationId: 'removeFunction',
-        summary: 'Removes a function with all its versions; running calls end.',
+        summary: 'Removes a function with all its versions and secrets; running calls end.',
         params: functionParams,
         response: { 204: { description: 'It is gone.', type: 'null' }, default: problemAnswer },
       },
     },
     async (request, reply) => {
-      await directory.remove(request.params.name);
-      await scheduler.removed(request.params.name);
-      return reply.code(204).send(null);
-    },
-  );
-}
-
-function addDeployRoute(app: TypedApp, { bundles, directory, scheduler }: ControlApiOptions): void {
-  app.post<{ Params: { name: string } }>(
-    '/functions/:name/versions',
-    {
-      schema: {
-        operationId: 'deployVersion',
-        summary: 'Makes a version of the uploaded bundle and makes it live.',
-        consumes: ['multipart/form-data'],
-        params: functionParams,
-        body: uploadBody,
-        response: { 201: { description: 'The version.', ...Type.Ref('FunctionVersion') }, default: problemAnswer },
-      },
-      // The body is read as a stream by `readDeployUpload`, which checks it, so there is nothing here to validate.
-      validatorCompiler: () => () => true,
-    },
-    async (request, reply) => {
-      const upload = await readDeployUpload(request);
       const { name } = request.params;
-      if (upload.config.name !== name) {
-        throw fail('ERR_CONFIG_INVALID', ['name', `is "${upload.config.name}", but the URL says "${name}"`]);
+      try {
+        await directory.remove(name);
+        await scheduler.removed(name);
+      } finally {
+        await secrets.removeAll(name); // also those of a function that never was, or that an earlier try removed
       }
-      const digest = await bundles.add(upload.manifest, upload.files);
-      const version = await directory.deploy(upload.config, digest);
-      scheduler.replaced(version);
-      return reply.code(201).send(version);
+      return reply.code(204).send(null);
     },
   );
 }

@@ -1,4 +1,8 @@
 import {
+  ALIAS_VERSIONS_MAX,
+  ALIAS_WEIGHT_MAX,
+  aliasForm,
+  type FunctionAlias,
   type FunctionSnapshot,
   type FunctionSummary,
   type FunctionVersion,
@@ -6,6 +10,7 @@ import {
   logChannels,
   type LogLine,
   type SchedulerSnapshot,
+  stickyForm,
 } from '@hob/contracts';
 import { Type } from 'typebox';
 import { PROBLEM_TYPE } from './problem.ts';
@@ -24,6 +29,21 @@ export const problemAnswer = {
 
 /** Parameters of every route that speaks of one function. */
 export const functionParams = Type.Object({ name: nameParameter });
+
+/** Parameters of every route that speaks of one version. */
+export const versionParams = Type.Object({ name: nameParameter, version: Type.Integer({ minimum: 1 }) });
+
+/** Parameters of every route that speaks of one alias. */
+export const aliasParams = Type.Object({
+  name: nameParameter,
+  alias: Type.String({ maxLength: 63, description: 'Name of the alias.' }),
+});
+
+/** Parameters of every route that speaks of one secret. */
+export const secretParams = Type.Object({
+  name: nameParameter,
+  secret: Type.String({ maxLength: 128, description: 'Name of the secret: that of its environment variable.' }),
+});
 
 /** Parameters of the route that cancels an invocation. */
 export const invocationParams = Type.Object({
@@ -91,13 +111,51 @@ const functionVersion = Type.Unsafe<FunctionVersion>(
   ),
 );
 
+const aliasWeights = Type.Array(
+  Type.Object({
+    version: Type.Integer({ minimum: 1 }),
+    weight: Type.Integer({
+      minimum: 1,
+      maximum: ALIAS_WEIGHT_MAX,
+      default: 100,
+      description: "The version's part of the calls, in relation to the others' weights.",
+    }),
+  }),
+  { minItems: 1, maxItems: ALIAS_VERSIONS_MAX, description: 'The versions that share the calls.' },
+);
+const sticky = Type.String({
+  pattern: stickyForm.source,
+  description:
+    'header:<name> or cookie:<name>: requests with equal values get the same version. header:hob-sticky, unless it was set.',
+});
+
+/** Body of the route that sets an alias. */
+export const aliasBody = Type.Object(
+  { weights: aliasWeights, sticky: Type.Optional(sticky) },
+  { description: 'What it names from now on.', propertyNames: { enum: ['weights', 'sticky'] } },
+);
+
+/** A name for versions of a function. */
+const functionAlias = Type.Unsafe<FunctionAlias>(
+  Type.Object(
+    {
+      name: Type.String({ pattern: aliasForm.source }),
+      weights: aliasWeights,
+      sticky,
+      updatedAt: Type.String({ description: 'ISO 8601.' }),
+    },
+    { $id: 'FunctionAlias', description: 'A name for one version of a function, or for several by their weights.' },
+  ),
+);
+
 /** A function as the list shows it. */
 const functionSummary = Type.Unsafe<FunctionSummary>(
   Type.Object(
     {
       name: nameParameter,
-      live: Type.Ref('FunctionVersion'),
+      live: Type.Optional(Type.Ref('FunctionVersion')),
       versions: Type.Array(Type.Integer({ minimum: 1 }), { description: 'Every version that exists, ascending.' }),
+      aliases: Type.Array(Type.Ref('FunctionAlias'), { description: 'In the order of their names.' }),
     },
     { $id: 'FunctionSummary', description: 'A function.' },
   ),
@@ -216,6 +274,7 @@ const logLine = Type.Unsafe<LogLine>(
 export const namedSchemas = [
   problem,
   functionVersion,
+  functionAlias,
   functionSummary,
   functionSnapshot,
   serverStats,

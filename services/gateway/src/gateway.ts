@@ -1,5 +1,12 @@
 import type { Duplex } from 'node:stream';
-import type { BundleStore, FunctionDirectory, Invoker, LogStore, SchedulerControl } from '@hob/contracts';
+import type {
+  BundleStore,
+  FunctionDirectory,
+  Invoker,
+  LogStore,
+  SchedulerControl,
+  SecretDirectory,
+} from '@hob/contracts';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { createApp } from './app.ts';
@@ -18,6 +25,7 @@ export interface GatewayOptions {
   readonly invoker: Invoker;
   readonly scheduler: SchedulerControl;
   readonly directory: FunctionDirectory;
+  readonly secrets: SecretDirectory;
   readonly bundles: BundleStore;
   readonly logs: LogStore;
   readonly logger: Logger;

@@ -16,7 +16,7 @@ export interface InvocationRouteOptions extends ExchangeContext {
   readonly tokens: TokenVerifier;
 }
 
-/** Answers `ANY /fn/<name>[@<version>][/rest]`, from the raw request on: the hot path of hob. */
+/** Answers `ANY /fn/<name>[@<version or alias>][/rest]`, from the raw request on: the hot path of hob. */
 export class InvocationRoute {
   readonly #options: InvocationRouteOptions;
   readonly #headers: RequestHeaders;
@@ -42,7 +42,7 @@ export class InvocationRoute {
       trusted = forwarded.trusted;
       const invocation: InvocationRequest = {
         id,
-        version: this.#options.directory.resolve(target.name, target.version),
+        version: this.#options.directory.resolve(target.name, target.qualifier, forwarded.headers),
         method: request.method ?? 'GET',
         url: this.#acceptedUrl(forwarded),
         headers: forwarded.headers,

@@ -1,9 +1,9 @@
 /** Where a request to a function goes. */
 export interface InvocationTarget {
   readonly name: string;
-  /** Undefined for the live version. */
-  readonly version: number | undefined;
-  /** What was cut off in front: `/fn/<name>` or `/fn/<name>@<version>`. */
+  /** The number of a version or the name of an alias; undefined for the live version. */
+  readonly qualifier: number | string | undefined;
+  /** What was cut off in front: `/fn/<name>` or `/fn/<name>@<version or alias>`. */
   readonly prefix: string;
   /** Path and query as the function sees them; begins with `/`. */
   readonly path: string;
@@ -58,6 +58,14 @@ function versionOf(url: string, start: number, end: number): number {
   return version;
 }
 
+/** The version or alias between `start` and `end`, or undefined when it is neither. */
+function qualifierOf(url: string, start: number, end: number): number | string | undefined {
+  const version = versionOf(url, start, end);
+  if (version !== -1) return version;
+  // The names of aliases have the form of those of functions.
+  return nameEnd(url, start, end) === end ? url.slice(start, end) : undefined;
+}
+
 /** The rest of the URL as a path, without a fragment: that is nothing a server should ever get. */
 function pathFrom(url: string, start: number): string {
   const fragment = url.indexOf('#', start);
@@ -66,18 +74,18 @@ function pathFrom(url: string, start: number): string {
 }
 
 /**
- * Takes a raw request URL apart: `/fn/<name>[@<version>][/rest][?query]`. Nothing is decoded: a name or version that is
- * written with percent signs is none.
+ * Takes a raw request URL apart: `/fn/<name>[@<version or alias>][/rest][?query]`. Nothing is decoded: what is
+ * written with percent signs is no name.
  *
  * @param url begins with FUNCTION_PREFIX.
- * @returns undefined when the name or the version cannot exist.
+ * @returns undefined when the name, the version or the alias cannot exist.
  */
 export function parseInvocationTarget(url: string): InvocationTarget | undefined {
   const start = FUNCTION_PREFIX.length;
   const end = segmentEnd(url, start);
   const behindName = nameEnd(url, start, end);
   if (behindName === -1) return undefined;
-  const version = behindName === end ? undefined : versionOf(url, behindName + 1, end);
-  if (version === -1) return undefined;
-  return { name: url.slice(start, behindName), version, prefix: url.slice(0, end), path: pathFrom(url, end) };
+  const qualifier = behindName === end ? undefined : qualifierOf(url, behindName + 1, end);
+  if (qualifier === undefined && behindName !== end) return undefined;
+  return { name: url.slice(start, behindName), qualifier, prefix: url.slice(0, end), path: pathFrom(url, end) };
 }

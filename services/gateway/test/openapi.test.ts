@@ -23,13 +23,21 @@ interface OpenApi {
 
 const routes = [
   'delete /v1/functions/{name}',
+  'delete /v1/functions/{name}/aliases/{alias}',
+  'delete /v1/functions/{name}/secrets/{secret}',
   'delete /v1/invocations/{id}',
   'get /v1/functions',
   'get /v1/functions/{name}',
+  'get /v1/functions/{name}/aliases',
   'get /v1/functions/{name}/logs',
+  'get /v1/functions/{name}/secrets',
+  'get /v1/functions/{name}/versions/{version}',
   'get /v1/stats',
+  'post /v1/functions/{name}/rollback',
   'post /v1/functions/{name}/seccomp/learn',
   'post /v1/functions/{name}/versions',
+  'put /v1/functions/{name}/aliases/{alias}',
+  'put /v1/functions/{name}/secrets/{secret}',
 ];
 
 test('/v1/openapi.json is a valid OpenAPI 3.1 document of every route under /v1', async () => {

@@ -93,6 +93,11 @@ export class DiskBundleStore implements BundleStore {
     return checkManifest(JSON.parse(text));
   }
 
+  /** Every bundle that is in the store now. */
+  async digests(): Promise<string[]> {
+    return (await this.#fs.readdir(this.#folder)).filter(isBundleDigest);
+  }
+
   /** Keeps a bundle from being removed, until `release` is called as often as this. */
   keep(digest: string): void {
     this.#keepers.set(digest, (this.#keepers.get(digest) ?? 0) + 1);

@@ -1,10 +1,13 @@
 import {
   checkFunctionConfig,
   fail,
+  type FunctionAlias,
   type FunctionRecord,
   type FunctionSummary,
   type FunctionVersion,
+  LIVE_ALIAS,
 } from '@hob/contracts';
+import { AliasTarget } from './alias-target.ts';
 
 /** What Redis holds of a version: all but what its key and field say. */
 export type StoredVersion = Omit<FunctionVersion, 'name' | 'version'>;
@@ -13,19 +16,27 @@ interface Entry {
   readonly summary: FunctionSummary;
   /** Ascending by number. */
   readonly versions: ReadonlyMap<number, FunctionVersion>;
+  readonly aliases: ReadonlyMap<string, AliasTarget>;
 }
 
-/** Every function and version, in memory. What it gives out never changes. */
+const NO_HEADERS: readonly string[] = [];
+
+/** Every function, version and alias, in memory. What it gives out never changes. */
 export class FunctionTable {
   readonly #entries = new Map<string, Entry>();
 
-  /** @throws ERR_FN_NOT_FOUND, ERR_FN_VERSION_NOT_FOUND */
-  resolve(name: string, version?: number): FunctionVersion {
-    const { summary, versions } = this.#entry(name);
-    if (version === undefined) return summary.live;
-    const found = versions.get(version);
-    if (found === undefined) throw fail('ERR_FN_VERSION_NOT_FOUND', [name, String(version)]);
-    return found;
+  /** @throws ERR_FN_NOT_FOUND, ERR_FN_VERSION_NOT_FOUND, ERR_FN_ALIAS_NOT_FOUND, ERR_FN_NOT_LIVE */
+  resolve(name: string, qualifier: number | string | undefined, headers = NO_HEADERS): FunctionVersion {
+    const { versions, aliases } = this.#entry(name);
+    if (typeof qualifier === 'number') {
+      const found = versions.get(qualifier);
+      if (found === undefined) throw fail('ERR_FN_VERSION_NOT_FOUND', [name, String(qualifier)]);
+      return found;
+    }
+    const target = aliases.get(qualifier ?? LIVE_ALIAS);
+    if (target !== undefined) return target.choose(headers);
+    if (qualifier === undefined || qualifier === LIVE_ALIAS) throw fail('ERR_FN_NOT_LIVE', [name]);
+    throw fail('ERR_FN_ALIAS_NOT_FOUND', [name, qualifier]);
   }
 
   /** Sorted by name. */
@@ -39,37 +50,73 @@ export class FunctionTable {
     return { summary, versions: [...versions.values()] };
   }
 
-  /** Adds a version, which becomes the live one unless a later one is. */
+  /** Every version that an alias names, once, the live ones first. @throws ERR_FN_NOT_FOUND */
+  inService(name: string): FunctionVersion[] {
+    const { summary, aliases } = this.#entry(name);
+    const named = [...aliases.values()].flatMap((target) => target.versions);
+    return [...new Set([...(summary.live === undefined ? [] : [summary.live]), ...named])];
+  }
+
+  /** Adds a version, to which no alias leads. */
   add(version: FunctionVersion): void {
     const before = this.#entries.get(version.name);
-    const live = Math.max(version.version, before?.summary.live.version ?? 0);
-    this.set([...(before?.versions.values() ?? []), version], live);
+    this.set([...(before?.versions.values() ?? []), version], this.#aliasesOf(version.name));
+  }
+
+  /** Sets or makes an alias of a function that has versions. */
+  setAlias(name: string, alias: FunctionAlias): void {
+    const others = this.#aliasesOf(name).filter((other) => other.name !== alias.name);
+    this.set([...(this.#entries.get(name)?.versions.values() ?? [])], [...others, alias]);
+  }
+
+  /** Removes versions of a function, but never all of them. */
+  prune(name: string, versions: ReadonlySet<number>): void {
+    const all = [...(this.#entries.get(name)?.versions.values() ?? [])];
+    const kept = all.filter(({ version }) => !versions.has(version));
+    if (kept.length < all.length) this.set(kept, this.#aliasesOf(name));
+  }
+
+  removeAlias(name: string, alias: string): void {
+    const others = this.#aliasesOf(name).filter((other) => other.name !== alias);
+    this.set([...(this.#entries.get(name)?.versions.values() ?? [])], others);
   }
 
   /**
-   * Replaces all versions of one function.
+   * Replaces all versions and aliases of one function.
    *
    * @param versions of one name, in any order; none changes nothing.
-   * @param live number of the live one; the last one is when it is not among them.
+   * @param aliases what they name beside these versions is left out; `live` then names the last version, when nothing of it
+   *   is left.
    */
-  set(versions: readonly FunctionVersion[], live: number): void {
+  set(versions: readonly FunctionVersion[], aliases: readonly FunctionAlias[]): void {
     const ascending = new Map(versions.toSorted((a, b) => a.version - b.version).map((one) => [one.version, one]));
-    const lived = ascending.get(live) ?? [...ascending.values()].at(-1);
-    if (lived === undefined) return;
-    const summary = { name: lived.name, live: lived, versions: [...ascending.keys()] };
-    this.#entries.set(lived.name, { summary, versions: ascending });
+    const last = [...ascending.values()].at(-1);
+    if (last === undefined) return;
+    const targets = new Map<string, AliasTarget>();
+    for (const alias of aliases.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
+      const named = alias.weights.flatMap(({ version }) => ascending.get(version) ?? []);
+      const lived = named.length === 0 && alias.name === LIVE_ALIAS ? [last] : named;
+      if (lived.length > 0) targets.set(alias.name, new AliasTarget(alias, lived));
+    }
+    const summary = {
+      name: last.name,
+      live: targets.get(LIVE_ALIAS)?.heaviest,
+      versions: [...ascending.keys()],
+      aliases: [...targets.values()].map(({ alias }) => alias),
+    };
+    this.#entries.set(last.name, { summary, versions: ascending, aliases: targets });
   }
 
   /** All of one function, also of one that is unknown. */
   record(name: string): FunctionRecord {
     const entry = this.#entries.get(name);
-    return { name, live: entry?.summary.live.version ?? 0, versions: [...(entry?.versions.values() ?? [])] };
+    return { name, versions: [...(entry?.versions.values() ?? [])], aliases: this.#aliasesOf(name) };
   }
 
   /** Takes what `record` of another table gave. */
-  replace({ name, live, versions }: FunctionRecord): void {
+  replace({ name, versions, aliases }: FunctionRecord): void {
     this.#entries.delete(name);
-    this.set(versions, live);
+    this.set(versions, aliases);
   }
 
   /** @returns the versions that the function had; none when it was unknown. */
@@ -85,6 +132,10 @@ export class FunctionTable {
       for (const version of versions.values()) if (version.digest === digest) return true;
     }
     return false;
+  }
+
+  #aliasesOf(name: string): readonly FunctionAlias[] {
+    return this.#entries.get(name)?.summary.aliases ?? [];
   }
 
   #entry(name: string): Entry {

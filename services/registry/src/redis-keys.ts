@@ -1,4 +1,7 @@
-/** Hash: name of a function → number of its live version. A function exists when it is in here. */
+/**
+ * Hash: name of a function → 0. A function exists when it is in here. What an older hob deployed has the number of its live
+ * version there, which counts until there is an alias `live`.
+ */
 export const FUNCTIONS_KEY = 'hob:functions';
 /** Hash: name → the last version number that was given, also for functions that are gone: no number is used twice. */
 export const COUNTERS_KEY = 'hob:counters';
@@ -8,7 +11,17 @@ export function versionsKey(functionName: string): string {
   return `hob:versions:${functionName}`;
 }
 
+/** Hash: name of an alias → what it names, as JSON. */
+export function aliasesKey(functionName: string): string {
+  return `hob:aliases:${functionName}`;
+}
+
 /** Stream of a function's output. */
 export function logsKey(functionName: string): string {
   return `hob:logs:${functionName}`;
 }
+
+/** Hash: `<function>/<secret>` → the encrypted secret, as JSON. */
+export const SECRETS_KEY = 'hob:secrets';
+/** A known text, encrypted with the key of the secrets. */
+export const SECRET_CHECK_KEY = 'hob:secret-check';

@@ -1,22 +1,30 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import {
+  type AliasChange,
   asHobError,
   BUNDLE_CODE,
   BUNDLE_MAP,
   checkFunctionConfig,
   fail,
+  type FunctionAlias,
   type FunctionConfig,
   type FunctionDirectory,
   type FunctionRecord,
   type FunctionSummary,
   type FunctionVersion,
+  LIVE_ALIAS,
 } from '@hob/contracts';
 import type { Logger } from 'pino';
 import type { DiskBundleStore } from './disk-bundle-store.ts';
 import { FunctionTable, readStoredVersion, type StoredVersion } from './function-table.ts';
 import { RedisConnection } from './redis-connection.ts';
-import { COUNTERS_KEY, FUNCTIONS_KEY, logsKey, versionsKey } from './redis-keys.ts';
+import { aliasesKey, COUNTERS_KEY, FUNCTIONS_KEY, logsKey, versionsKey } from './redis-keys.ts';
+import { DEPLOY, PRUNE, REMOVE, SET_ALIAS } from './registry-scripts.ts';
+import { changed, readStoredAlias, rolledBack, type StoredAlias } from './stored-alias.ts';
 
+const VERSIONS_KEPT_DEFAULT = 10;
+/** Of the only version of an alias. */
+const WHOLE_WEIGHT = 100;
 /** Pause after the functions could not be read again although there is a connection. */
 const REREAD_PAUSE_MS = 200;
 
@@ -25,24 +33,13 @@ export interface RegistryOptions {
   readonly redis: string;
   /** Stays the caller's. */
   readonly bundles: DiskBundleStore;
+  /** How many of the last versions of a function stay, whether an alias names them or not. */
+  readonly versionsKept?: number;
   readonly log: Logger;
 }
 
-/** Told of a change to a function. Deploys and removals wait for what it returns, which must not reject. */
+/** Told of a change to a function. Whoever changes it waits for what it returns, which must not reject. */
 export type FunctionListener = (record: FunctionRecord) => Promise<void> | void;
-
-/** KEYS: counters, functions, versions. ARGV: name, stored version. Gives the number of the new version. */
-const DEPLOY = `
-local version = redis.call('HINCRBY', KEYS[1], ARGV[1], 1)
-redis.call('HSET', KEYS[3], version, ARGV[2])
-redis.call('HSET', KEYS[2], ARGV[1], version)
-return version`;
-
-/** KEYS: functions, versions, logs. ARGV: name. Gives 0 when there was no such function. */
-const REMOVE = `
-local found = redis.call('HDEL', KEYS[1], ARGV[1])
-redis.call('DEL', KEYS[2], KEYS[3])
-return found`;
 
 /**
  * Functions and their versions: Redis is the truth, and a copy in memory answers every question.
@@ -53,8 +50,11 @@ return found`;
 export class Registry implements FunctionDirectory, AsyncDisposable {
   readonly #connection: RedisConnection;
   readonly #bundles: DiskBundleStore;
+  readonly #versionsKept: number;
   readonly #log: Logger;
   #table = new FunctionTable();
+  /** `name@version` of those whose deploys are not over. */
+  readonly #unsettled = new Set<string>();
   /** Counts the changes to `#table`, so that a copy read meanwhile is known to be old. */
   #changes = 0;
   /** The connection was made again, and what happened meanwhile is not known yet. */
@@ -66,6 +66,7 @@ export class Registry implements FunctionDirectory, AsyncDisposable {
   private constructor(options: RegistryOptions) {
     this.#connection = new RedisConnection(options.redis, 'registry', options.log);
     this.#bundles = options.bundles;
+    this.#versionsKept = options.versionsKept ?? VERSIONS_KEPT_DEFAULT;
     this.#log = options.log;
   }
 
@@ -95,8 +96,12 @@ export class Registry implements FunctionDirectory, AsyncDisposable {
     return !this.#stale && !this.#isCatchingUp;
   }
 
-  resolve(name: string, version?: number): FunctionVersion {
-    return this.#table.resolve(name, version);
+  resolve(name: string, qualifier?: number | string, headers?: readonly string[]): FunctionVersion {
+    return this.#table.resolve(name, qualifier, headers);
+  }
+
+  inService(name: string): readonly FunctionVersion[] {
+    return this.#table.inService(name);
   }
 
   list(): readonly FunctionSummary[] {
@@ -126,6 +131,7 @@ export class Registry implements FunctionDirectory, AsyncDisposable {
         redis.eval(DEPLOY, keys.length, ...keys, name, JSON.stringify(stored)),
       );
       const deployed = { name, version: Number(version), ...stored };
+      this.#unsettled.add(`${name}@${deployed.version}`);
       this.#table.add(deployed);
       this.#changes += 1;
       this.#bundles.release(digest); // What `add` kept; the function keeps it from now on.
@@ -136,15 +142,70 @@ export class Registry implements FunctionDirectory, AsyncDisposable {
     }
   }
 
+  async settle({ name, version }: Pick<FunctionVersion, 'name' | 'version'>): Promise<void> {
+    this.#unsettled.delete(`${name}@${version}`);
+    try {
+      const keys = [versionsKey(name), aliasesKey(name)];
+      const unsettled = [...this.#unsettled].filter((each) => each.startsWith(`${name}@`));
+      const numbers = unsettled.map((each) => each.slice(name.length + 1));
+      const pruned = await this.#connection.run((redis) =>
+        redis.eval(PRUNE, keys.length, ...keys, this.#versionsKept, ...numbers),
+      );
+      this.#table.prune(name, new Set(pruned as number[]));
+      this.#changes += 1;
+      await this.#listener(this.#table.record(name));
+    } catch (error) {
+      this.#log.warn({ err: asHobError(error), function: name }, 'old versions could not be removed');
+    }
+  }
+
+  promote(name: string, version: number): Promise<FunctionAlias> {
+    return this.#changeAlias(name, LIVE_ALIAS, (before) => {
+      if (before?.weights.some((lived) => lived.version > version)) return before;
+      return changed(LIVE_ALIAS, before, { weights: [{ version, weight: WHOLE_WEIGHT }] });
+    });
+  }
+
+  setAlias(name: string, alias: string, change: AliasChange): Promise<FunctionAlias> {
+    return this.#changeAlias(name, alias, (before) => changed(alias, before, change));
+  }
+
+  rollback(name: string): Promise<FunctionAlias> {
+    return this.#changeAlias(name, LIVE_ALIAS, (before) => {
+      const versions = new Set(this.describe(name).summary.versions);
+      const back = before && rolledBack(before, (version) => versions.has(version));
+      if (back === undefined) throw fail('ERR_FN_NO_PREVIOUS', [name]);
+      return back;
+    });
+  }
+
+  async removeAlias(name: string, alias: string): Promise<void> {
+    if (alias === LIVE_ALIAS) throw fail('ERR_API_BAD_REQUEST', ['the alias "live" cannot be removed']);
+    await this.#changeAlias(name, alias, (before) => {
+      if (before === undefined) throw fail('ERR_FN_ALIAS_NOT_FOUND', [name, alias]);
+      return undefined;
+    });
+  }
+
   async remove(name: string): Promise<void> {
     this.#refuseClosed();
-    const keys = [FUNCTIONS_KEY, versionsKey(name), logsKey(name)];
+    const keys = [FUNCTIONS_KEY, versionsKey(name), aliasesKey(name), logsKey(name)];
     const found = await this.#connection.run((redis) => redis.eval(REMOVE, keys.length, ...keys, name));
     const versions = this.#table.remove(name);
     this.#changes += 1;
     await this.#listener(this.#table.record(name));
     if (found === 0 && versions.length === 0) throw fail('ERR_FN_NOT_FOUND', [name]);
     for (const digest of new Set(versions.map((version) => version.digest))) await this.#dropBundle(digest);
+  }
+
+  /**
+   * Removes the bundles that no version is made of, nobody keeps, and `isInUse` does not say are used. Does nothing while
+   * what is in memory may be old.
+   */
+  async collect(isInUse: (digest: string) => boolean): Promise<void> {
+    for (const digest of await this.#bundles.digests()) {
+      if (this.current && !this.#closed && !isInUse(digest)) await this.#dropBundle(digest);
+    }
   }
 
   /** Disconnects. Deploys and removals on their way fail; what is in memory can still be asked for. Idempotent. */
@@ -160,6 +221,40 @@ export class Registry implements FunctionDirectory, AsyncDisposable {
 
   #refuseClosed(): void {
     if (this.#closed) throw fail('ERR_SCHED_CLOSED', []);
+  }
+
+  /**
+   * Changes an alias in Redis, then in memory: what `decide` makes of what it is now is written only when it is still that.
+   *
+   * @param decide gives undefined to remove it, and what it got to leave it as it is.
+   */
+  async #changeAlias<T extends StoredAlias | undefined>(
+    name: string,
+    alias: string,
+    decide: (before: StoredAlias | undefined) => T,
+  ): Promise<T extends StoredAlias ? FunctionAlias : undefined> {
+    this.#refuseClosed();
+    this.#table.describe(name);
+    const keys = [FUNCTIONS_KEY, versionsKey(name), aliasesKey(name)];
+    for (;;) {
+      const before = await this.#connection.run((redis) => redis.hget(aliasesKey(name), alias));
+      const stored = before === null ? undefined : readStoredAlias(before);
+      const next = decide(stored);
+      const text = next === undefined ? '' : next === stored ? (before ?? '') : JSON.stringify(next);
+      const versions = next?.weights.map(({ version }) => version) ?? [];
+      const found = await this.#connection.run((redis) =>
+        redis.eval(SET_ALIAS, keys.length, ...keys, name, alias, before ?? '', text, ...versions),
+      );
+      if (found === 'changed') continue;
+      if (found === 'function') throw fail('ERR_FN_NOT_FOUND', [name]);
+      if (found !== 'done') throw fail('ERR_FN_VERSION_NOT_FOUND', [name, String(found)]);
+      this.#changes += 1;
+      const made = next === undefined ? undefined : aliasOf(alias, next);
+      if (made === undefined) this.#table.removeAlias(name, alias);
+      else this.#table.setAlias(name, made);
+      await this.#listener(this.#table.record(name));
+      return made as T extends StoredAlias ? FunctionAlias : undefined;
+    }
   }
 
   async #describeBundle(config: FunctionConfig, digest: string): Promise<StoredVersion> {
@@ -213,13 +308,32 @@ export class Registry implements FunctionDirectory, AsyncDisposable {
   }
 
   async #read(): Promise<FunctionTable> {
-    const live = await this.#connection.run((redis) => redis.hgetall(FUNCTIONS_KEY));
+    const functions = await this.#connection.run((redis) => redis.hgetall(FUNCTIONS_KEY));
     const table = new FunctionTable();
-    for (const [name, version] of Object.entries(live)) {
-      const stored = await this.#connection.run((redis) => redis.hgetall(versionsKey(name)));
-      table.set(this.#readVersions(name, stored), Number(version));
+    for (const [name, live] of Object.entries(functions)) {
+      const versions = await this.#connection.run((redis) => redis.hgetall(versionsKey(name)));
+      if (Number(live) > 0) await this.#adoptLive(name, Number(live));
+      const aliases = await this.#connection.run((redis) => redis.hgetall(aliasesKey(name)));
+      table.set(this.#readVersions(name, versions), this.#readAliases(name, aliases));
     }
     return table;
+  }
+
+  /** Makes an alias of what an older hob made live. */
+  async #adoptLive(name: string, version: number): Promise<void> {
+    const live = changed(LIVE_ALIAS, undefined, { weights: [{ version, weight: WHOLE_WEIGHT }] });
+    await this.#connection.run((redis) => redis.hsetnx(aliasesKey(name), LIVE_ALIAS, JSON.stringify(live)));
+  }
+
+  #readAliases(name: string, stored: Readonly<Record<string, string>>): FunctionAlias[] {
+    return Object.entries(stored).flatMap(([alias, json]) => {
+      try {
+        return [aliasOf(alias, readStoredAlias(json))];
+      } catch (error) {
+        this.#log.error({ err: error, function: name, alias }, 'a stored alias cannot be read; it is left out');
+        return [];
+      }
+    });
   }
 
   #readVersions(name: string, stored: Readonly<Record<string, string>>): FunctionVersion[] {
@@ -232,4 +346,8 @@ export class Registry implements FunctionDirectory, AsyncDisposable {
       }
     });
   }
+}
+
+function aliasOf(name: string, { weights, sticky, updatedAt }: StoredAlias): FunctionAlias {
+  return { name, weights, sticky, updatedAt };
 }

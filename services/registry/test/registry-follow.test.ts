@@ -7,7 +7,7 @@ import { RegistryFixture } from './support/registry-fixture.ts';
 
 const code = { [BUNDLE_CODE]: 'export default () => new Response("1");' };
 
-test('Registry.follow keeps a copy the same, and a deploy or removal waits until the listener is done', async () => {
+test('Registry.follow keeps a copy the same, and every change waits until the listener is done', async () => {
   await using fixture = await RegistryFixture.open();
   const { registry, bundles } = fixture;
   const deploy = async (name: string) => registry.deploy(checkFunctionConfig({ name }), await addBundle(bundles, code));
@@ -25,8 +25,13 @@ test('Registry.follow keeps a copy the same, and a deploy or removal waits until
   assert.equal(done, 3);
   assert.deepEqual(copy.list(), registry.list());
   assert.deepEqual(copy.resolve('old', 1), registry.resolve('old', 1));
-  await registry.remove('old');
-  assert.equal(done, 4);
+  await registry.promote('old', 2);
+  await registry.setAlias('old', 'next', { weights: [{ version: 1, weight: 100 }] });
+  assert.equal(done, 5);
   assert.deepEqual(copy.list(), registry.list());
-  assert.throws(() => copy.resolve('old'), { code: 'ERR_FN_NOT_FOUND' });
+  assert.deepEqual(copy.resolve('old', 'next'), registry.resolve('old', 1));
+  await registry.remove('old');
+  assert.equal(done, 6);
+  assert.deepEqual(copy.list(), registry.list());
+  assert.throws(() => copy.resolve('old', undefined), { code: 'ERR_FN_NOT_FOUND' });
 });

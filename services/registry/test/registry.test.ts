@@ -6,6 +6,7 @@ import { BUNDLE_CODE, checkFunctionConfig, type FunctionConfig, isHobError } fro
 import { Redis } from 'ioredis';
 import { RedisServer, Registry } from '../src/index.ts';
 import { addBundle, digestOf } from './support/bundle.ts';
+import { deployLive } from './support/deploy-live.ts';
 import { keepingLogger, quiet } from './support/logger.ts';
 import { RegistryFixture } from './support/registry-fixture.ts';
 import { temporaryFolder } from './support/temporary-folder.ts';
@@ -23,11 +24,11 @@ async function assertUnavailable(action: Promise<unknown>): Promise<void> {
   await assert.rejects(action, { code: 'ERR_REGISTRY_UNAVAILABLE' });
 }
 
-test('Registry.deploy makes a version of the bundle and makes it live', async () => {
+test('Registry.deploy makes a version of the bundle, and Registry.promote makes it live', async () => {
   await using fixture = await RegistryFixture.open();
   const { registry, bundles } = fixture;
   const config = checkFunctionConfig({ name: 'hello', memoryMb: 512, env: { GREETING: 'hej' } });
-  const first = await registry.deploy(config, await addBundle(bundles, code));
+  const first = await deployLive(registry, config, await addBundle(bundles, code));
   assert.deepEqual(first, {
     name: 'hello',
     version: 1,
@@ -38,20 +39,21 @@ test('Registry.deploy makes a version of the bundle and makes it live', async ()
     createdAt: first.createdAt,
   });
   assert.equal(new Date(first.createdAt).toISOString(), first.createdAt);
-  const second = await registry.deploy(configOf('hello'), await addBundle(bundles, other));
+  const second = await deployLive(registry, configOf('hello'), await addBundle(bundles, other));
   assert.equal(second.version, 2);
   assert.equal(second.hasAssets, true);
   assert.deepEqual(registry.resolve('hello'), second);
   assert.deepEqual(registry.resolve('hello', 1), first);
-  const summary = { name: 'hello', live: second, versions: [1, 2] };
-  assert.deepEqual(registry.describe('hello'), { summary, versions: [first, second] });
+  const { summary, versions } = registry.describe('hello');
+  assert.deepEqual(versions, [first, second]);
+  assert.deepEqual([summary.name, summary.live, summary.versions], ['hello', second, [1, 2]]);
   assert.deepEqual(registry.list(), [summary]);
 });
 
 test('Registry answers the same after a restart, sorted by name', async () => {
   await using fixture = await RegistryFixture.open();
   const digest = await addBundle(fixture.bundles, code);
-  for (const name of ['b', 'c', 'a', 'b']) await fixture.registry.deploy(configOf(name), digest);
+  for (const name of ['b', 'c', 'a', 'b']) await deployLive(fixture.registry, configOf(name), digest);
   const before = fixture.registry.list();
   assert.deepEqual(
     before.map(({ name, versions }) => [name, versions]),
@@ -69,7 +71,7 @@ test('Registry answers the same after a restart, sorted by name', async () => {
 test('Registry names what does not exist', async () => {
   await using fixture = await RegistryFixture.open();
   const { registry, bundles } = fixture;
-  await registry.deploy(configOf('hello'), await addBundle(bundles, code));
+  await deployLive(registry, configOf('hello'), await addBundle(bundles, code));
   assert.throws(() => registry.resolve('nobody'), { code: 'ERR_FN_NOT_FOUND' });
   assert.throws(() => registry.resolve('__proto__'), { code: 'ERR_FN_NOT_FOUND' });
   assert.throws(() => registry.describe('nobody'), { code: 'ERR_FN_NOT_FOUND' });
@@ -94,7 +96,7 @@ test('Registry.deploy gives 50 parallel deploys 50 numbers, and the last is live
   await using fixture = await RegistryFixture.open();
   const digest = await addBundle(fixture.bundles, code);
   const versions = await Promise.all(
-    Array.from({ length: 50 }, () => fixture.registry.deploy(configOf('busy'), digest)),
+    Array.from({ length: 50 }, () => deployLive(fixture.registry, configOf('busy'), digest)),
   );
   const numbers = Array.from({ length: 50 }, (_, index) => index + 1);
   assert.deepEqual(
@@ -103,7 +105,7 @@ test('Registry.deploy gives 50 parallel deploys 50 numbers, and the last is live
   );
   for (const registry of [fixture.registry, await fixture.reopen()]) {
     const { summary } = registry.describe('busy');
-    assert.equal(summary.live.version, 50);
+    assert.equal(summary.live?.version, 50);
     assert.deepEqual(summary.versions, numbers);
   }
 });
@@ -114,7 +116,9 @@ test('Registry.deploy gives parallel deploys of two registries different numbers
   const digest = await addBundle(bundles, code);
   await using second = await Registry.open({ redis: server.socketPath, bundles, log: quiet });
   const versions = await Promise.all(
-    Array.from({ length: 40 }, (_, index) => (index % 2 ? second : fixture.registry).deploy(configOf('busy'), digest)),
+    Array.from({ length: 40 }, (_, index) =>
+      deployLive(index % 2 ? second : fixture.registry, configOf('busy'), digest),
+    ),
   );
   assert.equal(new Set(versions.map(({ version }) => version)).size, 40);
   assert.equal((await fixture.reopen()).resolve('busy').version, 40);
@@ -123,8 +127,8 @@ test('Registry.deploy gives parallel deploys of two registries different numbers
 test('Registry.remove removes all of a function but never gives its numbers again', async () => {
   await using fixture = await RegistryFixture.open();
   const { registry, bundles, server } = fixture;
-  await registry.deploy(configOf('hello'), await addBundle(bundles, code));
-  await registry.deploy(configOf('hello'), await addBundle(bundles, other));
+  await deployLive(registry, configOf('hello'), await addBundle(bundles, code));
+  await deployLive(registry, configOf('hello'), await addBundle(bundles, other));
   await registry.remove('hello');
   assert.throws(() => registry.resolve('hello'), { code: 'ERR_FN_NOT_FOUND' });
   const redis = new Redis(server.socketPath, { disableClientInfo: true });
@@ -132,15 +136,15 @@ test('Registry.remove removes all of a function but never gives its numbers agai
   redis.disconnect();
   const again = await fixture.reopen();
   assert.deepEqual(again.list(), []);
-  assert.equal((await again.deploy(configOf('hello'), await addBundle(bundles, code))).version, 3);
+  assert.equal((await deployLive(again, configOf('hello'), await addBundle(bundles, code))).version, 3);
 });
 
 test('Registry.remove removes the bundles that no other function uses', async () => {
   await using fixture = await RegistryFixture.open();
   const { registry, bundles, bundlesFolder } = fixture;
-  await registry.deploy(configOf('one'), await addBundle(bundles, code));
-  await registry.deploy(configOf('one'), await addBundle(bundles, other));
-  await registry.deploy(configOf('two'), await addBundle(bundles, code));
+  await deployLive(registry, configOf('one'), await addBundle(bundles, code));
+  await deployLive(registry, configOf('one'), await addBundle(bundles, other));
+  await deployLive(registry, configOf('two'), await addBundle(bundles, code));
   await registry.remove('one');
   assert.deepEqual(await readdir(bundlesFolder), [digestOf(code)]);
   await registry.remove('two');
@@ -150,10 +154,10 @@ test('Registry.remove removes the bundles that no other function uses', async ()
 test('Registry.remove keeps a bundle that was added for a deploy that is yet to come', async () => {
   await using fixture = await RegistryFixture.open();
   const { registry, bundles } = fixture;
-  await registry.deploy(configOf('one'), await addBundle(bundles, code));
+  await deployLive(registry, configOf('one'), await addBundle(bundles, code));
   const digest = await addBundle(bundles, code);
   await registry.remove('one');
-  assert.equal((await registry.deploy(configOf('two'), digest)).version, 1);
+  assert.equal((await deployLive(registry, configOf('two'), digest)).version, 1);
   assert.equal(await bundles.has(digest), true);
 });
 
@@ -161,9 +165,9 @@ test('Registry never breaks a deploy by a removal at the same time', async () =>
   await using fixture = await RegistryFixture.open();
   const { registry, bundles } = fixture;
   for (let round = 0; round < 10; round += 1) {
-    await registry.deploy(configOf('one'), await addBundle(bundles, code));
+    await deployLive(registry, configOf('one'), await addBundle(bundles, code));
     const digest = await addBundle(bundles, code);
-    await Promise.all([registry.remove('one'), registry.deploy(configOf('two'), digest)]);
+    await Promise.all([registry.remove('one'), deployLive(registry, configOf('two'), digest)]);
     assert.equal(await bundles.has(registry.resolve('two').digest), true);
     await registry.remove('two');
   }
@@ -178,7 +182,7 @@ test('Registry answers from memory while Redis is away, and refuses changes with
   const { log, lines } = keepingLogger();
   await using registry = await Registry.open({ redis: server.socketPath, bundles, log });
   const digest = await addBundle(bundles, code);
-  const deployed = await registry.deploy(configOf('hello'), digest);
+  const deployed = await deployLive(registry, configOf('hello'), digest);
   await server.stop();
   await until('the loss of the connection', () => !registry.available);
   await Promise.all([
@@ -210,7 +214,7 @@ test('Registry loses no answered deploy when Redis is killed again and again, an
   const deploys = Array.from({ length: 4 }, async () => {
     while (!running.signal.aborted) {
       try {
-        answered.push((await registry.deploy(configOf('busy'), digest)).version);
+        answered.push((await deployLive(registry, configOf('busy'), digest)).version);
       } catch (error) {
         assert.ok(isHobError(error) && error.code === 'ERR_REGISTRY_UNAVAILABLE', String(error));
       }
@@ -249,14 +253,15 @@ test('Registry refuses changes within a bounded time when Redis is stuck, and le
   }
   // The server reads what was sent to it before it sees that the connection is gone.
   await until('the truth', () => registry.list().length === 1);
-  assert.equal(registry.resolve('stuck').version, 1);
+  assert.equal(registry.resolve('stuck', 1).version, 1);
+  assert.throws(() => registry.resolve('stuck'), { code: 'ERR_FN_NOT_LIVE' });
 });
 
 test('Registry leaves out what cannot be read, and says so', async () => {
   await using fixture = await RegistryFixture.open();
   const { bundles, server } = fixture;
-  await fixture.registry.deploy(configOf('good'), await addBundle(bundles, code));
-  await fixture.registry.deploy(configOf('good'), await addBundle(bundles, code));
+  await deployLive(fixture.registry, configOf('good'), await addBundle(bundles, code));
+  await deployLive(fixture.registry, configOf('good'), await addBundle(bundles, code));
   const redis = new Redis(server.socketPath, { disableClientInfo: true });
   await redis.hset('hob:functions', 'bad', '1', 'empty', '1');
   await redis.hset('hob:versions:bad', '1', '{"config":{}}');
@@ -265,7 +270,7 @@ test('Registry leaves out what cannot be read, and says so', async () => {
   const { log, lines } = keepingLogger();
   await using registry = await Registry.open({ redis: server.socketPath, bundles, log });
   assert.deepEqual(
-    registry.list().map((summary) => [summary.name, summary.live.version]),
+    registry.list().map((summary) => [summary.name, summary.live?.version]),
     [['good', 1]],
   );
   assert.equal(lines.filter((line) => line.includes('cannot be read')).length, 2);
@@ -274,7 +279,7 @@ test('Registry leaves out what cannot be read, and says so', async () => {
 test('Registry fills in settings that did not exist when a version was deployed', async () => {
   await using fixture = await RegistryFixture.open();
   const { server } = fixture;
-  await fixture.registry.deploy(configOf('old'), await addBundle(fixture.bundles, code));
+  await deployLive(fixture.registry, configOf('old'), await addBundle(fixture.bundles, code));
   const redis = new Redis(server.socketPath, { disableClientInfo: true });
   const stored = JSON.parse((await redis.hget('hob:versions:old', '1')) ?? '') as { config: object };
   await redis.hset('hob:versions:old', '1', JSON.stringify({ ...stored, config: { name: 'old' } }));
@@ -286,7 +291,7 @@ test('Registry.close refuses changes made after it, and can be called again', as
   await using fixture = await RegistryFixture.open();
   const { registry, bundles } = fixture;
   const digest = await addBundle(bundles, code);
-  await registry.deploy(configOf('hello'), digest);
+  await deployLive(registry, configOf('hello'), digest);
   await registry.close();
   await registry.close();
   await assert.rejects(registry.deploy(configOf('hello'), digest), { code: 'ERR_SCHED_CLOSED' });

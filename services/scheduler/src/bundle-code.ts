@@ -24,6 +24,18 @@ export interface SharedBytes {
   readonly frames: readonly Buffer[];
 }
 
+/** What a container is sent to load a version. */
+export interface LoadBytes {
+  readonly code: SharedBytes;
+  readonly cache: SharedBytes | undefined;
+}
+
+/** Where the values of functions' secrets are. */
+export interface SecretSource {
+  /** What a version gets as environment variables. @throws ERR_FN_LOAD_FAILED when one of them is not set. */
+  env(version: FunctionVersion): Readonly<Record<string, string>>;
+}
+
 /** What the code is called inside containers, whether it is mounted there or not. */
 const CODE_FILENAME = `/var/task/${BUNDLE_CODE}`;
 
@@ -68,14 +80,18 @@ export function shared(type: typeof FrameType.CODE | typeof FrameType.CACHE, byt
   return { bytes: bytes.byteLength, frames: encodeChunks(type, 0, bytes) };
 }
 
-/** The frames that make a parked container the version's. */
-export function claimFrames(version: FunctionVersion, code: SharedBytes, cache: SharedBytes | undefined): Buffer[] {
+/** The frames that make a parked container the version's. @param secrets variables beside those of the configuration. */
+export function claimFrames(
+  version: FunctionVersion,
+  { code, cache }: LoadBytes,
+  secrets: Readonly<Record<string, string>>,
+): Buffer[] {
   const claim = encodeJson(FrameType.CLAIM, 0, {
     function: version.name,
     version: version.version,
     memoryMb: version.config.memoryMb,
     filename: CODE_FILENAME,
-    env: version.config.env,
+    env: { ...version.config.env, ...secrets },
     codeBytes: code.bytes,
     cacheBytes: cache?.bytes ?? 0,
   });

@@ -64,6 +64,7 @@ export function deathOf(exit: ContainerExit, limits: { readonly memoryMb: number
 export function deathOfStart(death: Death, hadCode: boolean): Death | undefined {
   const { cause, error } = death;
   if (quietCauses.has(cause) || cause === 'cancelled' || cause === 'timeout') return undefined;
-  if (hadCode || error.spec.kind === 'platform') return death;
+  // Only the version itself can be what cannot be loaded: it may lack a secret.
+  if (hadCode || error.spec.kind === 'platform' || error.code === 'ERR_FN_LOAD_FAILED') return death;
   return deathBy(cause, fail('ERR_SCHED_START_FAILED', [error.message], { cause: error }));
 }

@@ -1,5 +1,5 @@
 import type { Receipt } from '@hob/contracts';
-import type { BundleCode } from './bundle-code.ts';
+import type { BundleCode, SecretSource } from './bundle-code.ts';
 import type { CodeCaches } from './code-cache.ts';
 import type { DeadlineList } from './deadline-list.ts';
 import type { Environment } from './environment.ts';
@@ -18,6 +18,7 @@ export interface GroupServices {
   readonly sweep: LimitSweep;
   readonly pools: Pools;
   readonly code: BundleCode;
+  readonly secrets: SecretSource;
   readonly caches: CodeCaches;
   readonly sourceMaps: SourceMaps;
   readonly histories: CallHistories;

@@ -10,9 +10,10 @@ import {
   type Observer,
   type SchedulerControl,
   type SchedulerSnapshot,
+  type StartFailure,
 } from '@hob/contracts';
 import type { Logger } from 'pino';
-import { BundleCode, type BundleFolders } from './bundle-code.ts';
+import { BundleCode, type BundleFolders, type SecretSource } from './bundle-code.ts';
 import { CacheCompiler } from './cache-compiler.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { CodeCaches } from './code-cache.ts';
@@ -43,6 +44,8 @@ export interface SchedulerOptions {
   readonly bundles: BundleFolders;
   /** Absolute path of the folder for V8 code caches; made when needed. Nothing else may be in it. */
   readonly cacheFolder: string;
+  /** Without it no function has secrets. */
+  readonly secrets?: SecretSource;
   readonly observer: Observer;
   readonly log: Logger;
   /** Defaults fill in the rest. */
@@ -85,6 +88,7 @@ export class Scheduler implements Invoker, SchedulerControl, AsyncDisposable {
       sweep: new LimitSweep(this.#env.clock, fleet),
       pools: new Pools(this.#env, fleet, options.memory ?? new HostMemory()),
       code,
+      secrets: options.secrets ?? { env: () => ({}) },
       caches,
       sourceMaps: new SourceMaps(bundles, config.sourceMapBytesMax),
       histories: new CallHistories(config),
@@ -145,23 +149,47 @@ export class Scheduler implements Invoker, SchedulerControl, AsyncDisposable {
     };
   }
 
-  replaced(live: FunctionVersion): void {
+  async prove(version: FunctionVersion): Promise<StartFailure | undefined> {
+    if (this.#closing) return { error: fail('ERR_SCHED_CLOSED', []), failure: undefined };
+    const group = this.#group(version);
+    const death = await group.prove();
+    if (death === undefined) return undefined;
+    const { error, failure } = death;
+    return { error, failure: failure && (await group.explain(failure)) };
+  }
+
+  replaced(live: FunctionVersion, others: readonly FunctionVersion[] = []): void {
     if (this.#closing) return;
+    const inService = [live, ...others];
+    const numbers = new Set(inService.map(({ version }) => version));
     let isExpected = false;
     for (const group of this.#groups.get(live.name)?.values() ?? []) {
-      if (group.version.version === live.version) continue;
+      if (numbers.has(group.version.version)) continue;
       if (group.supersede()) isExpected = true;
       if (group.isEmpty) this.#drop(group);
     }
-    if (live.config.seccomp === undefined) this.#services.pools.of(kindOf(live.config));
-    this.#services.caches.want(live);
-    this.#goLive(live);
+    for (const version of inService) {
+      if (version.config.seccomp === undefined) this.#services.pools.of(kindOf(version.config));
+      this.#services.caches.want(version);
+      this.#goLive(version);
+    }
     if (isExpected) this.#group(live).inherit();
   }
 
-  /** Tells of the versions that are live when hob starts. */
-  started(live: readonly FunctionVersion[]): void {
-    for (const version of live) this.#goLive(version);
+  /** Tells of the versions that are in service when hob starts. */
+  started(inService: readonly FunctionVersion[]): void {
+    for (const version of inService) this.#goLive(version);
+  }
+
+  renew(functionName: string): void {
+    for (const group of this.#groups.get(functionName)?.values() ?? []) group.renew();
+  }
+
+  /** Whether calls or containers of any version may read a bundle. */
+  usesBundle(digest: string): boolean {
+    for (const group of this.#allGroups()) if (group.version.digest === digest) return true;
+    for (const { version } of this.#services.fleet) if (version?.digest === digest) return true;
+    return false;
   }
 
   async removed(functionName: string): Promise<void> {
@@ -213,8 +241,8 @@ export class Scheduler implements Invoker, SchedulerControl, AsyncDisposable {
   }
 
   #goLive(version: FunctionVersion): void {
-    if ((version.config.minWarm ?? 0) > 0) this.#group(version);
-    this.#groups.get(version.name)?.get(version.version)?.goLive();
+    const isKnown = this.#groups.get(version.name)?.has(version.version) === true;
+    if (isKnown || (version.config.minWarm ?? 0) > 0) this.#group(version).goLive();
   }
 
   #group(version: FunctionVersion): VersionGroup {

@@ -59,6 +59,7 @@ export class StartBackoff {
   }
 }
 
-function isCertain({ error }: Death): boolean {
+/** Whether another start would most likely fail in the same way. */
+export function isCertain({ error }: Death): boolean {
   return certain.has(error.code);
 }

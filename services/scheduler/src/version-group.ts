@@ -8,8 +8,8 @@ import {
   type LogLine,
   type Receipt,
 } from '@hob/contracts';
-import { claimFrames } from './bundle-code.ts';
 import { CallQueue } from './call-queue.ts';
+import { claim } from './claim.ts';
 import type { Clock, Timer } from './clock.ts';
 import type { Container } from './container.ts';
 import type { FunctionOwner } from './container-roles.ts';
@@ -20,6 +20,7 @@ import type { RoomWaiter } from './fleet.ts';
 import type { GroupServices } from './group-services.ts';
 import { groupSnapshot } from './group-snapshot.ts';
 import type { Invocation, InvocationHost } from './invocation.ts';
+import { LoadProof } from './load-proof.ts';
 import { LoadTimers } from './load-timers.ts';
 import { Pace } from './pace.ts';
 import { StartBackoff } from './start-backoff.ts';
@@ -59,6 +60,8 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
   /** Loaded or loading ones with room; the last one was used last, and is used next. */
   readonly #available: Container[] = [];
   readonly #keepAlive: VersionKeepAlive;
+  readonly #proof: LoadProof;
+  #isSuperseded = false; // other versions are in service, and it was not called since
   #retryTimer: Timer | undefined;
   #lookTimer: Timer | undefined;
   #forgetTimer: Timer | undefined;
@@ -74,23 +77,26 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
     this.#source = new ContainerSource(version, services);
     this.#waiting = new CallQueue(env, services.totals, () => this.#source.forget(this));
     this.#backoff = new StartBackoff(env.config);
+    const [containers, start] = [this.#containers, () => this.#start()];
     this.#keepAlive = new VersionKeepAlive(services, {
       version,
-      containers: this.#containers,
-      start: () => this.#start(),
+      containers,
+      start,
       hasFailed: () => this.#backoff.hasFailed,
       emptied: () => this.#leaveIfEmpty(),
     });
+    this.#proof = new LoadProof({ env, fleet: services.fleet, containers, start });
     this.#loadTimers = new LoadTimers(env.clock, version.config.timeoutMs);
   }
 
   /** It holds no container and no call, nor is to. */
   get isEmpty(): boolean {
-    return this.#containers.size === 0 && this.#waiting.size === 0 && !this.#keepAlive.isNeeded;
+    return this.#containers.size + this.#waiting.size === 0 && !this.#keepAlive.isNeeded && !this.#proof.isSought;
   }
 
   /** Serves a call, now or later; or refuses it. */
   run(call: Invocation): void {
+    this.#isSuperseded = false;
     const container = this.#waiting.size === 0 ? this.#takeAvailable() : undefined;
     if (container !== undefined) {
       this.#lease(container, call);
@@ -101,21 +107,34 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
     else call.refuse(refusal);
   }
 
-  /** It is the live version from now on. */
+  /** Loads a container unless one is loaded. @returns what it died of when it could not be. Never rejects. */
+  prove(): Promise<Death | undefined> {
+    this.#isSuperseded = false;
+    return this.#proof.seek();
+  }
+
+  /** It is in service from now on. */
   goLive(): void {
+    this.#isSuperseded = false;
     this.#keepAlive.goLive();
   }
 
   /**
-   * Another version is live: containers end as soon as they have no call. Waiting calls get new ones.
+   * Other versions are in service: containers end as soon as they have no call. Waiting calls get new ones.
    *
    * @returns whether it expects a call, which the live version is then to `inherit`.
    */
   supersede(): boolean {
+    this.#isSuperseded = true;
     const isExpected = this.#keepAlive.supersede();
+    this.renew();
+    return isExpected;
+  }
+
+  /** What containers are given has changed: those that have it end as soon as they have no call. */
+  renew(): void {
     for (const container of this.#containers) if (!this.#starting.has(container)) container.retire('replaced');
     this.#scale();
-    return isExpected;
   }
 
   /** Loads in advance what a superseded version would have. */
@@ -131,10 +150,9 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
    */
   async end(refusal: HobError, death: Death): Promise<void> {
     this.#keepAlive.close();
+    this.#proof.settle(deathBy('cancelled', refusal));
     for (const call of this.#waiting.takeAll()) call.refuse(refusal);
-    this.#retryTimer?.cancel();
-    this.#lookTimer?.cancel();
-    this.#forgetTimer?.cancel();
+    for (const timer of [this.#retryTimer, this.#lookTimer, this.#forgetTimer]) timer?.cancel();
     this.#source.forget(this);
     const gone = [...this.#containers].map((container) => container.gone);
     for (const container of this.#containers) {
@@ -178,21 +196,20 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
     this.#loadTimers.stop(container);
     this.#backoff.succeeded();
     this.#pace.started(container.startMs);
+    this.#proof.loaded();
     const { caches } = this.#services;
     if (cacheRejected) caches.rejected(this.version);
     else caches.want(this.version);
     if (container.callsRunning > 0) return;
     // It was started for a floor that is no more.
-    if (container.callsBegun === 0 && this.#keepAlive.isSuperseded) container.retire('replaced');
+    if (container.callsBegun === 0 && this.#isSuperseded) container.retire('replaced');
     else this.#keepAlive.becameIdle(container);
   }
 
   released(container: Container): void {
-    if (this.#services.fleet.takesBack(container, this)) {
-      container.retire('reclaimed');
-      return;
-    }
+    if (this.#services.fleet.takesBack(container, this)) return container.retire('reclaimed');
     this.#serve(container);
+    if (this.#isSuperseded && container.callsRunning === 0) container.retire('replaced');
     if (container.state === 'idle') this.#keepAlive.becameIdle(container);
   }
 
@@ -213,6 +230,7 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
     if (hadCode === undefined) this.#scale();
     else this.#startFailed(container, death, hadCode);
     this.#keepAlive.lost(container, death);
+    this.#proof.lost(container, death);
     // A call that it had tells of its own end.
     if (container.diedIdle && death.error.spec.kind === 'function' && death.cause !== 'timeout')
       void this.#report(death);
@@ -329,17 +347,8 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
   /** Makes a container of the pool, or a new one, the version's, and gives it to the waiting calls. Never rejects. */
   async #bring(container: Container): Promise<void> {
     try {
-      const start = container.state === 'parked' ? 'pool' : 'cold';
-      if (start === 'cold') await this.#source.fork(container);
-      container.claim(this.version, this, start);
-      const { code, caches } = this.#services;
-      const { digest } = this.version;
-      const [bytes, cache] = await Promise.all([
-        code.load(digest),
-        caches.find(this.version),
-        container.prepare(this.version),
-      ]);
-      if (container.state === 'loading') this.#load(container, claimFrames(this.version, bytes, cache));
+      const frames = await claim(container, this.version, this, { ...this.#services, source: this.#source });
+      if (container.state === 'loading') this.#load(container, frames());
     } catch (error) {
       container.end(deathBy('crash', asHobError(error)));
     }

@@ -40,6 +40,7 @@ export class VersionKeepAlive implements IdleRules {
   readonly #floor: WarmFloor;
   readonly #idleSweep: IdleSweep;
   readonly #preloader: Preloader;
+  /** Other versions are in service: nothing is started in advance. */
   #isSuperseded = false;
 
   constructor(services: GroupServices, parts: VersionParts) {
@@ -61,11 +62,6 @@ export class VersionKeepAlive implements IdleRules {
       start: () => this.#preload(),
       told: (outcome) => observer.preloaded({ function: version.name, outcome }),
     });
-  }
-
-  /** Another version is live: nothing is started in advance. */
-  get isSuperseded(): boolean {
-    return this.#isSuperseded;
   }
 
   /** There is to be a container, now or later, whether calls come or not. */

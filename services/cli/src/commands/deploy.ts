@@ -15,23 +15,30 @@ const DEPLOY_TIMEOUT_MS = 600_000;
 export function addDeploy(program: Command, tools: Tools): void {
   const command = program
     .command('deploy')
-    .description('Bundle functions and make each a new, live version.')
+    .description('Bundle functions and make each a new version, which is live once it has loaded.')
     .argument('[folder...]', 'folders with a hob.json', ['.'])
-    .action((folders: string[], { json }: { json?: true }) => deploy(tools, folders, json === true));
+    .option('--no-live', 'only make the version: no alias names it, and it is called by its number')
+    .action((folders: string[], options: DeployOptions) => deploy(tools, folders, options));
   complete(command, [
     ['hob deploy', 'the function in this folder'],
     ['hob deploy functions/examples/*', 'several, one after the other'],
+    ['hob deploy --no-live', 'to be tried by "hob invoke <name>@<version>" first'],
     ["hob deploy --json | jq '.[0].version'", 'the number of the new version'],
   ]);
 }
 
-async function deploy(tools: Tools, folders: readonly string[], json: boolean): Promise<void> {
+interface DeployOptions {
+  readonly json?: true;
+  readonly live: boolean;
+}
+
+async function deploy(tools: Tools, folders: readonly string[], { json, live }: DeployOptions): Promise<void> {
   const client = await tools.client();
   const deployed: object[] = [];
   for (const folder of folders) {
-    const { version, warnings } = await deployOne(tools, client, resolve(folder));
+    const { version, warnings } = await deployOne(tools, client, { folder: resolve(folder), live });
     const { name, digest, bundleBytes } = version;
-    const url = `${client.url}/fn/${name}`;
+    const url = `${client.url}/fn/${name}${live ? '' : `@${version.version}`}`;
     deployed.push({ ...version, url, warnings });
     if (json) continue;
     const label = tools.terminal.style(tools.terminal.stdout, 'bold', `${name}@${version.version}`);
@@ -45,7 +52,11 @@ interface Deployed {
   readonly warnings: readonly string[];
 }
 
-async function deployOne(tools: Tools, client: ApiClient, folder: string): Promise<Deployed> {
+async function deployOne(
+  tools: Tools,
+  client: ApiClient,
+  { folder, live }: { readonly folder: string; readonly live: boolean },
+): Promise<Deployed> {
   const { terminal } = tools;
   const config = await readConfig(folder);
   // Loaded only here: esbuild takes longer to load than most commands take.
@@ -58,7 +69,7 @@ async function deployOne(tools: Tools, client: ApiClient, folder: string): Promi
   const version = await terminal.progress(`uploading ${config.name}`, () =>
     client.json({
       method: 'POST',
-      path: `/v1/functions/${config.name}/versions`,
+      path: `/v1/functions/${config.name}/versions${live ? '' : '?live=false'}`,
       ...upload,
       headTimeoutMs: DEPLOY_TIMEOUT_MS,
     }),

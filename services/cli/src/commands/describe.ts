@@ -1,15 +1,19 @@
-import type {
-  FunctionConfig,
-  FunctionSnapshot,
-  FunctionSummary,
-  FunctionVersion,
-  KeepAliveSnapshot,
+import {
+  fail,
+  type FunctionConfig,
+  type FunctionSnapshot,
+  type FunctionSummary,
+  type FunctionVersion,
+  type KeepAliveSnapshot,
+  LIVE_ALIAS,
 } from '@hob/contracts';
 import type { Command } from 'commander';
 import { humanBytes, table, withoutControls } from '../terminal.ts';
 import type { Tools } from '../tools.ts';
+import { weightsText } from './alias-text.ts';
 import { complete } from './command.ts';
 import { functionName } from './target.ts';
+import { aliasesOf, versionTable } from './versions.ts';
 
 /** What the server says of one function. */
 interface Description {
@@ -36,11 +40,13 @@ async function describe(tools: Tools, name: string, json: boolean): Promise<void
   const answer = await client.json({ method: 'GET', path: `/v1/functions/${functionName(name)}` });
   if (json) return tools.terminal.json(answer);
   const { summary, versions, snapshot } = answer as Description;
-  const { config } = summary.live;
+  const shown = summary.live ?? versions.at(-1);
+  if (shown === undefined) throw fail('ERR_CLI_BAD_ANSWER', [client.url, `${name} has no versions`]);
+  const { config } = shown;
   const facts: [string, string][] = [
     ['name', summary.name],
     ['url', `${client.url}/fn/${summary.name}`],
-    ['live', String(summary.live.version)],
+    ['live', liveText(summary)],
     ['runtime', config.runtime],
     ['entry', config.entry],
     ['memory', `${config.memoryMb} MB`],
@@ -52,10 +58,18 @@ async function describe(tools: Tools, name: string, json: boolean): Promise<void
     ['seccomp', systemCalls(config)],
     ['auth', config.auth],
     ['env', Object.keys(config.env).join(' ') || '-'],
+    ['secrets', config.secrets?.join(' ') || '-'],
   ];
   const width = Math.max(...facts.map(([key]) => key.length));
   const head = facts.map(([key, value]) => `${key.padEnd(width)}  ${withoutControls(value)}`).join('\n');
-  return tools.terminal.result(`${head}\n\n${versionTable(versions, summary.live.version)}${usage(snapshot)}`);
+  const rows = versions.map((version) => ({ ...version, aliases: aliasesOf(version, summary.aliases) }));
+  return tools.terminal.result(`${head}\n\n${versionTable(rows)}${usage(snapshot)}`);
+}
+
+function liveText({ live, aliases }: FunctionSummary): string {
+  if (live === undefined) return 'none';
+  const alias = aliases.find(({ name }) => name === LIVE_ALIAS);
+  return alias === undefined ? String(live.version) : weightsText(alias);
 }
 
 /** The limits that most functions leave as they are. */
@@ -80,13 +94,6 @@ function systemCalls({ seccomp: { deny, allow, onViolation } = {} }: FunctionCon
     ...(onViolation === 'kill' ? ['violations end the container'] : []),
   ];
   return rules.join(', ') || '-';
-}
-
-function versionTable(versions: readonly FunctionVersion[], live: number): string {
-  const rows = versions.map(({ version, digest, bundleBytes, createdAt }) => {
-    return [`${version}${version === live ? ' (live)' : ''}`, digest.slice(0, 12), humanBytes(bundleBytes), createdAt];
-  });
-  return table(['VERSION', 'DIGEST', 'SIZE', 'DEPLOYED'], rows);
 }
 
 function usage(containers: readonly FunctionSnapshot[]): string {

@@ -35,7 +35,7 @@ export function addInvoke(program: Command, tools: Tools): void {
   const command = program
     .command('invoke')
     .description('Call a function and print the body of its answer.')
-    .argument('<name[@version]>', 'function to call; its live version when none is given')
+    .argument('<name[@version]>', 'function to call, a version or alias of it; the live version when none is given')
     .option('-d, --data <text>', 'body to send: text, @file, or @- for standard input; makes it a POST')
     .option('-p, --path <path>', 'path and query behind the name', parsePath, '/')
     .option('-X, --method <method>', 'HTTP method (default: GET, or POST with --data)', parseMethod)

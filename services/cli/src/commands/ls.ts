@@ -30,7 +30,8 @@ async function list(tools: Tools, json: boolean): Promise<void> {
   if (json) return tools.terminal.json(rows);
   if (rows.length === 0) return tools.terminal.note('no functions yet: "hob init hello && hob deploy hello" makes one');
   const cells = rows.map(({ name, live, containers, url }) => {
-    return [name, String(live.version), `${live.config.memoryMb} MB`, String(containers), url];
+    const memory = live === undefined ? '-' : `${live.config.memoryMb} MB`;
+    return [name, String(live?.version ?? '-'), memory, String(containers), url];
   });
   return tools.terminal.result(table(['NAME', 'LIVE', 'MEMORY', 'CONTAINERS', 'URL'], cells));
 }

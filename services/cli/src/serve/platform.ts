@@ -2,7 +2,7 @@ import { closeSync, constants, openSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Observer } from '@hob/contracts';
 import { combineObservers, createGateway, type Gateway, Metrics } from '@hob/gateway';
-import { DiskBundleStore, RedisLogStore, RedisServer, Registry } from '@hob/registry';
+import { DiskBundleStore, RedisLogStore, RedisServer, Registry, SecretStore } from '@hob/registry';
 import { type LauncherConnection, RemoteDriver, Scheduler } from '@hob/scheduler';
 import { driverDefaults } from '@hob/scheduler/launcher';
 import type { Logger } from 'pino';
@@ -10,8 +10,11 @@ import { type ListenAddress, parseListen } from '../address.ts';
 import type { Environment } from '../environment.ts';
 import { VERSION } from '../version.ts';
 import { bundlesFolder, instanceName } from './launcher-options.ts';
+import type { SecretKey } from './secret-key.ts';
 import type { ServeConfig } from './serve-config.ts';
 import { GATEWAY_SOCKET, sharedAddress, WorkerProcesses } from './worker-processes.ts';
+
+const COLLECT_EVERY_MS = 60_000;
 
 /** Every part of hob, running in this process. */
 export interface Platform extends AsyncDisposable {
@@ -30,6 +33,7 @@ export interface PlatformOptions {
   /** The platform owns it when its driver is there; until then, the caller does. */
   readonly connection: LauncherConnection;
   readonly tokens: { verify(token: string): boolean; readonly hashes: readonly string[] };
+  readonly secretKey: SecretKey;
   readonly log: Logger;
   /** Why calls cannot be served yet, though all parts run; undefined when they can. */
   readonly ready: () => string | undefined;
@@ -42,21 +46,24 @@ export interface PlatformOptions {
  * @throws what the failing part throws; those that had been started are ended before.
  */
 export async function startPlatform(options: PlatformOptions): Promise<Platform> {
-  const { config, dataDir, tokens, log } = options;
+  const { config, dataDir, tokens, secretKey, log } = options;
   await using started = new AsyncDisposableStack();
   const redis = config.server.redisUrl ?? (await startRedis(dataDir, log, started));
   const bundles = await DiskBundleStore.open(bundlesFolder(dataDir));
-  const registry = started.use(await Registry.open({ redis, bundles, log }));
+  const registry = started.use(await Registry.open({ redis, bundles, versionsKept: config.server.versionsKept, log }));
+  const { key, source: keySource } = secretKey;
+  const secrets = started.use(await SecretStore.open({ redis, key, keySource, log }));
   const logs = started.use(new RedisLogStore({ redis, log }));
   const metrics = new Metrics({ version: VERSION });
   const observer = combineObservers(metrics, logObserver(logs, log));
   const driver = openDriver(options, observer, started);
-  const scheduler = startScheduler({ options, driver, bundles, observer }, started);
+  const scheduler = startScheduler({ options, driver, bundles, secrets, observer }, started);
   const gateway = started.use(
     await createGateway({
       invoker: scheduler,
       scheduler,
       directory: registry,
+      secrets,
       bundles,
       logs,
       logger: log,
@@ -67,7 +74,8 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       limits: config.gateway,
     }),
   );
-  scheduler.started(registry.list().map(({ live }) => live));
+  collectBundles(registry, scheduler, { log, started });
+  scheduler.started(registry.list().flatMap(({ name }) => registry.inService(name)));
   const address = parseListen(config.server.listen, 'HOB_LISTEN');
   const url =
     config.server.workers === 1
@@ -75,6 +83,22 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       : await startWorkers({ options, gateway, registry, metrics, address: await sharedAddress(address) }, started);
   const running = started.move();
   return { url, driver, [Symbol.asyncDispose]: () => running.disposeAsync() };
+}
+
+/** Removes bundles that nothing refers to any more: now those that a killed hob left, and then from time to time. */
+function collectBundles(
+  registry: Registry,
+  scheduler: Scheduler,
+  { log, started }: { readonly log: Logger; readonly started: AsyncDisposableStack },
+): void {
+  const collect = (): void => {
+    registry
+      .collect((digest) => scheduler.usesBundle(digest))
+      .catch((error: unknown) => log.warn({ err: error }, 'bundles that nothing refers to could not be removed'));
+  };
+  collect();
+  const timer = setInterval(collect, COLLECT_EVERY_MS);
+  started.defer(() => clearInterval(timer));
 }
 
 async function startRedis(dataDir: string, log: Logger, started: AsyncDisposableStack): Promise<string> {
@@ -100,14 +124,15 @@ interface SchedulerParts {
   readonly options: PlatformOptions;
   readonly driver: RemoteDriver;
   readonly bundles: DiskBundleStore;
+  readonly secrets: SecretStore;
   readonly observer: Observer;
 }
 
 function startScheduler(parts: SchedulerParts, started: AsyncDisposableStack): Scheduler {
-  const { driver, observer, bundles } = parts;
+  const { driver, observer, bundles, secrets } = parts;
   const { config, dataDir, log } = parts.options;
   const cacheFolder = join(dataDir, 'cache');
-  return started.use(new Scheduler({ driver, bundles, cacheFolder, observer, log, config: config.scheduler }));
+  return started.use(new Scheduler({ driver, bundles, secrets, cacheFolder, observer, log, config: config.scheduler }));
 }
 
 interface WorkerParts {

@@ -25,6 +25,13 @@ const serverSchema = Type.Object(
           'A Redis to use in place of the private one: redis://host:port/db, rediss://…, or the path of a socket.',
       }),
     ),
+    versionsKept: Type.Integer({
+      default: 10,
+      minimum: 1,
+      maximum: 1000,
+      description:
+        'How many of the last versions of a function stay, beside those that an alias names or would after a rollback.',
+    }),
     rootfs: Type.String({
       default: rootfsPath,
       pattern: '^/',
@@ -109,7 +116,7 @@ export const settings: readonly Setting[] = (['server', 'scheduler', 'egress', '
 );
 
 /** Variables that begin with HOB_ and are no settings of the server. */
-const otherVariables = new Set(['HOB_TOKEN', 'HOB_URL', 'HOB_DEBUG']);
+const otherVariables = new Set(['HOB_TOKEN', 'HOB_SECRET_KEY', 'HOB_URL', 'HOB_DEBUG']);
 
 /** What is in a setting, in words: `a whole number from 1 to 10`. */
 export function acceptedValues(schema: SettingSchema): string {

@@ -8,5 +8,6 @@ export function serveHelp(): string {
     return `  ${name}\n      ${schema.description ?? ''}\n      ${accepted}default: ${fallback}`;
   });
   const token = `  HOB_TOKEN\n      At the first start: becomes the token.\n      default: a new one is made and shown once`;
-  return `\nEnvironment:\n${[token, ...lines].join('\n')}`;
+  const key = `  HOB_SECRET_KEY\n      Key of functions' secrets: 32 bytes, as hexadecimal digits or base64.\n      default: secret.key of the data folder, made when it is not there`;
+  return `\nEnvironment:\n${[token, key, ...lines].join('\n')}`;
 }

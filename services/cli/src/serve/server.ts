@@ -6,6 +6,7 @@ import { localUrl, parseServerUrl } from '../address.ts';
 import { variable } from '../environment.ts';
 import { type DataFolder, takeDataFolder } from './data-folder.ts';
 import { startPlatform } from './platform.ts';
+import { readSecretKey } from './secret-key.ts';
 import { type Serving, tellCut } from './serve.ts';
 import { type StopReason, StopSignal } from './stop-signal.ts';
 import { TokenStore } from './token-store.ts';
@@ -48,6 +49,7 @@ async function serveUntilAsked(serving: Serving, asked: Promise<StopReason>): Pr
     : await connectToLauncher(hostNative(), config.server.launcher, LAUNCHER_MS_MAX);
   using _ = closing(connection);
   const tokens = await TokenStore.open(folder.path, variable(tools.env, 'HOB_TOKEN'));
+  const secretKey = await readSecretKey(folder.path, variable(tools.env, 'HOB_SECRET_KEY'));
   let notReady: string | undefined = 'hob is starting';
   await using platform = await tools.terminal.progress('starting', () =>
     startPlatform({
@@ -56,6 +58,7 @@ async function serveUntilAsked(serving: Serving, asked: Promise<StopReason>): Pr
       dataDir: folder.path,
       connection,
       tokens,
+      secretKey,
       log,
       ready: () => notReady,
     }),

@@ -1,4 +1,4 @@
-import type { FunctionSummary, FunctionVersion, LogLine, SchedulerSnapshot } from '@hob/contracts';
+import type { FunctionAlias, FunctionSummary, FunctionVersion, LogLine, SchedulerSnapshot } from '@hob/contracts';
 
 /** A deployed version of a function called `hello`. */
 export const version: FunctionVersion = {
@@ -30,7 +30,14 @@ export const version: FunctionVersion = {
 const fixed = { preloadAfterMs: 0, keepAliveMs: 60_000, isLearned: false };
 const learned = { preloadAfterMs: 540_000, keepAliveMs: 120_500, isLearned: true };
 
-export const summary: FunctionSummary = { name: 'hello', live: version, versions: [2, 3] };
+export const alias: FunctionAlias = {
+  name: 'live',
+  weights: [{ version: 3, weight: 100 }],
+  sticky: 'header:hob-sticky',
+  updatedAt: '2026-01-02T03:04:06.000Z',
+};
+
+export const summary = { name: 'hello', live: version, versions: [2, 3], aliases: [alias] } satisfies FunctionSummary;
 
 export const snapshot: SchedulerSnapshot = {
   pools: [

@@ -51,6 +51,13 @@ export const platformErrors = {
     title: 'The data folder is in use',
     message: (folder: string, pid: number) => `process ${pid} already serves from ${folder}`,
   },
+  ERR_SERVE_SECRET_KEY: {
+    http: 500,
+    kind: 'platform',
+    retry: 'never',
+    title: 'The key of the secrets is another one',
+    message: (source: string) => `the secrets in Redis were encrypted with another key than that of ${source}`,
+  },
   ERR_SERVE_STRICT: {
     http: 500,
     kind: 'platform',

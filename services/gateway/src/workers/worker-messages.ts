@@ -102,10 +102,15 @@ export function readSetup(frame: Frame): WorkerSetup {
 /** @throws ERR_FRAME_BAD_PAYLOAD */
 export function readFunction(frame: Frame): FunctionRecord {
   const record = decodeJson(frame);
-  const { name, live, versions } = record;
-  if (typeof name !== 'string' || typeof live !== 'number') throw violation(frame, 'no function');
+  const { name, versions, aliases } = record;
+  if (typeof name !== 'string') throw violation(frame, 'no function');
   if (!Array.isArray(versions)) throw violation(frame, 'no versions');
-  return { name, live, versions: versions as FunctionRecord['versions'] };
+  if (!Array.isArray(aliases)) throw violation(frame, 'no aliases');
+  return {
+    name,
+    versions: versions as FunctionRecord['versions'],
+    aliases: aliases as FunctionRecord['aliases'],
+  };
 }
 
 /** @throws ERR_FRAME_BAD_PAYLOAD */

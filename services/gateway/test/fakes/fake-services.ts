@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
 import {
+  type AliasChange,
   type BundleManifest,
   bundleDigest,
   type BundleStore,
   fail,
+  type FunctionAlias,
   type FunctionConfig,
   type FunctionDirectory,
   type FunctionSummary,
@@ -16,6 +18,9 @@ import {
   type LogStore,
   type SchedulerControl,
   type SchedulerSnapshot,
+  type SecretDirectory,
+  type SecretNote,
+  type StartFailure,
 } from '@hob/contracts';
 
 /** A configuration with all its defaults. */
@@ -39,8 +44,18 @@ export function configOf(name: string, more: Partial<FunctionConfig> = {}): Func
 /** Functions in memory. */
 export class FakeDirectory implements FunctionDirectory {
   readonly #functions = new Map<string, FunctionVersion[]>();
+  readonly #aliases = new Map<string, Map<string, FunctionAlias>>();
+  /** What `resolve` was asked. */
+  readonly asked: { readonly qualifier: number | string | undefined; readonly headers: readonly string[] }[] = [];
 
-  add(config: FunctionConfig, digest = 'd'.repeat(64)): FunctionVersion {
+  /** Makes a version, and makes it live. */
+  add(config: FunctionConfig, digest?: string): FunctionVersion {
+    const version = this.#add(config, digest);
+    this.#set(config.name, 'live', { weights: [{ version: version.version, weight: 100 }] });
+    return version;
+  }
+
+  #add(config: FunctionConfig, digest = 'd'.repeat(64)): FunctionVersion {
     const versions = this.#functions.get(config.name) ?? [];
     const version = {
       name: config.name,
@@ -55,11 +70,14 @@ export class FakeDirectory implements FunctionDirectory {
     return version;
   }
 
-  resolve(name: string, version?: number): FunctionVersion {
+  resolve(name: string, qualifier?: number | string, headers: readonly string[] = []): FunctionVersion {
+    this.asked.push({ qualifier, headers });
     const versions = this.#versions(name);
-    if (version === undefined) return versions.at(-1) as FunctionVersion;
-    const found = versions.find((entry) => entry.version === version);
-    if (found === undefined) throw fail('ERR_FN_VERSION_NOT_FOUND', [name, String(version)]);
+    const alias = typeof qualifier === 'number' ? undefined : this.#aliases.get(name)?.get(qualifier ?? 'live');
+    const number = typeof qualifier === 'number' ? qualifier : alias?.weights[0]?.version;
+    if (number === undefined) throw fail('ERR_FN_ALIAS_NOT_FOUND', [name, String(qualifier)]);
+    const found = versions.find((entry) => entry.version === number);
+    if (found === undefined) throw fail('ERR_FN_VERSION_NOT_FOUND', [name, String(number)]);
     return found;
   }
 
@@ -70,23 +88,99 @@ export class FakeDirectory implements FunctionDirectory {
   describe(name: string): { readonly summary: FunctionSummary; readonly versions: readonly FunctionVersion[] } {
     const versions = this.#versions(name);
     const numbers = versions.map((version) => version.version);
-    return { summary: { name, live: versions.at(-1) as FunctionVersion, versions: numbers }, versions };
+    const aliases = [...(this.#aliases.get(name)?.values() ?? [])];
+    const live = aliases.find((alias) => alias.name === 'live')?.weights[0]?.version;
+    return {
+      summary: { name, live: versions.find((each) => each.version === live), versions: numbers, aliases },
+      versions,
+    };
   }
 
   deploy(config: FunctionConfig, digest: string): Promise<FunctionVersion> {
-    return Promise.resolve(this.add(config, digest));
+    return Promise.resolve(this.#add(config, digest));
+  }
+
+  /** `name@version` of each deploy that is over. */
+  readonly settled: string[] = [];
+
+  settle({ name, version }: Pick<FunctionVersion, 'name' | 'version'>): Promise<void> {
+    this.settled.push(`${name}@${version}`);
+    return Promise.resolve();
+  }
+
+  promote(name: string, version: number): Promise<FunctionAlias> {
+    return Promise.resolve(this.#set(name, 'live', { weights: [{ version, weight: 100 }] }));
+  }
+
+  setAlias(name: string, alias: string, change: AliasChange): Promise<FunctionAlias> {
+    return Promise.resolve(this.#set(name, alias, change));
+  }
+
+  removeAlias(name: string, alias: string): Promise<void> {
+    if (!this.#aliases.get(name)?.delete(alias)) throw fail('ERR_FN_ALIAS_NOT_FOUND', [name, alias]);
+    return Promise.resolve();
+  }
+
+  rollback(name: string): Promise<FunctionAlias> {
+    const [before] = this.#versions(name);
+    return Promise.resolve(this.#set(name, 'live', { weights: [{ version: before?.version ?? 0, weight: 100 }] }));
+  }
+
+  inService(name: string): readonly FunctionVersion[] {
+    const { summary, versions } = this.describe(name);
+    const named = new Set(summary.aliases.flatMap(({ weights }) => weights.map(({ version }) => version)));
+    return versions.filter(({ version }) => named.has(version));
   }
 
   remove(name: string): Promise<void> {
     this.#versions(name);
     this.#functions.delete(name);
+    this.#aliases.delete(name);
     return Promise.resolve();
+  }
+
+  #set(name: string, alias: string, { weights, sticky = 'header:hob-sticky' }: AliasChange): FunctionAlias {
+    const set = { name: alias, weights, sticky, updatedAt: '2026-01-01T00:00:00.000Z' };
+    const aliases = this.#aliases.get(name) ?? new Map<string, FunctionAlias>();
+    this.#aliases.set(name, aliases.set(alias, set));
+    return set;
   }
 
   #versions(name: string): FunctionVersion[] {
     const versions = this.#functions.get(name);
     if (versions === undefined) throw fail('ERR_FN_NOT_FOUND', [name]);
     return versions;
+  }
+}
+
+/** Secrets in memory. */
+export class FakeSecrets implements SecretDirectory {
+  /** By function and secret. */
+  readonly values = new Map<string, string>();
+
+  list(functionName: string): readonly SecretNote[] {
+    const prefix = `${functionName}/`;
+    const names = [...this.values.keys()]
+      .filter((key) => key.startsWith(prefix))
+      .map((key) => key.slice(prefix.length));
+    return names.toSorted((a, b) => (a < b ? -1 : 1)).map((name) => ({ name, updatedAt: '2026-01-01T00:00:00.000Z' }));
+  }
+
+  missing({ name, secrets = [] }: FunctionConfig): readonly string[] {
+    return secrets.filter((secret) => !this.values.has(`${name}/${secret}`));
+  }
+
+  set(functionName: string, secret: string, value: string): Promise<SecretNote> {
+    this.values.set(`${functionName}/${secret}`, value);
+    return Promise.resolve({ name: secret, updatedAt: '2026-01-01T00:00:00.000Z' });
+  }
+
+  async remove(functionName: string, secret: string): Promise<void> {
+    if (!this.values.delete(`${functionName}/${secret}`)) throw fail('ERR_SECRET_NOT_FOUND', [functionName, secret]);
+  }
+
+  async removeAll(functionName: string): Promise<void> {
+    for (const { name } of this.list(functionName)) this.values.delete(`${functionName}/${name}`);
   }
 }
 
@@ -123,6 +217,10 @@ export class FakeBundleStore implements BundleStore {
 
   has(): Promise<boolean> {
     return Promise.resolve(false);
+  }
+
+  manifest(): Promise<BundleManifest> {
+    return Promise.resolve({ files: [{ path: 'index.mjs', bytes: 10, sha256: 'e'.repeat(64) }] });
   }
 
   folder(digest: string): string {
@@ -195,8 +293,26 @@ export class FakeControl implements SchedulerControl {
     return Promise.resolve(this.current);
   }
 
-  replaced(live: FunctionVersion): void {
+  /** What `prove` gives. */
+  startFailure: StartFailure | undefined;
+  readonly proven: FunctionVersion[] = [];
+  /** With each version that became live, the others in service. */
+  readonly others: (readonly FunctionVersion[])[] = [];
+
+  prove(version: FunctionVersion): Promise<StartFailure | undefined> {
+    this.proven.push(version);
+    return Promise.resolve(this.startFailure);
+  }
+
+  replaced(live: FunctionVersion, others: readonly FunctionVersion[] = []): void {
     this.replacedVersions.push(live);
+    this.others.push(others);
+  }
+
+  readonly renewedNames: string[] = [];
+
+  renew(functionName: string): void {
+    this.renewedNames.push(functionName);
   }
 
   removed(functionName: string): Promise<void> {

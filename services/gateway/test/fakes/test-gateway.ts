@@ -8,7 +8,7 @@ import { gatewayLimits } from '../../src/gateway-limits.ts';
 import { createGateway, type Gateway, type GatewayLimits, Metrics, type MetricsOptions } from '../../src/index.ts';
 import { GatewayWorker } from '../../src/workers/gateway-worker.ts';
 import { FakeInvoker } from './fake-invoker.ts';
-import { configOf, FakeBundleStore, FakeControl, FakeDirectory, FakeLogStore } from './fake-services.ts';
+import { configOf, FakeBundleStore, FakeControl, FakeDirectory, FakeLogStore, FakeSecrets } from './fake-services.ts';
 
 /** Whether test gateways are called through a gateway worker: every promise to callers holds there too. */
 export const through = { worker: false };
@@ -23,6 +23,7 @@ export interface TestGateway extends AsyncDisposable {
   readonly port: number;
   readonly invoker: FakeInvoker;
   readonly directory: FakeDirectory;
+  readonly secrets: FakeSecrets;
   readonly bundles: FakeBundleStore;
   readonly logs: FakeLogStore;
   readonly control: FakeControl;
@@ -42,6 +43,7 @@ export async function startGateway(
   const fakes = {
     invoker: new FakeInvoker(),
     directory: new FakeDirectory(),
+    secrets: new FakeSecrets(),
     bundles: new FakeBundleStore(),
     logs: new FakeLogStore(),
     metrics: new Metrics({ version: '1.2.3', labels }),

@@ -14,7 +14,7 @@ import type {
   ResponseHead,
 } from '@hob/contracts';
 import pino from 'pino';
-import { type SchedulerConfig, Scheduler } from '../../src/index.ts';
+import { type SchedulerConfig, Scheduler, type SchedulerOptions } from '../../src/index.ts';
 import { FakeClock, settle } from './fake-clock.ts';
 import type { Program } from './fake-container.ts';
 import { FakeDriver } from './fake-driver.ts';
@@ -165,12 +165,17 @@ export class Bench implements AsyncDisposable {
   readonly folder: string;
   #serial = 0;
 
-  private constructor(folder: string, program: Program, config: Partial<SchedulerConfig>) {
+  private constructor(
+    folder: string,
+    program: Program,
+    { config, secrets }: Required<Pick<SchedulerOptions, 'config' | 'secrets'>>,
+  ) {
     this.folder = folder;
     this.driver = new FakeDriver(program);
     this.scheduler = new Scheduler({
       driver: this.driver,
       bundles: { folder: () => join(folder, 'bundle') },
+      secrets,
       cacheFolder: join(folder, 'cache'),
       observer: this.observer,
       log: pino({ level: 'silent' }),
@@ -181,12 +186,17 @@ export class Bench implements AsyncDisposable {
   }
 
   /** Without a pool, and with any number of forks at once, unless `config` says otherwise. */
-  static async open(program: Program, config: Partial<SchedulerConfig> = {}, code = 'export default 1;\n') {
+  static async open(
+    program: Program,
+    config: Partial<SchedulerConfig> = {},
+    code = 'export default 1;\n',
+    secrets: SchedulerOptions['secrets'] = { env: () => ({}) },
+  ) {
     const folder = await mkdtemp(join(tmpdir(), 'hob-scheduler-'));
     await mkdir(join(folder, 'bundle'));
     await writeFile(join(folder, 'bundle', 'index.mjs'), code);
     try {
-      return new Bench(folder, program, config);
+      return new Bench(folder, program, { config, secrets });
     } catch (error) {
       await rm(folder, { recursive: true });
       throw error;

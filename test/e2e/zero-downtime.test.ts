@@ -1,0 +1,98 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Pool } from 'undici';
+import { writeFunction } from '../support/function-folder.ts';
+import { HobServer } from '../support/hob-server.ts';
+import { TemporaryFolder } from '../support/temporary-folder.ts';
+import { until } from '../support/until.ts';
+
+const DEPLOYS = 20;
+/** Calls that are begun in a second, whether those before have ended or not. */
+const CALLS_PER_SECOND = Number(process.env['HOB_TEST_CALLS_PER_SECOND'] ?? '200');
+const TICK_MS = 10;
+const CONNECTIONS = 64;
+
+const source = (version: number): string => `
+  export default async (request: Request): Promise<Response> => {
+    await new Promise((resolve) => setTimeout(resolve, new URL(request.url).search === '?slow' ? 50 : 1));
+    return new Response('version ${version}');
+  };`;
+
+/** A steady rate of calls: one that takes long delays none that comes after it. */
+class SteadyCalls implements AsyncDisposable {
+  readonly failures: string[] = [];
+  readonly seen = new Set<string>();
+  begun = 0;
+  ended = 0;
+  readonly #pool: Pool;
+  readonly #stop = new AbortController();
+  readonly #running: Promise<void>;
+
+  constructor(url: string) {
+    this.#pool = new Pool(url, { connections: CONNECTIONS });
+    this.#running = this.#run();
+  }
+
+  /** Resolved when every call has ended. */
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.#running;
+    await until(
+      () => `the last of ${this.begun} calls ends`,
+      () => this.ended === this.begun,
+    );
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort();
+    await this.#pool.destroy();
+  }
+
+  async #run(): Promise<void> {
+    const startedMs = performance.now();
+    while (!this.#stop.signal.aborted) {
+      const due = ((performance.now() - startedMs) * CALLS_PER_SECOND) / 1000;
+      while (this.begun < due) void this.#call(this.begun++);
+      await sleep(TICK_MS);
+    }
+  }
+
+  async #call(at: number): Promise<void> {
+    try {
+      const path = `/fn/steady${at % 10 === 0 ? '?slow' : ''}`;
+      const answer = await this.#pool.request({ method: 'GET', path });
+      const text = await answer.body.text();
+      const isRight = answer.statusCode === 200 && text === `version ${String(answer.headers['hob-version'])}`;
+      if (isRight) this.seen.add(text);
+      else this.failures.push(`${answer.statusCode} ${text}`);
+    } catch (error) {
+      this.failures.push(String(error));
+    }
+    this.ended += 1;
+  }
+}
+
+test(`${DEPLOYS} deploys and a rollback fail and reset none of a steady rate of calls, and old containers go`, async (t) => {
+  await using hob = await HobServer.create();
+  await using folder = await TemporaryFolder.create('steady');
+  const write = (version: number) =>
+    writeFunction(join(folder.path, 'steady'), { name: 'steady', concurrency: 16 }, source(version));
+  await hob.deploy(await write(1));
+  await using calls = new SteadyCalls(hob.url);
+  for (let version = 2; version <= DEPLOYS + 1; version += 1) {
+    await hob.deploy(await write(version));
+    await until(`version ${version} is called`, () => calls.seen.has(`version ${version}`));
+  }
+  const rolledBack = await hob.hob(['rollback', 'steady']);
+  assert.equal(rolledBack.exitCode, 0, rolledBack.stderr);
+  await until('only version 20 has containers', async () => {
+    const { functions } = (await hob.control('stats')) as { functions: readonly { readonly version: number }[] };
+    return functions.length > 0 && functions.every(({ version }) => version === DEPLOYS);
+  });
+  await calls.stop();
+  t.diagnostic(`${calls.begun} calls`);
+  assert.deepEqual(calls.failures, []);
+  assert.equal(calls.seen.size, DEPLOYS + 1);
+});
