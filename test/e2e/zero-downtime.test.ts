@@ -10,7 +10,7 @@ import { until } from '../support/until.ts';
 
 const DEPLOYS = 20;
 /** Calls that are begun in a second, whether those before have ended or not. */
-const CALLS_PER_SECOND = Number(process.env['HOB_TEST_CALLS_PER_SECOND'] ?? '200');
+const CALLS_PER_SECOND = Number(process.env['HOB_TEST_CALLS_PER_SECOND'] ?? '500');
 const TICK_MS = 10;
 const CONNECTIONS = 64;
 
