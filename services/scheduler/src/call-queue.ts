@@ -22,8 +22,9 @@ export class CallQueue {
   readonly #emptied: () => void;
   readonly #deadlines: DeadlineList<Invocation>;
   readonly #pace = new QueuePace();
-  /** How many were ahead of each when it came. */
-  readonly #calls = new Map<Invocation, number>();
+  readonly #calls = new Set<Invocation>();
+  /** When one was served for the last time, monotonic ms. */
+  #servedAtMs = -Infinity;
   /** When calls began to wait: since then some always have. Monotonic ms. */
   #waitingSinceMs = 0;
   /** When there was no place for the last time, monotonic ms. */
@@ -46,14 +47,14 @@ export class CallQueue {
 
   /** Since when the oldest one waits, monotonic ms; Infinity when none does. */
   get sinceMs(): number {
-    for (const call of this.#calls.keys()) return call.times.arrivedAtMs;
+    for (const call of this.#calls) return call.times.arrivedAtMs;
     return Infinity;
   }
 
   /** How long each has waited, ms. */
   *waitsMs(): Generator<number> {
     const nowMs = this.#env.clock.nowMs();
-    for (const { times } of this.#calls.keys()) yield nowMs - times.arrivedAtMs;
+    for (const { times } of this.#calls) yield nowMs - times.arrivedAtMs;
   }
 
   /** @returns ERR_SCHED_QUEUE_FULL when there is no place for it. */
@@ -66,28 +67,25 @@ export class CallQueue {
       return fail('ERR_SCHED_QUEUE_FULL', [this.size]);
     }
     this.#totals.waiting += 1;
-    this.#calls.set(call, this.size);
+    this.#calls.add(call);
     this.#deadlines.add(call, nowMs);
     return undefined;
   }
 
-  /**
-   * Takes those that wait longest, as long as the container has room for one more.
-   *
-   * @param slots as in `QueueService`.
-   */
-  *serve(container: { readonly hasRoom: boolean }, slots: number): Generator<Invocation> {
-    for (const [call, ahead] of this.#calls) {
+  /** Takes those that wait longest, as long as the container has room for one more. */
+  *serve(container: { readonly hasRoom: boolean }): Generator<Invocation> {
+    for (const call of this.#calls) {
       if (!container.hasRoom) return;
-      // Who had fewer ahead has waited for a start, or for one call to end.
-      if (ahead >= slots) this.#pace.served(this.#env.clock.nowMs() - call.times.arrivedAtMs, ahead);
+      const nowMs = this.#env.clock.nowMs();
+      if (this.#servedAtMs >= this.#waitingSinceMs) this.#pace.served(nowMs - this.#servedAtMs);
+      this.#servedAtMs = nowMs;
       this.delete(call);
       yield call;
     }
   }
 
   takeAll(): Invocation[] {
-    const calls = [...this.#calls.keys()];
+    const calls = [...this.#calls];
     for (const call of calls) this.delete(call);
     return calls;
   }

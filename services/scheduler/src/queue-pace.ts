@@ -1,19 +1,19 @@
-/** How much the newest observation counts: so little that a pause of the whole host, in which some calls wait, is not taken for the pace. */
+/** How much the newest observation counts: so little that a pause of the whole host is not taken for the pace. */
 const NEWEST = 0.02;
 
-/** How fast a queue moves, learned from how long those before have waited in it. */
+/** How fast a queue moves, learned from the times between the calls that were served while others waited. */
 export class QueuePace {
-  /** The time for each call that was ahead, and its own; 0 until one is known. */
-  #placeMs = 0;
+  #betweenMs = 0;
+  #observations = 0;
 
-  /** A call is served now, after so many that were ahead of it. */
-  served(waitedMs: number, ahead: number): void {
-    const placeMs = waitedMs / (ahead + 1);
-    this.#placeMs = this.#placeMs === 0 ? placeMs : this.#placeMs + NEWEST * (placeMs - this.#placeMs);
+  /** A call is served so long after the one before; somebody waited all the time. */
+  served(betweenMs: number): void {
+    this.#observations += 1;
+    this.#betweenMs += Math.max(NEWEST, 1 / this.#observations) * (betweenMs - this.#betweenMs);
   }
 
-  /** How many calls are served within a time. */
+  /** How many calls are served within a time; Infinity while that is not known. */
   servedIn(ms: number): number {
-    return ms / this.#placeMs;
+    return ms / this.#betweenMs;
   }
 }

@@ -276,7 +276,7 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
 
   /** Gives a container with room to waiting calls, and keeps it at hand when it still has room then. */
   #serve(container: Container): void {
-    for (const call of this.#waiting.serve(container, this.#slots)) this.#lease(container, call);
+    for (const call of this.#waiting.serve(container)) this.#lease(container, call);
     if (container.hasRoom && !this.#available.includes(container)) this.#available.push(container);
   }
 
@@ -359,7 +359,7 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
     this.#starting.delete(container);
     this.#services.sweep.wake();
     const calls: Invocation[] = [];
-    for (const call of this.#waiting.serve(container, this.#slots)) {
+    for (const call of this.#waiting.serve(container)) {
       calls.push(call);
       frames.push(...call.begin(container.lease(call)));
     }
