@@ -13,21 +13,21 @@ export interface BurstCall {
   readonly tookMs: number;
 }
 
-/** Deploys functions that nobody has called. @returns their names. */
+/** Deploys functions of which no container was loaded, as one is before a version is live. @returns their names. */
 export async function deployFresh(hob: HobServer, folder: string, prefix: string, count: number): Promise<string[]> {
   const names = Array.from({ length: count }, (_, at) => `${prefix}-${at}`);
   const write = (name: string): Promise<string> =>
     writeFunction(join(folder, name), { name, memoryMb: MEMORY_MB }, source);
-  await hob.deploy(...(await Promise.all(names.map(write))));
+  await hob.deploy('--no-live', ...(await Promise.all(names.map(write))));
   return names;
 }
 
-/** Calls all functions at the same time, each several times: all calls of one, then all of the next. @returns them as they were answered. */
+/** Calls the first versions of all functions at the same time, each several times: all calls of one, then all of the next. @returns them as they were answered. */
 export async function burst(hob: HobServer, names: readonly string[], callsEach: number): Promise<BurstCall[]> {
   const startMs = performance.now();
   const calls: BurstCall[] = [];
   const call = async (name: string): Promise<void> => {
-    const answer = await hob.fn(name);
+    const answer = await hob.fn(`${name}@1`);
     calls.push({ name, answer, tookMs: performance.now() - startMs });
   };
   await Promise.all(names.flatMap((name) => Array.from({ length: callsEach }, () => call(name))));
