@@ -236,11 +236,51 @@ export const functionConfigSchema = {
       description:
         'Which system calls end the container, beside what hob itself refuses every function; none when it is not given.',
     },
+    async: {
+      type: 'object',
+      additionalProperties: false,
+      properties: {
+        maxAttempts: {
+          type: 'integer',
+          minimum: 1,
+          maximum: 100,
+          description: 'How often an event is tried before it is a dead letter; 3 when it is not given.',
+        },
+        maxAgeMs: {
+          type: 'integer',
+          minimum: 1000,
+          maximum: 1_209_600_000,
+          description: 'No attempt begins later than this after the event was accepted, ms; six hours when it is not given.',
+        },
+        backoffMs: {
+          type: 'integer',
+          minimum: 1,
+          maximum: 3_600_000,
+          description:
+            'The longest pause before the second attempt, ms; it doubles with each one; a second when it is not given.',
+        },
+        backoffMaxMs: {
+          type: 'integer',
+          minimum: 1,
+          maximum: 86_400_000,
+          description: 'The longest pause before any attempt, ms; five minutes when it is not given.',
+        },
+      },
+      description: 'How asynchronous calls are tried again.',
+    },
   },
 } as const;
 
 /** `seccomp` of hob.json. */
 export type SystemCallRules = Readonly<XStatic<typeof functionConfigSchema.properties.seccomp>>;
+
+/** `async` of hob.json with its defaults. */
+export type AsyncPolicy = Readonly<Required<XStatic<typeof functionConfigSchema.properties.async>>>;
+
+/** What `async` of hob.json says, or its defaults. */
+export function asyncPolicy(config: Pick<FunctionConfig, 'async'>): AsyncPolicy {
+  return { maxAttempts: 3, maxAgeMs: 21_600_000, backoffMs: 1000, backoffMaxMs: 300_000, ...config.async };
+}
 
 /** A checked configuration with every default filled in. */
 export type FunctionConfig = Readonly<Omit<XStatic<typeof functionConfigSchema>, '$schema'>>;

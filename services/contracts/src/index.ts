@@ -1,3 +1,4 @@
+export * from './async-invocations.ts';
 export * from './bundle-digest.ts';
 export * from './egress.ts';
 export * from './errors.ts';

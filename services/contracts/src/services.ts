@@ -78,6 +78,14 @@ export interface Lesson {
   readonly calls: readonly { readonly status: number | undefined; readonly outcome: Outcome }[];
 }
 
+/** How many calls there are. */
+export interface CallLoad {
+  /** Calls that wait or run now. */
+  readonly running: number;
+  /** Calls that have begun, ever. */
+  readonly started: number;
+}
+
 /** What the gateway asks of the scheduler besides invocations. */
 export interface SchedulerControl {
   /**

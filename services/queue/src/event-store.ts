@@ -1,0 +1,139 @@
+import { type AsyncEvent, fail, type HobError, type InvocationRecord, isHobError } from '@hob/contracts';
+import { type Job, Queue } from 'bullmq';
+import type { Redis } from 'ioredis';
+import type { Logger } from 'pino';
+import type { QueueConfig } from './config.ts';
+import { recordOf } from './invocation-record.ts';
+import { requestClient } from './redis-clients.ts';
+import { BULL_PREFIX, bodyKey, CANCEL_CHANNEL, cancelKey, EVENTS_QUEUE } from './redis-keys.ts';
+import { type Attempt, type StoredEvent, storedEvent } from './stored-event.ts';
+
+export type EventJob = Job<StoredEvent, Attempt>;
+
+export interface EventStoreOptions {
+  /** `redis://…`, `rediss://…`, or the absolute path of a socket. */
+  readonly redis: string;
+  readonly log: Logger;
+  readonly config: QueueConfig;
+}
+
+/** How often Redis is asked for its size, and old records are removed, ms. */
+const MEMORY_EVERY_MS = 1000;
+const CLEAN_EVERY_MS = 60_000;
+const CLEANED_MAX = 10_000;
+/** How long what belongs to an event outlives the last moment at which it can be needed, s. */
+const MARGIN_S = 3600;
+
+/** The events in Redis, as those see them who wait for an answer: each command ends within seconds, or fails. */
+export class EventStore implements AsyncDisposable {
+  readonly #redis: Redis;
+  readonly #queue: Queue<StoredEvent, Attempt>;
+  readonly #config: QueueConfig;
+  readonly #log: Logger;
+  readonly #timers: readonly NodeJS.Timeout[];
+  #usedBytes = 0;
+
+  constructor({ redis, log, config }: EventStoreOptions) {
+    this.#config = config;
+    this.#log = log;
+    this.#redis = requestClient(redis, log);
+    this.#queue = new Queue(EVENTS_QUEUE, {
+      connection: this.#redis,
+      prefix: BULL_PREFIX,
+      skipWaitingForReady: true,
+      skipVersionCheck: true,
+    });
+    this.#queue.on('error', (error) => log.debug({ err: error }, 'a queue command failed'));
+    this.#redis.on('ready', () => this.#measure());
+    this.#timers = [
+      setInterval(() => this.#measure(), MEMORY_EVERY_MS).unref(),
+      setInterval(() => void this.#clean(), CLEAN_EVERY_MS).unref(),
+    ];
+  }
+
+  /** See AsyncInvocations.submit. */
+  async submit(event: AsyncEvent): Promise<void> {
+    const { redisBytesMax, deadKeepMs } = this.#config;
+    if (this.#usedBytes > redisBytesMax) throw fail('ERR_QUEUE_FULL', [redisBytesMax]);
+    const { id, policy, body } = event;
+    const stored = storedEvent(event);
+    await this.#ask(async () => {
+      if (stored.isBodyBeside && body !== undefined) {
+        const keepS = Math.ceil((policy.maxAgeMs + deadKeepMs) / 1000) + MARGIN_S;
+        await this.#redis.set(bodyKey(id), Buffer.from(body), 'EX', keepS);
+      }
+      await this.#queue.add('event', stored, {
+        jobId: id,
+        attempts: policy.maxAttempts,
+        backoff: { type: 'jitter' },
+        stackTraceLimit: 0,
+      });
+    });
+    // Until Redis tells its size again.
+    this.#usedBytes += (body?.byteLength ?? 0) + 4096;
+  }
+
+  /** See AsyncInvocations.read. */
+  read(id: string): Promise<InvocationRecord | undefined> {
+    return this.#ask(async () => {
+      const job = await this.#queue.getJob(id);
+      if (job === undefined) return undefined;
+      const [state, isCancelled] = await Promise.all([job.getState(), this.#redis.exists(cancelKey(id))]);
+      return recordOf(job as EventJob, state, isCancelled === 1);
+    });
+  }
+
+  /** See AsyncInvocations.cancel. */
+  cancel(id: string): Promise<boolean> {
+    return this.#ask(async () => {
+      const job = await this.#queue.getJob(id);
+      const state = await job?.getState();
+      if (job === undefined || state === 'completed' || state === 'failed' || state === 'unknown') return false;
+      const keepS = Math.ceil(job.data.policy.maxAgeMs / 1000) + MARGIN_S;
+      await this.#redis.set(cancelKey(id), '1', 'EX', keepS);
+      await this.#redis.publish(CANCEL_CHANNEL, id);
+      // It need not wait for its time to be told that there is none. A job that has just begun cannot be promoted.
+      if (state === 'delayed') await job.promote().catch(() => undefined);
+      return true;
+    });
+  }
+
+  async close(): Promise<void> {
+    for (const timer of this.#timers) clearInterval(timer);
+    await this.#queue.close().catch(() => undefined);
+    this.#redis.disconnect();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #ask<T>(commands: () => Promise<T>): Promise<T> {
+    try {
+      return await commands();
+    } catch (cause) {
+      throw isHobError(cause) ? cause : unavailable(cause);
+    }
+  }
+
+  #measure(): void {
+    void this.#redis
+      .info('memory')
+      .then((info) => (this.#usedBytes = Number(/^used_memory:(\d+)/m.exec(info)?.[1] ?? 0)))
+      .catch(() => undefined);
+  }
+
+  async #clean(): Promise<void> {
+    const { resultKeepMs, deadKeepMs } = this.#config;
+    try {
+      await this.#queue.clean(resultKeepMs, CLEANED_MAX, 'completed');
+      await this.#queue.clean(deadKeepMs, CLEANED_MAX, 'failed');
+    } catch (error) {
+      this.#log.debug({ err: error }, 'old events could not be removed; they are tried again');
+    }
+  }
+}
+
+function unavailable(cause: unknown): HobError {
+  return fail('ERR_QUEUE_UNAVAILABLE', [cause instanceof Error ? cause.message : String(cause)], { cause });
+}

@@ -1,0 +1,186 @@
+import { availableParallelism } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type CallLoad, fail, isHobError } from '@hob/contracts';
+import { DelayedError, UnrecoverableError, Worker } from 'bullmq';
+import type { Redis } from 'ioredis';
+import type { Logger } from 'pino';
+import { backoffMs } from './backoff.ts';
+import type { QueueConfig } from './config.ts';
+import type { EventEnd, EventRunner } from './event-runner.ts';
+import type { EventJob } from './event-store.ts';
+import { workerClient } from './redis-clients.ts';
+import { BULL_PREFIX, bodyKey, CANCEL_CHANNEL, cancelKey, EVENTS_QUEUE } from './redis-keys.ts';
+import { SpareCapacity } from './spare-capacity.ts';
+import type { Attempt, StoredEvent } from './stored-event.ts';
+
+export interface EventWorkerOptions {
+  readonly redis: string;
+  readonly log: Logger;
+  readonly config: QueueConfig;
+  readonly runner: EventRunner;
+  readonly load: () => CallLoad;
+}
+
+/** An event whose worker is gone is tried again after this time and half of it, ms. */
+const LOCK_MS = 15_000;
+/** How often a worker may be lost in the middle of one event, before the event is a dead letter. */
+const LOST_MAX = 10;
+/** Pause before an event is tried again for which there was no container, ms. */
+const NO_ROOM_PAUSE_MS = 500;
+/** How long the end of the worker may take after its calls have ended, ms. */
+const CLOSE_MS_MAX = 5_000;
+
+/** A failed attempt that another one will follow. */
+class Again extends Error {
+  readonly pauseMs: number;
+
+  constructor(reason: string, pauseMs: number) {
+    super(reason);
+    this.pauseMs = pauseMs;
+  }
+}
+
+/**
+ * Takes events from the queue and has them run. While Redis is away it waits for it; what it has begun goes on meanwhile.
+ *
+ * An attempt ends in one of these ways: the event is over (it succeeded, or was cancelled); it failed and comes back after a pause, or is
+ * a dead letter when it was the last one; or it was none, because there was no container or hob stops: then it comes back and is not counted.
+ */
+export class EventWorker implements AsyncDisposable {
+  readonly #options: EventWorkerOptions;
+  readonly #redis: Redis;
+  readonly #subscriber: Redis;
+  readonly #worker: Worker<StoredEvent, Attempt>;
+  readonly #capacity: SpareCapacity;
+  readonly #running = new Map<string, AbortController>();
+  #isClosing = false;
+
+  constructor(options: EventWorkerOptions) {
+    const { redis, log, config, load } = options;
+    this.#options = options;
+    const max = config.concurrency ?? availableParallelism();
+    this.#capacity = new SpareCapacity({ max, load });
+    this.#redis = workerClient(redis, log);
+    this.#subscriber = workerClient(redis, log);
+    this.#subscriber.on('message', (_channel, id) => this.#running.get(id)?.abort());
+    this.#subscriber.subscribe(CANCEL_CHANNEL).catch(() => undefined);
+    this.#worker = new Worker<StoredEvent, Attempt>(EVENTS_QUEUE, (job, token) => this.#process(job, token), {
+      connection: this.#redis,
+      prefix: BULL_PREFIX,
+      concurrency: max,
+      lockDuration: LOCK_MS,
+      stalledInterval: LOCK_MS / 2,
+      maxStalledCount: LOST_MAX,
+      runRetryDelay: 1000,
+      skipVersionCheck: true,
+      settings: { backoffStrategy: (_attempts, _type, error) => (error instanceof Again ? error.pauseMs : 0) },
+    });
+    this.#worker.on('error', (error) => log.debug({ err: error }, 'a command of the queue worker failed'));
+    this.#worker.on('completed', (job) => {
+      if (job.data.isBodyBeside) void this.#redis.del(bodyKey(job.id ?? '')).catch(() => undefined);
+    });
+  }
+
+  /** Takes no more events, lets running ones end for up to `drainMs`, and puts what is left back into the queue. */
+  async close(drainMs: number): Promise<void> {
+    this.#isClosing = true;
+    const patience = setTimeout(() => this.#abortAll(), drainMs);
+    const closed = this.#worker.close().catch(() => undefined);
+    while (this.#running.size > 0) await delay(10);
+    clearTimeout(patience);
+    // Without Redis what has ended cannot be told to it: then those events are tried again.
+    await Promise.race([closed, delay(CLOSE_MS_MAX, undefined, { ref: false })]);
+    this.#redis.disconnect();
+    this.#subscriber.disconnect();
+    this.#capacity[Symbol.dispose]();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close(0);
+  }
+
+  #abortAll(): void {
+    for (const controller of this.#running.values()) controller.abort();
+  }
+
+  async #process(job: EventJob, token: string | undefined): Promise<Attempt> {
+    const id = job.id ?? '';
+    const controller = new AbortController();
+    this.#running.set(id, controller);
+    try {
+      if (await this.#isCancelled(id)) return { isCancelled: true };
+      const { timestamp, data } = job;
+      const isTooOld = Date.now() - timestamp > data.policy.maxAgeMs;
+      const end = isTooOld ? tooOld(data) : await this.#try(job, controller.signal);
+      if (end === undefined || end.error?.code === 'ERR_CANCELLED') {
+        if (await this.#isCancelled(id)) return { isCancelled: true, ...end?.attempt };
+        if (this.#isClosing) return await putBack(job, token, 0);
+        return { isCancelled: true, ...end?.attempt };
+      }
+      if (end.error === undefined) return end.attempt;
+      if (end.error.spec.kind === 'capacity') return await putBack(job, token, NO_ROOM_PAUSE_MS);
+      return await this.#failed(job, end);
+    } finally {
+      this.#running.delete(id);
+    }
+  }
+
+  /** @returns undefined when it was cancelled before it began. */
+  async #try(job: EventJob, signal: AbortSignal): Promise<EventEnd | undefined> {
+    const id = job.id ?? '';
+    const place = await this.#capacity.take(signal).catch(() => undefined);
+    if (place === undefined) return undefined;
+    using _ = place;
+    try {
+      const body = await this.#bodyOf(id, job.data);
+      return await this.#options.runner.run({ id, event: job.data, body, signal });
+    } catch (error) {
+      if (isHobError(error)) return { attempt: { error: { code: error.code, message: error.message } }, error };
+      throw error;
+    }
+  }
+
+  async #failed(job: EventJob, { attempt, error }: EventEnd): Promise<never> {
+    const { policy } = job.data;
+    const failures = job.attemptsMade + 1;
+    const pauseMs = backoffMs(policy, failures, Math.random());
+    const code = error?.code ?? 'ERR_INTERNAL';
+    const isLast = failures >= policy.maxAttempts || finalCodes.has(code);
+    await job.updateProgress(isLast ? { ...attempt } : { ...attempt, nextAttemptMs: Date.now() + pauseMs });
+    const reason = `${code}: ${error?.message ?? ''}`;
+    if (!isLast) throw new Again(reason, pauseMs);
+    const { function: name } = job.data;
+    this.#options.log.warn({ id: job.id, function: name, code }, 'an event was given up and is a dead letter');
+    throw new UnrecoverableError(reason);
+  }
+
+  async #bodyOf(id: string, event: StoredEvent): Promise<Uint8Array | undefined> {
+    if (!event.isBodyBeside) return event.body === undefined ? undefined : Buffer.from(event.body, 'base64');
+    const body = await this.#redis.getBuffer(bodyKey(id));
+    if (body === null) throw fail('ERR_EVENT_BODY_LOST', []);
+    return body;
+  }
+
+  async #isCancelled(id: string): Promise<boolean> {
+    return (await this.#redis.exists(cancelKey(id))) === 1;
+  }
+}
+
+/** Whatever is tried again would fail in the same way. */
+const finalCodes: ReadonlySet<string> = new Set([
+  'ERR_EVENT_TOO_OLD',
+  'ERR_EVENT_BODY_LOST',
+  'ERR_FN_NOT_FOUND',
+  'ERR_FN_VERSION_NOT_FOUND',
+]);
+
+function tooOld({ policy }: StoredEvent): EventEnd {
+  const error = fail('ERR_EVENT_TOO_OLD', [policy.maxAgeMs]);
+  return { attempt: { error: { code: error.code, message: error.message } }, error };
+}
+
+/** The attempt was none. */
+async function putBack(job: EventJob, token: string | undefined, pauseMs: number): Promise<never> {
+  await job.moveToDelayed(Date.now() + pauseMs, token);
+  throw new DelayedError();
+}

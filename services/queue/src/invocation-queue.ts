@@ -1,0 +1,73 @@
+import type { AsyncEvent, AsyncInvocations, CallLoad, FunctionDirectory, InvocationRecord, Invoker } from '@hob/contracts';
+import type { Logger } from 'pino';
+import type { QueueConfig } from './config.ts';
+import { EventRunner } from './event-runner.ts';
+import { EventStore } from './event-store.ts';
+import { EventWorker } from './event-worker.ts';
+import type { Receipts } from './receipts.ts';
+
+/** What a queue is made of. It owns none of it. */
+export interface InvocationQueueOptions {
+  /** `redis://…`, `rediss://…`, or the absolute path of a socket. */
+  readonly redis: string;
+  readonly invoker: Invoker;
+  readonly directory: Pick<FunctionDirectory, 'resolve'>;
+  /** Told of every call that ends. */
+  readonly receipts: Receipts;
+  /** All calls, those of the queue too. */
+  readonly load: () => CallLoad;
+  readonly log: Logger;
+  readonly config: QueueConfig;
+  /** How long running calls may go on after a stop was asked for, ms. */
+  readonly drainMs: number;
+}
+
+/**
+ * Asynchronous invocations: accepted events are in Redis until they have succeeded or are dead letters, whoever ends meanwhile, and
+ * are tried at least once.
+ *
+ * Lifecycle: running ──close()──▶ draining ──running calls end or drainMs──▶ closed. There is no way back; what is left goes on when a
+ * queue is opened on the same Redis again.
+ */
+export class InvocationQueue implements AsyncInvocations, AsyncDisposable {
+  readonly bodyBytesMax: number;
+  readonly #store: EventStore;
+  readonly #worker: EventWorker;
+  readonly #drainMs: number;
+  #closing: Promise<void> | undefined;
+
+  constructor(options: InvocationQueueOptions) {
+    const { redis, log, config, load } = options;
+    this.bodyBytesMax = config.bodyBytesMax;
+    this.#drainMs = options.drainMs;
+    this.#store = new EventStore({ redis, log, config });
+    const runner = new EventRunner({ ...options, resultBytesMax: config.resultBytesMax });
+    this.#worker = new EventWorker({ redis, log, config, runner, load });
+  }
+
+  submit(event: AsyncEvent): Promise<void> {
+    return this.#store.submit(event);
+  }
+
+  read(id: string): Promise<InvocationRecord | undefined> {
+    return this.#store.read(id);
+  }
+
+  cancel(id: string): Promise<boolean> {
+    return this.#store.cancel(id);
+  }
+
+  /** Every call awaits the same end; it never rejects. */
+  close(): Promise<void> {
+    return (this.#closing ??= this.#close());
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(): Promise<void> {
+    await this.#worker.close(this.#drainMs);
+    await this.#store.close();
+  }
+}
