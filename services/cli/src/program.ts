@@ -3,6 +3,7 @@ import { addDeploy } from './commands/deploy.ts';
 import { addDescribe } from './commands/describe.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addInit } from './commands/init.ts';
+import { addInvocation } from './commands/invocation.ts';
 import { addInvoke } from './commands/invoke.ts';
 import { addLauncher } from './commands/launcher.ts';
 import { addLogs } from './commands/logs.ts';
@@ -55,6 +56,7 @@ export function createProgram(tools: Tools, serveHelp: string): Command {
     addInit,
     addDeploy,
     addInvoke,
+    addInvocation,
     addLs,
     addDescribe,
     addLogs,

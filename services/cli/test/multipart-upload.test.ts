@@ -4,7 +4,14 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { type TestContext, test } from 'node:test';
-import type { BundleManifest, FunctionDirectory, Invoker, LogStore, SchedulerControl } from '@hob/contracts';
+import type {
+  AsyncInvocations,
+  BundleManifest,
+  FunctionDirectory,
+  Invoker,
+  LogStore,
+  SchedulerControl,
+} from '@hob/contracts';
 import { createGateway, Metrics } from '@hob/gateway';
 import { DiskBundleStore } from '@hob/registry';
 import { pino } from 'pino';
@@ -33,7 +40,14 @@ async function gatewayWith(t: TestContext, bundles: DiskBundleStore): Promise<st
     cancel: () => false,
   };
   const logs: LogStore = { append: () => undefined, read: async () => [], follow: async function* follow() {} };
+  const queue: AsyncInvocations = {
+    bodyBytesMax: 0,
+    submit: () => assert.fail('nothing is queued'),
+    read: async () => undefined,
+    cancel: async () => false,
+  };
   const gateway = await createGateway({
+    queue,
     invoker,
     scheduler,
     directory,

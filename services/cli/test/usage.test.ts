@@ -7,6 +7,7 @@ const commands = [
   'init',
   'deploy',
   'invoke',
+  'invocation',
   'ls',
   'describe',
   'logs',

@@ -250,7 +250,8 @@ export const functionConfigSchema = {
           type: 'integer',
           minimum: 1000,
           maximum: 1_209_600_000,
-          description: 'No attempt begins later than this after the event was accepted, ms; six hours when it is not given.',
+          description:
+            'No attempt begins later than this after the event was accepted, ms; six hours when it is not given.',
         },
         backoffMs: {
           type: 'integer',
@@ -266,7 +267,7 @@ export const functionConfigSchema = {
           description: 'The longest pause before any attempt, ms; five minutes when it is not given.',
         },
       },
-      description: 'How asynchronous calls are tried again.',
+      description: 'How asynchronous calls are tried again; as its settings say when it is not given.',
     },
   },
 } as const;

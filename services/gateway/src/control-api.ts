@@ -1,6 +1,7 @@
 import multipart from '@fastify/multipart';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import {
+  type AsyncInvocations,
   type BundleStore,
   fail,
   type FunctionDirectory,
@@ -16,9 +17,10 @@ import type {
   RawServerDefault,
 } from 'fastify';
 import { Type } from 'typebox';
-import { functionParams, invocationParams, logsQuery, problemAnswer } from './control-schemas.ts';
+import { functionParams, logsQuery, problemAnswer } from './control-schemas.ts';
 import { readDeployUpload, uploadBody, uploadLimits } from './deploy-upload.ts';
 import type { GatewayLimits } from './gateway-limits.ts';
+import { addInvocationRoutes } from './invocation-routes.ts';
 import { addLearnRoute } from './learn-route.ts';
 import { NDJSON_TYPE, ndjson, streamLogs } from './log-stream.ts';
 import { bearerToken, type TokenVerifier } from './request-headers.ts';
@@ -30,6 +32,7 @@ export interface ControlApiOptions {
   readonly directory: FunctionDirectory;
   readonly bundles: BundleStore;
   readonly logs: LogStore;
+  readonly queue: AsyncInvocations;
   readonly tokens: TokenVerifier;
   readonly limits: GatewayLimits;
   /** Aborted when the gateway stops: log streams end then. */
@@ -58,6 +61,7 @@ export async function controlApi(app: FastifyInstance, options: ControlApiOption
   addDeployRoute(typed, options);
   addLogsRoute(typed, options);
   addLearnRoute(typed, options);
+  addInvocationRoutes(typed, options);
   addServerRoutes(typed, options);
 }
 
@@ -185,7 +189,7 @@ function addLogsRoute(app: TypedApp, { directory, limits, logs, stopping }: Cont
   );
 }
 
-function addServerRoutes(app: TypedApp, { invoker, requestsInFlight, scheduler }: ControlApiOptions): void {
+function addServerRoutes(app: TypedApp, { requestsInFlight, scheduler }: ControlApiOptions): void {
   app.get(
     '/stats',
     {
@@ -197,24 +201,5 @@ function addServerRoutes(app: TypedApp, { invoker, requestsInFlight, scheduler }
     },
     async (_request, reply) =>
       reply.send({ ...(await scheduler.snapshot()), gateway: { requestsInFlight: requestsInFlight() } }),
-  );
-  app.delete(
-    '/invocations/:id',
-    {
-      schema: {
-        operationId: 'cancelInvocation',
-        summary: 'Cancels a running invocation.',
-        params: invocationParams,
-        response: {
-          202: Type.Object({ id: Type.String() }, { description: 'It is being ended.' }),
-          default: problemAnswer,
-        },
-      },
-    },
-    async (request, reply) => {
-      const { id } = request.params;
-      if (!invoker.cancel(id)) throw fail('ERR_INVOCATION_NOT_FOUND', [id]);
-      return reply.code(202).send({ id });
-    },
   );
 }

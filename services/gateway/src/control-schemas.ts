@@ -3,6 +3,8 @@ import {
   type FunctionSummary,
   type FunctionVersion,
   functionConfigJsonSchema,
+  type InvocationRecord,
+  invocationStatuses,
   logChannels,
   type LogLine,
   type SchedulerSnapshot,
@@ -25,7 +27,7 @@ export const problemAnswer = {
 /** Parameters of every route that speaks of one function. */
 export const functionParams = Type.Object({ name: nameParameter });
 
-/** Parameters of the route that cancels an invocation. */
+/** Parameters of the routes that speak of one invocation. */
 export const invocationParams = Type.Object({
   id: Type.String({ maxLength: 64, description: "The invocation's id, as `hob-invocation-id` gave it." }),
 });
@@ -201,6 +203,45 @@ const logLine = Type.Unsafe<LogLine>(
   ),
 );
 
+const flatHeaders = Type.Array(Type.String(), { description: 'Flat list: name, value, …' });
+
+/** What a function answered to an asynchronous call. */
+const keptAnswer = object(
+  {
+    status: Type.Integer(),
+    headers: flatHeaders,
+    body: Type.String({ description: 'The body, or its beginning.' }),
+    encoding: Type.Union([Type.Literal('utf8'), Type.Literal('base64')]),
+    bodyBytes: count('Of the whole body.'),
+    isCut: Type.Boolean({ description: 'The body was larger than what is kept of it.' }),
+  },
+  'Of the last attempt that the function answered.',
+);
+
+/** An asynchronous invocation. */
+const invocationRecord = Type.Unsafe<InvocationRecord>(
+  Type.Object(
+    {
+      id: Type.String(),
+      function: nameParameter,
+      version: Type.Optional(Type.Integer({ minimum: 1, description: 'The version that the caller named.' })),
+      status: Type.Union(
+        invocationStatuses.map((status) => Type.Literal(status)),
+        { description: 'failed: the last attempt failed, and another one will come; dead: it was given up.' },
+      ),
+      attempts: count('Attempts that have begun.'),
+      maxAttempts: count('Attempts that it may have.'),
+      createdAt: Type.String({ description: 'ISO 8601.' }),
+      nextAttemptAt: Type.Optional(Type.String({ description: 'When the next attempt may begin, ISO 8601.' })),
+      endedAt: Type.Optional(Type.String({ description: 'ISO 8601.' })),
+      result: Type.Optional(keptAnswer),
+      error: Type.Optional(object({ code: Type.String(), message: Type.String() }, 'Why the last attempt failed.')),
+      receipt: Type.Optional(Type.Object({}, { description: 'What the last attempt took.' })),
+    },
+    { $id: 'Invocation', description: 'An asynchronous invocation.' },
+  ),
+);
+
 /** Everything that has a name in the OpenAPI document. */
 export const namedSchemas = [
   problem,
@@ -209,4 +250,5 @@ export const namedSchemas = [
   functionSnapshot,
   serverStats,
   logLine,
+  invocationRecord,
 ] as const;

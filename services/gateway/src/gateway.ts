@@ -1,4 +1,11 @@
-import type { BundleStore, FunctionDirectory, Invoker, LogStore, SchedulerControl } from '@hob/contracts';
+import type {
+  AsyncInvocations,
+  BundleStore,
+  FunctionDirectory,
+  Invoker,
+  LogStore,
+  SchedulerControl,
+} from '@hob/contracts';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { createApp } from './app.ts';
@@ -16,6 +23,7 @@ export interface GatewayOptions {
   readonly directory: FunctionDirectory;
   readonly bundles: BundleStore;
   readonly logs: LogStore;
+  readonly queue: AsyncInvocations;
   readonly logger: Logger;
   readonly tokens: TokenVerifier;
   readonly metrics: Metrics;
@@ -66,9 +74,10 @@ export interface Gateway extends AsyncDisposable {
 export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const limits = gatewayLimits(options.limits);
   const stopping = new AbortController();
-  const { invoker, directory, tokens, logger } = options;
+  const { invoker, directory, queue, tokens, logger } = options;
   const draining = (): boolean => stopping.signal.aborted;
-  const route = new InvocationRoute({ invoker, directory, tokens, logger, limits, draining, turnEnd: new TurnEnd() });
+  const turnEnd = new TurnEnd();
+  const route = new InvocationRoute({ invoker, directory, queue, tokens, logger, limits, draining, turnEnd });
   const front = new HttpFront({ limits, route, draining });
   const app = await createApp({
     ...options,

@@ -1,6 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { asHobError, fail, type FunctionDirectory, type HobError, type InvocationRequest } from '@hob/contracts';
+import {
+  asHobError,
+  type AsyncInvocations,
+  fail,
+  type FunctionDirectory,
+  type HobError,
+  type InvocationRequest,
+} from '@hob/contracts';
+import { acceptAsync, type AsyncCall } from './async-acceptance.ts';
 import type { ExchangeContext } from './invocation-exchange.ts';
 import { InvocationExchange } from './invocation-exchange.ts';
 import { FUNCTION_PREFIX, parseInvocationTarget } from './invocation-target.ts';
@@ -14,6 +22,7 @@ const forbiddenMethods: ReadonlySet<string> = new Set(['TRACE', 'TRACK']);
 export interface InvocationRouteOptions extends ExchangeContext {
   readonly directory: FunctionDirectory;
   readonly tokens: TokenVerifier;
+  readonly queue: AsyncInvocations;
 }
 
 /** Answers `ANY /fn/<name>[@<version>][/rest]`, from the raw request on: the hot path of hob. */
@@ -30,7 +39,8 @@ export class InvocationRoute {
    * Serves one request; its URL begins with FUNCTION_PREFIX.
    *
    * @param expectsContinue the client waits for `100 Continue` before it sends the body.
-   * @returns the exchange, which is to be told when the response has closed; undefined after a refusal.
+   * @returns the exchange, which is to be told when the response has closed; undefined after a refusal, and for a call that is
+   *   only queued.
    */
   handle(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): InvocationExchange | undefined {
     let trusted = false;
@@ -48,8 +58,13 @@ export class InvocationRoute {
         headers: forwarded.headers,
         hasBody: forwarded.hasBody,
       };
-      this.#check(invocation, forwarded);
+      const isAsync = isAsynchronous(forwarded.invocationType);
+      this.#check(invocation, forwarded, isAsync ? this.#options.queue.bodyBytesMax : undefined);
       if (expectsContinue) response.writeContinue();
+      if (isAsync) {
+        void this.#queue({ request, response, invocation, version: target.version }, trusted);
+        return undefined;
+      }
       const exchange = new InvocationExchange(this.#options, { request, response, invocation, trusted });
       exchange.start();
       return exchange;
@@ -64,12 +79,21 @@ export class InvocationRoute {
     return forwarded.url;
   }
 
-  #check(invocation: InvocationRequest, forwarded: ForwardedRequest): void {
+  /** Never rejects. */
+  async #queue(call: AsyncCall, trusted: boolean): Promise<void> {
+    try {
+      await acceptAsync(call, this.#options);
+    } catch (error) {
+      this.#refuse(call.request, call.response, { error, id: call.invocation.id, trusted });
+    }
+  }
+
+  #check(invocation: InvocationRequest, forwarded: ForwardedRequest, asyncBytesMax: number | undefined): void {
     if (forbiddenMethods.has(invocation.method)) {
       throw fail('ERR_API_BAD_REQUEST', [`functions take no ${invocation.method} requests`]);
     }
     if (invocation.version.config.auth === 'token' && !forwarded.trusted) throw fail('ERR_AUTH_REQUIRED', []);
-    const { bodyBytesMax } = this.#options.limits;
+    const bodyBytesMax = Math.min(this.#options.limits.bodyBytesMax, asyncBytesMax ?? Infinity);
     if (forwarded.contentLength !== undefined && forwarded.contentLength > bodyBytesMax) {
       throw fail('ERR_HTTP_BODY_TOO_LARGE', [bodyBytesMax]);
     }
@@ -93,6 +117,13 @@ export class InvocationRoute {
       close: this.#options.draining(),
     });
   }
+}
+
+/** @throws ERR_API_BAD_REQUEST */
+function isAsynchronous(invocationType: string | undefined): boolean {
+  if (invocationType === undefined || invocationType === 'sync') return false;
+  if (invocationType === 'async') return true;
+  throw fail('ERR_API_BAD_REQUEST', ['hob-invocation-type is sync or async']);
 }
 
 /** Says which part of the URL names nothing; what the client wrote is given back in bounds. */

@@ -21,6 +21,8 @@ export interface ForwardedRequest {
   readonly hasBody: boolean;
   /** The declared length of the body, or undefined when it comes in chunks or there is none. */
   readonly contentLength: number | undefined;
+  /** What `hob-invocation-type` says. */
+  readonly invocationType: string | undefined;
 }
 
 /** Headers that speak of one connection only (RFC 9110 §7.6.1), and `expect`, which the gateway itself answers. */
@@ -78,6 +80,7 @@ interface Sorted {
   contentLength: string | undefined;
   chunked: boolean;
   trusted: boolean;
+  invocationType: string | undefined;
   forwardedFor: string | undefined;
   forwardedProto: string | undefined;
   forwardedHost: string | undefined;
@@ -113,7 +116,7 @@ export class RequestHeaders {
     headers.push('x-forwarded-proto', proto, 'x-forwarded-host', host);
     headers.push('x-forwarded-prefix', (sorted.forwardedPrefix ?? '') + target.prefix);
     const url = this.#hosts.accepts(host) ? `${proto}://${host}${target.path}` : undefined;
-    return { headers, url, trusted: sorted.trusted, hasBody, contentLength };
+    return { headers, url, trusted: sorted.trusted, hasBody, contentLength, invocationType: sorted.invocationType };
   }
 
   #sort(raw: readonly string[]): Sorted {
@@ -124,6 +127,7 @@ export class RequestHeaders {
       contentLength: undefined,
       chunked: false,
       trusted: false,
+      invocationType: undefined,
       forwardedFor: undefined,
       forwardedProto: undefined,
       forwardedHost: undefined,
@@ -148,6 +152,9 @@ export class RequestHeaders {
         return;
       case 'connection':
         sorted.connection = sorted.connection === undefined ? value : `${sorted.connection},${value}`;
+        return;
+      case 'hob-invocation-type':
+        sorted.invocationType ??= value;
         return;
       case 'authorization': {
         const token = bearerToken(value);

@@ -27,6 +27,7 @@ const routes = [
   'get /v1/functions',
   'get /v1/functions/{name}',
   'get /v1/functions/{name}/logs',
+  'get /v1/invocations/{id}',
   'get /v1/stats',
   'post /v1/functions/{name}/seccomp/learn',
   'post /v1/functions/{name}/versions',

@@ -7,7 +7,8 @@ export const queueConfigSchema = Type.Object(
       Type.Integer({
         minimum: 1,
         maximum: 1000,
-        description: 'Asynchronous calls that run at the same time while there are no others; by default one for each core.',
+        description:
+          'Asynchronous calls that run at the same time while there are no others; by default one for each core.',
       }),
     ),
     bodyBytesMax: Type.Integer({

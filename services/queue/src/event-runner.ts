@@ -23,6 +23,8 @@ export interface EventCall {
   readonly id: string;
   readonly event: StoredEvent;
   readonly body: Uint8Array | undefined;
+  /** From 1. The function is told by the header `hob-attempt`. */
+  readonly attempt: number;
   /** Cancels the call. */
   readonly signal: AbortSignal;
 }
@@ -32,6 +34,8 @@ export interface EventEnd {
   readonly attempt: Attempt;
   readonly error?: HobError;
 }
+
+const ATTEMPT = 'hob-attempt';
 
 /** Makes calls of events. */
 export class EventRunner {
@@ -67,8 +71,10 @@ export class EventRunner {
     return failed(fail('ERR_FN_STATUS', [answer.status]), { result: answer, receipt });
   }
 
-  #request({ id, event, body }: EventCall): InvocationRequest {
-    const { method, url, headers } = event;
+  #request({ id, event, body, attempt }: EventCall): InvocationRequest {
+    const { method, url } = event;
+    const own = event.headers.filter((_, index) => event.headers[index - (index % 2)] !== ATTEMPT);
+    const headers = [...own, ATTEMPT, String(attempt)];
     const version = this.#options.directory.resolve(event.function, event.version);
     return { id, version, method, url, headers, hasBody: body !== undefined };
   }

@@ -76,10 +76,11 @@ export class EventStore implements AsyncDisposable {
   /** See AsyncInvocations.read. */
   read(id: string): Promise<InvocationRecord | undefined> {
     return this.#ask(async () => {
+      // The state first: what the job says of a state was written before or with it.
+      const [state, isCancelled] = await Promise.all([this.#queue.getJobState(id), this.#redis.exists(cancelKey(id))]);
       const job = await this.#queue.getJob(id);
-      if (job === undefined) return undefined;
-      const [state, isCancelled] = await Promise.all([job.getState(), this.#redis.exists(cancelKey(id))]);
-      return recordOf(job as EventJob, state, isCancelled === 1);
+      if (job === undefined || state === 'unknown') return undefined;
+      return recordOf(job, state, isCancelled === 1);
     });
   }
 

@@ -133,7 +133,7 @@ export class EventWorker implements AsyncDisposable {
     using _ = place;
     try {
       const body = await this.#bodyOf(id, job.data);
-      return await this.#options.runner.run({ id, event: job.data, body, signal });
+      return await this.#options.runner.run({ id, event: job.data, body, attempt: job.attemptsMade + 1, signal });
     } catch (error) {
       if (isHobError(error)) return { attempt: { error: { code: error.code, message: error.message } }, error };
       throw error;

@@ -1,4 +1,11 @@
-import type { AsyncEvent, AsyncInvocations, CallLoad, FunctionDirectory, InvocationRecord, Invoker } from '@hob/contracts';
+import type {
+  AsyncEvent,
+  AsyncInvocations,
+  CallLoad,
+  FunctionDirectory,
+  InvocationRecord,
+  Invoker,
+} from '@hob/contracts';
 import type { Logger } from 'pino';
 import type { QueueConfig } from './config.ts';
 import { EventRunner } from './event-runner.ts';

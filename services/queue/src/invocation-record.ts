@@ -13,6 +13,7 @@ export function recordOf(job: EventJob, state: string, isMarked: boolean): Invoc
   const attempt = lastAttempt(job, state);
   const status = statusOf(job, state, isMarked || attempt?.isCancelled === true);
   const { result, error, receipt } = attempt ?? {};
+  const isOver = state === 'completed' || state === 'failed';
   const nextAttemptMs = status === 'failed' ? attempt?.nextAttemptMs : undefined;
   return {
     id: job.id ?? '',
@@ -23,7 +24,7 @@ export function recordOf(job: EventJob, state: string, isMarked: boolean): Invoc
     maxAttempts: opts.attempts ?? 1,
     createdAt: new Date(job.timestamp).toISOString(),
     ...(nextAttemptMs === undefined ? {} : { nextAttemptAt: new Date(nextAttemptMs).toISOString() }),
-    ...(job.finishedOn === undefined ? {} : { endedAt: new Date(job.finishedOn).toISOString() }),
+    ...(job.finishedOn === undefined || !isOver ? {} : { endedAt: new Date(job.finishedOn).toISOString() }),
     ...(result === undefined ? {} : { result }),
     ...(error === undefined ? {} : { error }),
     ...(receipt === undefined ? {} : { receipt }),

@@ -1,7 +1,7 @@
 import type { AsyncEvent, AsyncPolicy, InvocationRecord } from '@hob/contracts';
 
 /** A body up to this size is in the job itself, which every move of the job reads; a larger one has a key of its own. */
-export const INLINE_BYTES_MAX = 4096;
+const INLINE_BYTES_MAX = 4096;
 
 /** An event as its job holds it. */
 export interface StoredEvent {

@@ -20,7 +20,7 @@ test('InvocationQueue runs an accepted event and keeps what the function answere
   assert.ok(endedAt !== undefined && record.createdAt <= endedAt);
   const [call] = fixture.invoker.calls;
   assert.equal(call?.request.version.version, 7, 'the version that is live then');
-  assert.deepEqual(call.request.headers, ['x-one', '1']);
+  assert.deepEqual(call.request.headers, ['x-one', '1', 'hob-attempt', '1']);
 });
 
 test('InvocationQueue calls the version that was named', async () => {
@@ -168,5 +168,5 @@ test('InvocationQueue accepts nothing while Redis holds too much', async () => {
       return error;
     }
   });
-  assert.ok(code('ERR_QUEUE_FULL')(await refused), String(await refused));
+  assert.ok(code('ERR_QUEUE_FULL')(await refused));
 });

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Observer } from '@hob/contracts';
 import { combineObservers, createGateway, Metrics } from '@hob/gateway';
+import { InvocationQueue, Receipts } from '@hob/queue';
 import { DiskBundleStore, RedisLogStore, RedisServer, Registry } from '@hob/registry';
 import { type LauncherConnection, RemoteDriver, Scheduler } from '@hob/scheduler';
 import { driverDefaults } from '@hob/scheduler/launcher';
@@ -45,9 +46,22 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   const registry = started.use(await Registry.open({ redis, bundles, log }));
   const logs = started.use(new RedisLogStore({ redis, log }));
   const metrics = new Metrics({ version: VERSION });
-  const observer = combineObservers(metrics, logObserver(logs, log));
+  const receipts = new Receipts();
+  const observer = combineObservers(metrics, logObserver(logs, log, receipts));
   const driver = openDriver(options, observer, started);
   const scheduler = startScheduler({ options, driver, bundles, observer }, started);
+  const queue = started.use(
+    new InvocationQueue({
+      redis,
+      invoker: scheduler,
+      directory: registry,
+      receipts,
+      load: () => scheduler.load(),
+      log,
+      config: config.queue,
+      drainMs: config.gateway.drainMs,
+    }),
+  );
   const gateway = started.use(
     await createGateway({
       invoker: scheduler,
@@ -55,6 +69,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       directory: registry,
       bundles,
       logs,
+      queue,
       logger: log,
       tokens,
       metrics,
@@ -102,10 +117,11 @@ function startScheduler(parts: SchedulerParts, started: AsyncDisposableStack): S
   return started.use(new Scheduler({ driver, bundles, cacheFolder, observer, log, config: config.scheduler }));
 }
 
-/** Takes the functions' output to the log store, and what the operator should know to the server's log. */
-function logObserver(logs: RedisLogStore, log: Logger): Observer {
+/** Takes the functions' output to the log store, receipts to who waits for them, and what the operator should know to the log. */
+function logObserver(logs: RedisLogStore, log: Logger, receipts: Receipts): Observer {
   return {
     invocationEnded(receipt) {
+      receipts.invocationEnded(receipt);
       log.debug(receipt, 'invocation ended');
     },
     log: (line) => logs.append(line),

@@ -70,7 +70,7 @@ export const callerErrors = {
     kind: 'caller',
     retry: 'never',
     title: 'Unknown invocation',
-    message: (id: string) => `no invocation ${id} is running`,
+    message: (id: string) => `there is no invocation ${id}, or it has ended`,
   },
   ERR_FN_BAD_EVENT: {
     http: 400,

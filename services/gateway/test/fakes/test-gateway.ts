@@ -1,6 +1,7 @@
 import { pino } from 'pino';
 import { createGateway, type Gateway, type GatewayLimits, Metrics, type MetricsOptions } from '../../src/index.ts';
 import { FakeInvoker } from './fake-invoker.ts';
+import { FakeQueue } from './fake-queue.ts';
 import { configOf, FakeBundleStore, FakeControl, FakeDirectory, FakeLogStore } from './fake-services.ts';
 
 /** The one token that the test's gateway accepts. */
@@ -15,6 +16,7 @@ export interface TestGateway extends AsyncDisposable {
   readonly directory: FakeDirectory;
   readonly bundles: FakeBundleStore;
   readonly logs: FakeLogStore;
+  readonly queue: FakeQueue;
   readonly control: FakeControl;
   readonly metrics: Metrics;
   /** What was logged, one parsed line each. */
@@ -34,6 +36,7 @@ export async function startGateway(
     directory: new FakeDirectory(),
     bundles: new FakeBundleStore(),
     logs: new FakeLogStore(),
+    queue: new FakeQueue(),
     metrics: new Metrics({ version: '1.2.3', labels }),
   };
   const control = new FakeControl();

@@ -6,7 +6,7 @@ export async function until<T>(what: string, probe: () => T | Promise<T>): Promi
   const deadlineMs = performance.now() + 60_000;
   for (;;) {
     const found = await probe();
-    if (found !== undefined && found !== null && found !== false) return found as NonNullable<T>;
+    if (found !== undefined && found !== null && found !== false) return found;
     if (performance.now() > deadlineMs) assert.fail(`never came: ${what}`);
     await delay(10);
   }
