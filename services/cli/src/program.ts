@@ -1,6 +1,7 @@
 import { Command, type Help } from 'commander';
 import { addDeploy } from './commands/deploy.ts';
 import { addDescribe } from './commands/describe.ts';
+import { addDlq } from './commands/dlq.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addInit } from './commands/init.ts';
 import { addInvocation } from './commands/invocation.ts';
@@ -57,6 +58,7 @@ export function createProgram(tools: Tools, serveHelp: string): Command {
     addDeploy,
     addInvoke,
     addInvocation,
+    addDlq,
     addLs,
     addDescribe,
     addLogs,

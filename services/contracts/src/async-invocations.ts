@@ -1,3 +1,4 @@
+import type { DeadLetters } from './dead-letters.ts';
 import type { AsyncPolicy } from './function-config.ts';
 import type { ErrorCode } from './errors.ts';
 import type { Receipt } from './receipt.ts';
@@ -66,6 +67,7 @@ export interface InvocationRecord {
 export interface AsyncInvocations {
   /** The largest body of an event, bytes. */
   readonly bodyBytesMax: number;
+  readonly deadLetters: DeadLetters;
   /**
    * Accepts an event. When this returns, Redis has it and has answered that it does.
    *

@@ -1,5 +1,6 @@
 export * from './async-invocations.ts';
 export * from './bundle-digest.ts';
+export * from './dead-letters.ts';
 export * from './egress.ts';
 export * from './errors.ts';
 export * from './frames.ts';

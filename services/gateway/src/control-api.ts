@@ -18,6 +18,7 @@ import type {
 } from 'fastify';
 import { Type } from 'typebox';
 import { functionParams, logsQuery, problemAnswer } from './control-schemas.ts';
+import { addDeadLetterRoutes } from './dead-letter-routes.ts';
 import { readDeployUpload, uploadBody, uploadLimits } from './deploy-upload.ts';
 import type { GatewayLimits } from './gateway-limits.ts';
 import { addInvocationRoutes } from './invocation-routes.ts';
@@ -62,6 +63,7 @@ export async function controlApi(app: FastifyInstance, options: ControlApiOption
   addLogsRoute(typed, options);
   addLearnRoute(typed, options);
   addInvocationRoutes(typed, options);
+  addDeadLetterRoutes(typed, options);
   addServerRoutes(typed, options);
 }
 

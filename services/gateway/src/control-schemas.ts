@@ -1,4 +1,5 @@
 import {
+  type DeadLetter,
   type FunctionSnapshot,
   type FunctionSummary,
   type FunctionVersion,
@@ -31,6 +32,25 @@ export const functionParams = Type.Object({ name: nameParameter });
 export const invocationParams = Type.Object({
   id: Type.String({ maxLength: 64, description: "The invocation's id, as `hob-invocation-id` gave it." }),
 });
+
+/** Query of the list of dead letters. */
+export const deadLetterQuery = Type.Object(
+  {
+    function: Type.Optional(nameParameter),
+    limit: Type.Integer({ minimum: 1, maximum: 1000, default: 50, description: 'How many.' }),
+  },
+  { additionalProperties: false },
+);
+
+/** Which dead letters something is done to. */
+export const deadLetterChoice = Type.Object(
+  {
+    ids: Type.Optional(Type.Array(Type.String({ maxLength: 64 }), { minItems: 1, maxItems: 1000 })),
+    function: Type.Optional(nameParameter),
+    all: Type.Optional(Type.Literal(true)),
+  },
+  { additionalProperties: false, description: 'One of the three.' },
+);
 
 /** Query of the log route. */
 export const logsQuery = (tailMax: number) =>
@@ -218,27 +238,40 @@ const keptAnswer = object(
   'Of the last attempt that the function answered.',
 );
 
+const recordProperties = {
+  id: Type.String(),
+  function: nameParameter,
+  version: Type.Optional(Type.Integer({ minimum: 1, description: 'The version that the caller named.' })),
+  status: Type.Union(
+    invocationStatuses.map((status) => Type.Literal(status)),
+    { description: 'failed: the last attempt failed, and another one will come; dead: it was given up.' },
+  ),
+  attempts: count('Attempts that have begun.'),
+  maxAttempts: count('Attempts that it may have.'),
+  createdAt: Type.String({ description: 'ISO 8601.' }),
+  nextAttemptAt: Type.Optional(Type.String({ description: 'When the next attempt may begin, ISO 8601.' })),
+  endedAt: Type.Optional(Type.String({ description: 'ISO 8601.' })),
+  result: Type.Optional(keptAnswer),
+  error: Type.Optional(object({ code: Type.String(), message: Type.String() }, 'Why the last attempt failed.')),
+  receipt: Type.Optional(Type.Object({}, { description: 'What the last attempt took.' })),
+};
+
 /** An asynchronous invocation. */
 const invocationRecord = Type.Unsafe<InvocationRecord>(
+  Type.Object(recordProperties, { $id: 'Invocation', description: 'An asynchronous invocation.' }),
+);
+
+const { body, encoding, bodyBytes } = keptAnswer.properties;
+const eventRequest = object(
+  { method: Type.String(), url: Type.String(), headers: flatHeaders, body, encoding, bodyBytes },
+  'What it would call.',
+);
+
+/** An event that was given up. */
+const deadLetter = Type.Unsafe<DeadLetter>(
   Type.Object(
-    {
-      id: Type.String(),
-      function: nameParameter,
-      version: Type.Optional(Type.Integer({ minimum: 1, description: 'The version that the caller named.' })),
-      status: Type.Union(
-        invocationStatuses.map((status) => Type.Literal(status)),
-        { description: 'failed: the last attempt failed, and another one will come; dead: it was given up.' },
-      ),
-      attempts: count('Attempts that have begun.'),
-      maxAttempts: count('Attempts that it may have.'),
-      createdAt: Type.String({ description: 'ISO 8601.' }),
-      nextAttemptAt: Type.Optional(Type.String({ description: 'When the next attempt may begin, ISO 8601.' })),
-      endedAt: Type.Optional(Type.String({ description: 'ISO 8601.' })),
-      result: Type.Optional(keptAnswer),
-      error: Type.Optional(object({ code: Type.String(), message: Type.String() }, 'Why the last attempt failed.')),
-      receipt: Type.Optional(Type.Object({}, { description: 'What the last attempt took.' })),
-    },
-    { $id: 'Invocation', description: 'An asynchronous invocation.' },
+    { ...recordProperties, request: eventRequest },
+    { $id: 'DeadLetter', description: 'An event that was given up.' },
   ),
 );
 
@@ -251,4 +284,5 @@ export const namedSchemas = [
   serverStats,
   logLine,
   invocationRecord,
+  deadLetter,
 ] as const;

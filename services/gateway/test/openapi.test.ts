@@ -24,11 +24,15 @@ interface OpenApi {
 const routes = [
   'delete /v1/functions/{name}',
   'delete /v1/invocations/{id}',
+  'get /v1/dead-letters',
+  'get /v1/dead-letters/{id}',
   'get /v1/functions',
   'get /v1/functions/{name}',
   'get /v1/functions/{name}/logs',
   'get /v1/invocations/{id}',
   'get /v1/stats',
+  'post /v1/dead-letters/purge',
+  'post /v1/dead-letters/redrive',
   'post /v1/functions/{name}/seccomp/learn',
   'post /v1/functions/{name}/versions',
 ];

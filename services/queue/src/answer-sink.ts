@@ -1,5 +1,12 @@
 import type { HobError, InvocationSink, KeptAnswer, ResponseHead } from '@hob/contracts';
 
+/** Bytes as text where they are text. */
+export function keptText(bytes: Buffer): Pick<KeptAnswer, 'body' | 'encoding'> {
+  const text = bytes.toString('utf8');
+  if (Buffer.from(text).equals(bytes)) return { body: text, encoding: 'utf8' };
+  return { body: bytes.toString('base64'), encoding: 'base64' };
+}
+
 /** How a call ended. */
 export interface CallEnd {
   readonly answer?: KeptAnswer;
@@ -39,15 +46,11 @@ export class AnswerSink implements InvocationSink {
 
   end(): void {
     const { status = 500, headers = [] } = this.#head ?? {};
-    const bytes = Buffer.concat(this.#chunks);
-    const text = bytes.toString('utf8');
-    const isText = Buffer.from(text).equals(bytes);
     this.#ended.resolve({
       answer: {
         status,
         headers,
-        body: isText ? text : bytes.toString('base64'),
-        encoding: isText ? 'utf8' : 'base64',
+        ...keptText(Buffer.concat(this.#chunks)),
         bodyBytes: this.#bodyBytes,
         isCut: this.#bodyBytes > this.#keptBytes,
       },

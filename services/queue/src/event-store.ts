@@ -1,8 +1,17 @@
-import { type AsyncEvent, fail, type HobError, type InvocationRecord, isHobError } from '@hob/contracts';
+import {
+  type AsyncEvent,
+  type AsyncPolicy,
+  type DeadLetters,
+  fail,
+  type HobError,
+  type InvocationRecord,
+  isHobError,
+} from '@hob/contracts';
 import { type Job, Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import type { QueueConfig } from './config.ts';
+import { QueueDeadLetters } from './dead-letters.ts';
 import { recordOf } from './invocation-record.ts';
 import { requestClient } from './redis-clients.ts';
 import { BULL_PREFIX, bodyKey, CANCEL_CHANNEL, cancelKey, EVENTS_QUEUE } from './redis-keys.ts';
@@ -26,6 +35,7 @@ const MARGIN_S = 3600;
 
 /** The events in Redis, as those see them who wait for an answer: each command ends within seconds, or fails. */
 export class EventStore implements AsyncDisposable {
+  readonly deadLetters: DeadLetters;
   readonly #redis: Redis;
   readonly #queue: Queue<StoredEvent, Attempt>;
   readonly #config: QueueConfig;
@@ -44,6 +54,12 @@ export class EventStore implements AsyncDisposable {
       skipVersionCheck: true,
     });
     this.#queue.on('error', (error) => log.debug({ err: error }, 'a queue command failed'));
+    this.deadLetters = new QueueDeadLetters({
+      queue: this.#queue,
+      redis: this.#redis,
+      ask: (commands) => this.#ask(commands),
+      bodyKeepS: ({ policy }) => this.#bodyKeepS(policy),
+    });
     this.#redis.on('ready', () => this.#measure());
     this.#timers = [
       setInterval(() => this.#measure(), MEMORY_EVERY_MS).unref(),
@@ -53,14 +69,13 @@ export class EventStore implements AsyncDisposable {
 
   /** See AsyncInvocations.submit. */
   async submit(event: AsyncEvent): Promise<void> {
-    const { redisBytesMax, deadKeepMs } = this.#config;
+    const { redisBytesMax } = this.#config;
     if (this.#usedBytes > redisBytesMax) throw fail('ERR_QUEUE_FULL', [redisBytesMax]);
     const { id, policy, body } = event;
     const stored = storedEvent(event);
     await this.#ask(async () => {
       if (stored.isBodyBeside && body !== undefined) {
-        const keepS = Math.ceil((policy.maxAgeMs + deadKeepMs) / 1000) + MARGIN_S;
-        await this.#redis.set(bodyKey(id), Buffer.from(body), 'EX', keepS);
+        await this.#redis.set(bodyKey(id), Buffer.from(body), 'EX', this.#bodyKeepS(policy));
       }
       await this.#queue.add('event', stored, {
         jobId: id,
@@ -107,6 +122,11 @@ export class EventStore implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /** As long as the event may be tried, and then be a dead letter. */
+  #bodyKeepS({ maxAgeMs }: AsyncPolicy): number {
+    return Math.ceil((maxAgeMs + this.#config.deadKeepMs) / 1000) + MARGIN_S;
   }
 
   async #ask<T>(commands: () => Promise<T>): Promise<T> {

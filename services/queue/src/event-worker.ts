@@ -110,7 +110,7 @@ export class EventWorker implements AsyncDisposable {
     try {
       if (await this.#isCancelled(id)) return { isCancelled: true };
       const { timestamp, data } = job;
-      const isTooOld = Date.now() - timestamp > data.policy.maxAgeMs;
+      const isTooOld = Date.now() - (data.redrivenMs ?? timestamp) > data.policy.maxAgeMs;
       const end = isTooOld ? tooOld(data) : await this.#try(job, controller.signal);
       if (end === undefined || end.error?.code === 'ERR_CANCELLED') {
         if (await this.#isCancelled(id)) return { isCancelled: true, ...end?.attempt };

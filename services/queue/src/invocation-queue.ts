@@ -2,6 +2,7 @@ import type {
   AsyncEvent,
   AsyncInvocations,
   CallLoad,
+  DeadLetters,
   FunctionDirectory,
   InvocationRecord,
   Invoker,
@@ -50,6 +51,10 @@ export class InvocationQueue implements AsyncInvocations, AsyncDisposable {
     this.#store = new EventStore({ redis, log, config });
     const runner = new EventRunner({ ...options, resultBytesMax: config.resultBytesMax });
     this.#worker = new EventWorker({ redis, log, config, runner, load });
+  }
+
+  get deadLetters(): DeadLetters {
+    return this.#store.deadLetters;
   }
 
   submit(event: AsyncEvent): Promise<void> {

@@ -15,6 +15,8 @@ export interface StoredEvent {
   readonly body?: string;
   /** The body has a key of its own. */
   readonly isBodyBeside?: true;
+  /** When it was last redriven, ms since the epoch: its age counts from then. */
+  readonly redrivenMs?: number;
 }
 
 /** How an attempt ended: what the job returns, and what a failed attempt leaves as its progress. */

@@ -31,7 +31,7 @@ export function addInvocation(program: Command, tools: Tools): void {
 }
 
 /** Checks an id that was given on the command line. @throws ERR_CLI_USAGE */
-function invocationId(text: string): string {
+export function invocationId(text: string): string {
   if (/^[0-9a-zA-Z-]{1,64}$/.test(text)) return text;
   throw fail('ERR_CLI_USAGE', [`"${text}" is no id of an invocation`]);
 }
@@ -59,7 +59,7 @@ async function ended(tools: Tools, read: () => Promise<InvocationRecord>): Promi
 }
 
 /** The record in words. What the function said is made harmless for a terminal. */
-function recordText(tools: Tools, record: InvocationRecord): string {
+export function recordText(tools: Tools, record: InvocationRecord): string {
   const { terminal } = tools;
   const { result, error } = record;
   const version = record.version === undefined ? '' : `@${record.version}`;

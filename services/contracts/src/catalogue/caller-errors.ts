@@ -72,6 +72,13 @@ export const callerErrors = {
     title: 'Unknown invocation',
     message: (id: string) => `there is no invocation ${id}, or it has ended`,
   },
+  ERR_DEAD_LETTER_NOT_FOUND: {
+    http: 404,
+    kind: 'caller',
+    retry: 'never',
+    title: 'Unknown dead letter',
+    message: (id: string) => `there is no dead letter ${id}`,
+  },
   ERR_FN_BAD_EVENT: {
     http: 400,
     kind: 'caller',

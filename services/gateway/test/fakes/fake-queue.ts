@@ -1,4 +1,12 @@
-import type { AsyncEvent, AsyncInvocations, HobError, InvocationRecord } from '@hob/contracts';
+import type {
+  AsyncEvent,
+  AsyncInvocations,
+  DeadLetter,
+  DeadLetterChoice,
+  DeadLetters,
+  HobError,
+  InvocationRecord,
+} from '@hob/contracts';
 
 /** A queue that keeps what was submitted and says what the test told it. */
 export class FakeQueue implements AsyncInvocations {
@@ -8,6 +16,22 @@ export class FakeQueue implements AsyncInvocations {
   readonly cancelledIds: string[] = [];
   /** Set: every question fails. */
   failure: HobError | undefined;
+
+  readonly letters = new Map<string, DeadLetter>();
+  /** What was done to which dead letters. */
+  readonly done: (readonly [act: string, choice: DeadLetterChoice])[] = [];
+
+  get deadLetters(): DeadLetters {
+    return {
+      list: (name, limit) => {
+        const chosen = [...this.letters.values()].filter((letter) => name === undefined || letter.function === name);
+        return this.#answer({ total: this.letters.size, letters: chosen.slice(0, limit) });
+      },
+      read: (id) => this.#answer(this.letters.get(id)),
+      redrive: (choice) => this.#answer(this.done.push(['redrive', choice])),
+      purge: (choice) => this.#answer(this.done.push(['purge', choice])),
+    };
+  }
 
   submit(event: AsyncEvent): Promise<void> {
     this.events.push(event);
