@@ -12,6 +12,12 @@ function ioRate<const Minimum extends number>(what: string, minimum: Minimum) {
   } as const;
 }
 
+const destination = {
+  type: 'string',
+  maxLength: 2048,
+  pattern: '^(?:[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?|https?://[!-~]+)$',
+} as const;
+
 /** The memory classes that zygotes are made for, MB. A function gets the largest class that is not above its `memoryMb`. */
 export const memoryClassesMb = [128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096, 6144, 8192] as const;
 
@@ -266,6 +272,14 @@ export const functionConfigSchema = {
           maximum: 86_400_000,
           description: 'The longest pause before any attempt, ms; five minutes when it is not given.',
         },
+        onSuccess: {
+          ...destination,
+          description: 'Function or http(s) URL that is told of a success; none when it is not given.',
+        },
+        onFailure: {
+          ...destination,
+          description: 'Function or http(s) URL that is told of a dead letter; none when it is not given.',
+        },
       },
       description: 'How asynchronous calls are tried again; as its settings say when it is not given.',
     },
@@ -275,8 +289,11 @@ export const functionConfigSchema = {
 /** `seccomp` of hob.json. */
 export type SystemCallRules = Readonly<XStatic<typeof functionConfigSchema.properties.seccomp>>;
 
+type AsyncConfig = Readonly<XStatic<typeof functionConfigSchema.properties.async>>;
+type Destinations = 'onSuccess' | 'onFailure';
+
 /** `async` of hob.json with its defaults. */
-export type AsyncPolicy = Readonly<Required<XStatic<typeof functionConfigSchema.properties.async>>>;
+export type AsyncPolicy = Required<Omit<AsyncConfig, Destinations>> & Pick<AsyncConfig, Destinations>;
 
 /** What `async` of hob.json says, or its defaults. */
 export function asyncPolicy(config: Pick<FunctionConfig, 'async'>): AsyncPolicy {

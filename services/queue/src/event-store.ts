@@ -1,6 +1,5 @@
 import {
   type AsyncEvent,
-  type AsyncPolicy,
   type DeadLetters,
   fail,
   type HobError,
@@ -12,10 +11,11 @@ import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import type { QueueConfig } from './config.ts';
 import { QueueDeadLetters } from './dead-letters.ts';
+import { bodyKeepS, enqueue, type EventTarget, MARGIN_S } from './enqueue.ts';
 import { recordOf } from './invocation-record.ts';
 import { requestClient } from './redis-clients.ts';
-import { BULL_PREFIX, bodyKey, CANCEL_CHANNEL, cancelKey, EVENTS_QUEUE } from './redis-keys.ts';
-import { type Attempt, type StoredEvent, storedEvent } from './stored-event.ts';
+import { BULL_PREFIX, CANCEL_CHANNEL, cancelKey, EVENTS_QUEUE } from './redis-keys.ts';
+import type { Attempt, StoredEvent } from './stored-event.ts';
 
 export type EventJob = Job<StoredEvent, Attempt>;
 
@@ -30,8 +30,6 @@ export interface EventStoreOptions {
 const MEMORY_EVERY_MS = 1000;
 const CLEAN_EVERY_MS = 60_000;
 const CLEANED_MAX = 10_000;
-/** How long what belongs to an event outlives the last moment at which it can be needed, s. */
-const MARGIN_S = 3600;
 
 /** The events in Redis, as those see them who wait for an answer: each command ends within seconds, or fails. */
 export class EventStore implements AsyncDisposable {
@@ -40,6 +38,7 @@ export class EventStore implements AsyncDisposable {
   readonly #queue: Queue<StoredEvent, Attempt>;
   readonly #config: QueueConfig;
   readonly #log: Logger;
+  readonly #target: EventTarget;
   readonly #timers: readonly NodeJS.Timeout[];
   #usedBytes = 0;
 
@@ -53,12 +52,13 @@ export class EventStore implements AsyncDisposable {
       skipWaitingForReady: true,
       skipVersionCheck: true,
     });
+    this.#target = { redis: this.#redis, queue: this.#queue, config };
     this.#queue.on('error', (error) => log.debug({ err: error }, 'a queue command failed'));
     this.deadLetters = new QueueDeadLetters({
       queue: this.#queue,
       redis: this.#redis,
       ask: (commands) => this.#ask(commands),
-      bodyKeepS: ({ policy }) => this.#bodyKeepS(policy),
+      bodyKeepS: ({ policy }) => bodyKeepS(policy, config),
     });
     this.#redis.on('ready', () => this.#measure());
     this.#timers = [
@@ -71,21 +71,9 @@ export class EventStore implements AsyncDisposable {
   async submit(event: AsyncEvent): Promise<void> {
     const { redisBytesMax } = this.#config;
     if (this.#usedBytes > redisBytesMax) throw fail('ERR_QUEUE_FULL', [redisBytesMax]);
-    const { id, policy, body } = event;
-    const stored = storedEvent(event);
-    await this.#ask(async () => {
-      if (stored.isBodyBeside && body !== undefined) {
-        await this.#redis.set(bodyKey(id), Buffer.from(body), 'EX', this.#bodyKeepS(policy));
-      }
-      await this.#queue.add('event', stored, {
-        jobId: id,
-        attempts: policy.maxAttempts,
-        backoff: { type: 'jitter' },
-        stackTraceLimit: 0,
-      });
-    });
+    await this.#ask(() => enqueue(this.#target, event));
     // Until Redis tells its size again.
-    this.#usedBytes += (body?.byteLength ?? 0) + 4096;
+    this.#usedBytes += (event.body?.byteLength ?? 0) + 4096;
   }
 
   /** See AsyncInvocations.read. */
@@ -122,11 +110,6 @@ export class EventStore implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
-  }
-
-  /** As long as the event may be tried, and then be a dead letter. */
-  #bodyKeepS({ maxAgeMs }: AsyncPolicy): number {
-    return Math.ceil((maxAgeMs + this.#config.deadKeepMs) / 1000) + MARGIN_S;
   }
 
   async #ask<T>(commands: () => Promise<T>): Promise<T> {

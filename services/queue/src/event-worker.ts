@@ -1,24 +1,30 @@
 import { availableParallelism } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type CallLoad, fail, isHobError } from '@hob/contracts';
-import { DelayedError, UnrecoverableError, Worker } from 'bullmq';
+import { type CallLoad, fail, type FunctionDirectory, isHobError } from '@hob/contracts';
+import { DelayedError, Queue, UnrecoverableError, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import { backoffMs } from './backoff.ts';
 import type { QueueConfig } from './config.ts';
+import { Destinations } from './destinations.ts';
 import type { EventEnd, EventRunner } from './event-runner.ts';
 import type { EventJob } from './event-store.ts';
+import { interrupted } from './invocation-record.ts';
 import { workerClient } from './redis-clients.ts';
 import { BULL_PREFIX, bodyKey, CANCEL_CHANNEL, cancelKey, EVENTS_QUEUE } from './redis-keys.ts';
 import { SpareCapacity } from './spare-capacity.ts';
 import type { Attempt, StoredEvent } from './stored-event.ts';
+import { sendWebhook } from './webhook.ts';
 
 export interface EventWorkerOptions {
   readonly redis: string;
   readonly log: Logger;
   readonly config: QueueConfig;
   readonly runner: EventRunner;
+  readonly directory: Pick<FunctionDirectory, 'resolve'>;
   readonly load: () => CallLoad;
+  /** What messages to URLs are signed with; without it they fail. */
+  readonly webhookKey: Buffer | undefined;
 }
 
 /** An event whose worker is gone is tried again after this time and half of it, ms. */
@@ -40,6 +46,11 @@ class Again extends Error {
   }
 }
 
+/** An attempt after which there is none. */
+class GivenUp extends UnrecoverableError {}
+
+const NO_BYTES = new Uint8Array(0);
+
 /**
  * Takes events from the queue and has them run. While Redis is away it waits for it; what it has begun goes on meanwhile.
  *
@@ -51,12 +62,14 @@ export class EventWorker implements AsyncDisposable {
   readonly #redis: Redis;
   readonly #subscriber: Redis;
   readonly #worker: Worker<StoredEvent, Attempt>;
+  readonly #queue: Queue<StoredEvent, Attempt>;
+  readonly #destinations: Destinations;
   readonly #capacity: SpareCapacity;
   readonly #running = new Map<string, AbortController>();
   #isClosing = false;
 
   constructor(options: EventWorkerOptions) {
-    const { redis, log, config, load } = options;
+    const { redis, log, config, load, directory } = options;
     this.#options = options;
     const max = config.concurrency ?? availableParallelism();
     this.#capacity = new SpareCapacity({ max, load });
@@ -64,6 +77,10 @@ export class EventWorker implements AsyncDisposable {
     this.#subscriber = workerClient(redis, log);
     this.#subscriber.on('message', (_channel, id) => this.#running.get(id)?.abort());
     this.#subscriber.subscribe(CANCEL_CHANNEL).catch(() => undefined);
+    this.#queue = new Queue(EVENTS_QUEUE, { connection: this.#redis, prefix: BULL_PREFIX, skipVersionCheck: true });
+    this.#queue.on('error', (error) => log.debug({ err: error }, 'a command of the queue worker failed'));
+    const target = { redis: this.#redis, queue: this.#queue, config };
+    this.#destinations = new Destinations({ target, directory });
     this.#worker = new Worker<StoredEvent, Attempt>(EVENTS_QUEUE, (job, token) => this.#process(job, token), {
       connection: this.#redis,
       prefix: BULL_PREFIX,
@@ -78,6 +95,11 @@ export class EventWorker implements AsyncDisposable {
     this.#worker.on('error', (error) => log.debug({ err: error }, 'a command of the queue worker failed'));
     this.#worker.on('completed', (job) => {
       if (job.data.isBodyBeside) void this.#redis.del(bodyKey(job.id ?? '')).catch(() => undefined);
+    });
+    this.#worker.on('failed', (job, error) => {
+      // BullMQ has given it up by itself: its workers were lost too often.
+      if (job === undefined || error instanceof Again || error instanceof GivenUp) return;
+      void this.#destinations.tell(job, 'dead', { error: interrupted(job) }).catch(() => undefined);
     });
   }
 
@@ -114,10 +136,13 @@ export class EventWorker implements AsyncDisposable {
       const end = isTooOld ? tooOld(data) : await this.#try(job, controller.signal);
       if (end === undefined || end.error?.code === 'ERR_CANCELLED') {
         if (await this.#isCancelled(id)) return { isCancelled: true, ...end?.attempt };
-        if (this.#isClosing) return await putBack(job, token, 0);
-        return { isCancelled: true, ...end?.attempt };
+        // Aborted by the stop of hob. Otherwise its function was removed.
+        if (end === undefined || this.#isClosing) return await putBack(job, token, 0);
       }
-      if (end.error === undefined) return end.attempt;
+      if (end.error === undefined) {
+        await this.#destinations.tell(job, 'succeeded', end.attempt);
+        return end.attempt;
+      }
       if (end.error.spec.kind === 'capacity') return await putBack(job, token, NO_ROOM_PAUSE_MS);
       return await this.#failed(job, end);
     } finally {
@@ -133,11 +158,21 @@ export class EventWorker implements AsyncDisposable {
     using _ = place;
     try {
       const body = await this.#bodyOf(id, job.data);
+      if (job.data.webhook !== undefined) return await this.#send(id, { url: job.data.webhook, body }, signal);
       return await this.#options.runner.run({ id, event: job.data, body, attempt: job.attemptsMade + 1, signal });
     } catch (error) {
       if (isHobError(error)) return { attempt: { error: { code: error.code, message: error.message } }, error };
       throw error;
     }
+  }
+
+  async #send(
+    id: string,
+    { url, body = NO_BYTES }: { readonly url: string; readonly body: Uint8Array | undefined },
+    signal: AbortSignal,
+  ): Promise<EventEnd> {
+    await sendWebhook({ url, id, body }, this.#options.webhookKey, signal);
+    return { attempt: {} };
   }
 
   async #failed(job: EventJob, { attempt, error }: EventEnd): Promise<never> {
@@ -151,7 +186,8 @@ export class EventWorker implements AsyncDisposable {
     if (!isLast) throw new Again(reason, pauseMs);
     const { function: name } = job.data;
     this.#options.log.warn({ id: job.id, function: name, code }, 'an event was given up and is a dead letter');
-    throw new UnrecoverableError(reason);
+    await this.#destinations.tell(job, 'dead', attempt);
+    throw new GivenUp(reason);
   }
 
   async #bodyOf(id: string, event: StoredEvent): Promise<Uint8Array | undefined> {

@@ -13,6 +13,7 @@ import { EventRunner } from './event-runner.ts';
 import { EventStore } from './event-store.ts';
 import { EventWorker } from './event-worker.ts';
 import type { Receipts } from './receipts.ts';
+import { webhookKey } from './webhook.ts';
 
 /** What a queue is made of. It owns none of it. */
 export interface InvocationQueueOptions {
@@ -28,6 +29,8 @@ export interface InvocationQueueOptions {
   readonly config: QueueConfig;
   /** How long running calls may go on after a stop was asked for, ms. */
   readonly drainMs: number;
+  /** What messages to URLs are signed with, `whsec_…`; without it they fail. */
+  readonly webhookSecret: string | undefined;
 }
 
 /**
@@ -44,13 +47,19 @@ export class InvocationQueue implements AsyncInvocations, AsyncDisposable {
   readonly #drainMs: number;
   #closing: Promise<void> | undefined;
 
+  /** @throws ERR_CONFIG_INVALID for a secret that is none. */
   constructor(options: InvocationQueueOptions) {
-    const { redis, log, config, load } = options;
+    const { redis, log, config } = options;
     this.bodyBytesMax = config.bodyBytesMax;
     this.#drainMs = options.drainMs;
     this.#store = new EventStore({ redis, log, config });
     const runner = new EventRunner({ ...options, resultBytesMax: config.resultBytesMax });
-    this.#worker = new EventWorker({ redis, log, config, runner, load });
+    const { webhookSecret } = options;
+    this.#worker = new EventWorker({
+      ...options,
+      runner,
+      webhookKey: webhookSecret === undefined ? undefined : webhookKey(webhookSecret),
+    });
   }
 
   get deadLetters(): DeadLetters {

@@ -1,4 +1,4 @@
-import type { InvocationRecord, InvocationStatus } from '@hob/contracts';
+import { fail, type InvocationRecord, type InvocationStatus } from '@hob/contracts';
 import type { EventJob } from './event-store.ts';
 import type { Attempt } from './stored-event.ts';
 
@@ -36,7 +36,13 @@ function lastAttempt(job: EventJob, state: string): Attempt | undefined {
   if (state === 'completed') return job.returnvalue;
   const left = typeof job.progress === 'object' ? (job.progress as Attempt) : undefined;
   if (state !== 'failed' || left !== undefined) return left;
-  return { error: { code: 'ERR_EVENT_INTERRUPTED', message: job.failedReason } };
+  return { error: interrupted(job) };
+}
+
+/** Why an event was given up that no attempt has ended. */
+export function interrupted({ failedReason }: EventJob): NonNullable<InvocationRecord['error']> {
+  const { code, message } = fail('ERR_EVENT_INTERRUPTED', [failedReason]);
+  return { code, message };
 }
 
 function statusOf(job: EventJob, state: string, isCancelled: boolean): InvocationStatus {

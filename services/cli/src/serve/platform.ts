@@ -28,6 +28,8 @@ export interface PlatformOptions {
   readonly connection: LauncherConnection;
   readonly tokens: { verify(token: string): boolean };
   readonly log: Logger;
+  /** What messages to webhooks are signed with. */
+  readonly webhookSecret: string | undefined;
   /** Why calls cannot be served yet, though all parts run; undefined when they can. */
   readonly ready: () => string | undefined;
 }
@@ -60,6 +62,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       log,
       config: config.queue,
       drainMs: config.gateway.drainMs,
+      webhookSecret: options.webhookSecret,
     }),
   );
   const gateway = started.use(

@@ -8,5 +8,6 @@ export function serveHelp(): string {
     return `  ${name}\n      ${schema.description ?? ''}\n      ${accepted}default: ${fallback}`;
   });
   const token = `  HOB_TOKEN\n      At the first start: becomes the token.\n      default: a new one is made and shown once`;
-  return `\nEnvironment:\n${[token, ...lines].join('\n')}`;
+  const secret = `  HOB_WEBHOOK_SECRET\n      What messages to webhooks are signed with: whsec_ and 24 to 64 bytes in Base64.\n      default: none`;
+  return `\nEnvironment:\n${[token, secret, ...lines].join('\n')}`;
 }

@@ -41,9 +41,10 @@ async function serveUntilAsked(serving: Serving, asked: Promise<StopReason>): Pr
     : await connectToLauncher(hostNative(), config.server.launcher, LAUNCHER_MS_MAX);
   using _ = closing(connection);
   const tokens = await TokenStore.open(folder.path, variable(tools.env, 'HOB_TOKEN'));
+  const webhookSecret = variable(tools.env, 'HOB_WEBHOOK_SECRET');
   let notReady: string | undefined = 'hob is starting';
   await using platform = await tools.terminal.progress('starting', () =>
-    startPlatform({ config, dataDir: folder.path, connection, tokens, log, ready: () => notReady }),
+    startPlatform({ config, dataDir: folder.path, connection, tokens, log, webhookSecret, ready: () => notReady }),
   );
   const url = clientUrl(platform.url);
   await tokens.save();

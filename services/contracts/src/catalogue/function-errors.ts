@@ -93,6 +93,13 @@ export const functionErrors = {
     title: 'The function answered that it failed',
     message: (status: number) => `the function answered with status ${status}`,
   },
+  ERR_WEBHOOK_FAILED: {
+    http: 502,
+    kind: 'function',
+    retry: 'never',
+    title: 'The webhook failed',
+    message: (url: string, why: string) => `${url}: ${why}`,
+  },
   ERR_EVENT_TOO_OLD: {
     http: 504,
     kind: 'function',

@@ -71,7 +71,7 @@ export const platformErrors = {
     kind: 'platform',
     retry: 'never',
     title: 'hob ended in the middle of it',
-    message: () => 'hob ended too often while this event was being tried',
+    message: (why: string) => `hob ended too often while this event was being tried: ${why}`,
   },
   ERR_EVENT_BODY_LOST: {
     http: 500,

@@ -21,6 +21,8 @@ import { until } from './until.ts';
 
 export const policy: AsyncPolicy = { maxAttempts: 3, maxAgeMs: 600_000, backoffMs: 1, backoffMaxMs: 20 };
 
+export const SECRET = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
+
 /** One call as the function sees it. */
 export interface Call {
   readonly request: InvocationRequest;
@@ -148,6 +150,7 @@ export class QueueFixture implements AsyncDisposable {
       log: pino({ level: 'silent' }),
       config: this.#config,
       drainMs: 50,
+      webhookSecret: SECRET,
     });
     return this.#queue;
   }
