@@ -108,7 +108,7 @@ export class QueueDeadLetters implements DeadLetters {
   }
 
   async #job(id: string): Promise<EventJob | undefined> {
-    const job = (await this.#options.queue.getJob(id)) as EventJob | undefined;
+    const job = await this.#options.queue.getJob(id);
     return job !== undefined && (await job.isFailed()) ? job : undefined;
   }
 }

@@ -1,5 +1,6 @@
 import {
   type AsyncEvent,
+  type AsyncInvocations,
   type DeadLetters,
   fail,
   type HobError,
@@ -31,8 +32,12 @@ const MEMORY_EVERY_MS = 1000;
 const CLEAN_EVERY_MS = 60_000;
 const CLEANED_MAX = 10_000;
 
-/** The events in Redis, as those see them who wait for an answer: each command ends within seconds, or fails. */
-export class EventStore implements AsyncDisposable {
+/**
+ * The events in Redis, as those see them who wait for an answer: each command ends within seconds, or fails. It runs none: a process that
+ * only accepts events needs nothing else.
+ */
+export class EventStore implements AsyncInvocations, AsyncDisposable {
+  readonly bodyBytesMax: number;
   readonly deadLetters: DeadLetters;
   readonly #redis: Redis;
   readonly #queue: Queue<StoredEvent, Attempt>;
@@ -44,6 +49,7 @@ export class EventStore implements AsyncDisposable {
 
   constructor({ redis, log, config }: EventStoreOptions) {
     this.#config = config;
+    this.bodyBytesMax = config.bodyBytesMax;
     this.#log = log;
     this.#redis = requestClient(redis, log);
     this.#queue = new Queue(EVENTS_QUEUE, {

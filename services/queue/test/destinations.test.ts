@@ -26,7 +26,7 @@ async function receiver(refusals: number) {
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook`;
-  return { url, messages, [Symbol.asyncDispose]: async () => void server.close().closeAllConnections() };
+  return { url, messages, [Symbol.asyncDispose]: async () => server.close().closeAllConnections() };
 }
 
 test('onSuccess and onFailure call a function with what has become of the event, and no further one', async () => {

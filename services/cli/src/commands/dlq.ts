@@ -62,7 +62,7 @@ async function listLetters(tools: Tools, options: ListOptions): Promise<void> {
   const query = new URLSearchParams({ limit: options.limit });
   if (options.function !== undefined) query.set('function', functionName(options.function));
   const client = await tools.client();
-  const answer = await client.json({ method: 'GET', path: `/v1/dead-letters?${query}` });
+  const answer = await client.json({ method: 'GET', path: `/v1/dead-letters?${query.toString()}` });
   if (options.json) return tools.terminal.json(answer);
   const { total, letters } = answer as DeadLetterList;
   if (letters.length === 0) return tools.terminal.note('no dead letters');
