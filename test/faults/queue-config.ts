@@ -7,5 +7,6 @@ export const queueConfig: QueueConfig = {
   resultBytesMax: 1024,
   resultKeepMs: 3_600_000,
   deadKeepMs: 3_600_000,
+  idempotencyKeepMs: 60_000,
   redisBytesMax: 2 ** 30,
 };

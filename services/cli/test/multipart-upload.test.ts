@@ -42,6 +42,9 @@ async function gatewayWith(t: TestContext, bundles: DiskBundleStore): Promise<st
   const logs: LogStore = { append: () => undefined, read: async () => [], follow: async function* follow() {} };
   const queue: AsyncInvocations = {
     bodyBytesMax: 0,
+    get keys(): never {
+      return assert.fail('there are no keys');
+    },
     get deadLetters(): never {
       return assert.fail('there are no dead letters');
     },

@@ -1,6 +1,7 @@
 import type { DeadLetters } from './dead-letters.ts';
 import type { AsyncPolicy } from './function-config.ts';
 import type { ErrorCode } from './errors.ts';
+import type { IdempotencyKeys } from './idempotency.ts';
 import type { Receipt } from './receipt.ts';
 
 /**
@@ -68,6 +69,7 @@ export interface AsyncInvocations {
   /** The largest body of an event, bytes. */
   readonly bodyBytesMax: number;
   readonly deadLetters: DeadLetters;
+  readonly keys: IdempotencyKeys;
   /**
    * Accepts an event. When this returns, Redis has it and has answered that it does.
    *

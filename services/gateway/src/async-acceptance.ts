@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type AsyncInvocations, asyncPolicy, type InvocationRequest } from '@hob/contracts';
+import { type AsyncInvocations, asyncPolicy, type InvocationRequest, type KeptResponse } from '@hob/contracts';
 import { collectBody } from './collect-body.ts';
 import type { GatewayLimits } from './gateway-limits.ts';
 
-/** A call that is to be queued. */
+/** A call that may be queued. */
 export interface AsyncCall {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
@@ -27,16 +27,25 @@ export interface AcceptanceContext {
  */
 export async function acceptAsync(call: AsyncCall, { queue, limits, draining }: AcceptanceContext): Promise<void> {
   const { request, response, invocation } = call;
+  const body = invocation.hasBody ? await collectBody(request, queue.bodyBytesMax, limits) : undefined;
+  const answer = await submitAsync(call, body, queue);
+  const length = ['content-length', String(answer.body.byteLength)];
+  response.writeHead(answer.status, [...answer.headers, ...length, ...(draining() ? ['connection', 'close'] : [])]);
+  response.end(answer.body);
+}
+
+/** Queues a call whose body is there. @returns what is to be answered. @throws ERR_QUEUE_UNAVAILABLE, ERR_QUEUE_FULL */
+export async function submitAsync(
+  { invocation, version }: AsyncCall,
+  body: Buffer | undefined,
+  queue: AsyncInvocations,
+): Promise<KeptResponse> {
   const { id, method, url, headers } = invocation;
   const { name, config } = invocation.version;
-  const body = invocation.hasBody ? await collectBody(request, queue.bodyBytesMax, limits) : undefined;
-  const policy = asyncPolicy(config);
-  await queue.submit({ id, function: name, version: call.version, policy, method, url, headers, body });
-  const answer = Buffer.from(JSON.stringify({ id }));
-  response.writeHead(202, [
-    ...['content-type', 'application/json', 'content-length', String(answer.byteLength)],
-    ...['hob-invocation-id', id, 'location', `/v1/invocations/${id}`],
-    ...(draining() ? ['connection', 'close'] : []),
-  ]);
-  response.end(answer);
+  await queue.submit({ id, function: name, version, policy: asyncPolicy(config), method, url, headers, body });
+  return {
+    status: 202,
+    headers: ['content-type', 'application/json', 'hob-invocation-id', id, 'location', `/v1/invocations/${id}`],
+    body: Buffer.from(JSON.stringify({ id })),
+  };
 }

@@ -8,10 +8,11 @@ import {
   type HobError,
   type InvocationRequest,
 } from '@hob/contracts';
-import { acceptAsync, type AsyncCall } from './async-acceptance.ts';
+import { acceptAsync } from './async-acceptance.ts';
 import type { ExchangeContext } from './invocation-exchange.ts';
 import { InvocationExchange } from './invocation-exchange.ts';
 import { FUNCTION_PREFIX, parseInvocationTarget } from './invocation-target.ts';
+import { answerKeyed } from './keyed-call.ts';
 import { problemOf, sendProblem } from './problem.ts';
 import { type ForwardedRequest, RequestHeaders, type TokenVerifier } from './request-headers.ts';
 
@@ -39,8 +40,8 @@ export class InvocationRoute {
    * Serves one request; its URL begins with FUNCTION_PREFIX.
    *
    * @param expectsContinue the client waits for `100 Continue` before it sends the body.
-   * @returns the exchange, which is to be told when the response has closed; undefined after a refusal, and for a call that is
-   *   only queued.
+   * @returns the exchange, which is to be told when the response has closed; undefined after a refusal, and for a call that does
+   *   not end with it: one that is queued, or has an idempotency key.
    */
   handle(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): InvocationExchange | undefined {
     let trusted = false;
@@ -59,10 +60,15 @@ export class InvocationRoute {
         hasBody: forwarded.hasBody,
       };
       const isAsync = isAsynchronous(forwarded.invocationType);
-      this.#check(invocation, forwarded, isAsync ? this.#options.queue.bodyBytesMax : undefined);
+      const key = forwarded.idempotencyKey;
+      const isWhole = isAsync || key !== undefined;
+      this.#check(invocation, forwarded, isWhole ? this.#options.queue.bodyBytesMax : undefined);
       if (expectsContinue) response.writeContinue();
-      if (isAsync) {
-        void this.#queue({ request, response, invocation, version: target.version }, trusted);
+      if (isWhole) {
+        const call = { request, response, invocation, version: target.version };
+        const answered =
+          key === undefined ? acceptAsync(call, this.#options) : answerKeyed({ ...call, key, isAsync }, this.#options);
+        answered.catch((error: unknown) => this.#refuse(request, response, { error, id, trusted }));
         return undefined;
       }
       const exchange = new InvocationExchange(this.#options, { request, response, invocation, trusted });
@@ -79,21 +85,12 @@ export class InvocationRoute {
     return forwarded.url;
   }
 
-  /** Never rejects. */
-  async #queue(call: AsyncCall, trusted: boolean): Promise<void> {
-    try {
-      await acceptAsync(call, this.#options);
-    } catch (error) {
-      this.#refuse(call.request, call.response, { error, id: call.invocation.id, trusted });
-    }
-  }
-
-  #check(invocation: InvocationRequest, forwarded: ForwardedRequest, asyncBytesMax: number | undefined): void {
+  #check(invocation: InvocationRequest, forwarded: ForwardedRequest, wholeBytesMax: number | undefined): void {
     if (forbiddenMethods.has(invocation.method)) {
       throw fail('ERR_API_BAD_REQUEST', [`functions take no ${invocation.method} requests`]);
     }
     if (invocation.version.config.auth === 'token' && !forwarded.trusted) throw fail('ERR_AUTH_REQUIRED', []);
-    const bodyBytesMax = Math.min(this.#options.limits.bodyBytesMax, asyncBytesMax ?? Infinity);
+    const bodyBytesMax = Math.min(this.#options.limits.bodyBytesMax, wholeBytesMax ?? Infinity);
     if (forwarded.contentLength !== undefined && forwarded.contentLength > bodyBytesMax) {
       throw fail('ERR_HTTP_BODY_TOO_LARGE', [bodyBytesMax]);
     }

@@ -35,6 +35,12 @@ export const queueConfigSchema = Type.Object(
       default: 1_209_600_000,
       description: 'How long a dead letter is kept, ms.',
     }),
+    idempotencyKeepMs: Type.Integer({
+      minimum: 1000,
+      maximum: 2_592_000_000,
+      default: 86_400_000,
+      description: 'How long the answer of a call with an idempotency key is kept, ms.',
+    }),
     redisBytesMax: Type.Integer({
       minimum: 16 * 1024 * 1024,
       maximum: 2 ** 40,

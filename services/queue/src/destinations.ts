@@ -1,5 +1,4 @@
-import { createHash } from 'node:crypto';
-import { asyncPolicy, type FunctionDirectory, type InvocationRecord } from '@hob/contracts';
+import { asyncPolicy, type FunctionDirectory, type InvocationRecord, uuidOf } from '@hob/contracts';
 import { enqueue, type EventTarget } from './enqueue.ts';
 import type { EventJob } from './event-store.ts';
 import { recordOf } from './invocation-record.ts';
@@ -39,7 +38,7 @@ export class Destinations {
   }
 
   #event(job: EventJob, destination: string, record: InvocationRecord): NewEvent {
-    const id = idOf(`${job.id} ${job.data.redrivenMs ?? 0} ${record.status}`);
+    const id = uuidOf(`${job.id} ${job.data.redrivenMs ?? 0} ${record.status}`);
     const body = Buffer.from(JSON.stringify(record));
     const headers = ['content-type', 'application/json', 'content-length', String(body.byteLength)];
     const about = { id, version: undefined, method: 'POST', headers, body };
@@ -79,17 +78,4 @@ function endRecord(job: EventJob, status: 'succeeded' | 'dead', attempt: Attempt
     ...(error && { error }),
     ...(receipt && { receipt }),
   };
-}
-
-/** A UUID that is the same for the same text (RFC 9562, version 8). */
-function idOf(text: string): string {
-  const hex = createHash('sha256').update(text).digest('hex');
-  const parts = [
-    hex.slice(0, 8),
-    hex.slice(8, 12),
-    `8${hex.slice(13, 16)}`,
-    `8${hex.slice(17, 20)}`,
-    hex.slice(20, 32),
-  ];
-  return parts.join('-');
 }

@@ -13,6 +13,7 @@ import type { Logger } from 'pino';
 import type { QueueConfig } from './config.ts';
 import { QueueDeadLetters } from './dead-letters.ts';
 import { bodyKeepS, enqueue, type EventTarget, MARGIN_S } from './enqueue.ts';
+import { IdempotencyStore } from './idempotency-store.ts';
 import { recordOf } from './invocation-record.ts';
 import { requestClient } from './redis-clients.ts';
 import { BULL_PREFIX, CANCEL_CHANNEL, cancelKey, EVENTS_QUEUE } from './redis-keys.ts';
@@ -39,6 +40,7 @@ const CLEANED_MAX = 10_000;
 export class EventStore implements AsyncInvocations, AsyncDisposable {
   readonly bodyBytesMax: number;
   readonly deadLetters: DeadLetters;
+  readonly keys: IdempotencyStore;
   readonly #redis: Redis;
   readonly #queue: Queue<StoredEvent, Attempt>;
   readonly #config: QueueConfig;
@@ -65,6 +67,11 @@ export class EventStore implements AsyncInvocations, AsyncDisposable {
       redis: this.#redis,
       ask: (commands) => this.#ask(commands),
       bodyKeepS: ({ policy }) => bodyKeepS(policy, config),
+    });
+    this.keys = new IdempotencyStore({
+      redis: this.#redis,
+      ask: (commands) => this.#ask(commands),
+      keepMs: config.idempotencyKeepMs,
     });
     this.#redis.on('ready', () => this.#measure());
     this.#timers = [
@@ -110,6 +117,7 @@ export class EventStore implements AsyncInvocations, AsyncDisposable {
 
   async close(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
+    this.keys[Symbol.dispose]();
     await this.#queue.close().catch(() => undefined);
     this.#redis.disconnect();
   }

@@ -4,6 +4,7 @@ import type {
   CallLoad,
   DeadLetters,
   FunctionDirectory,
+  IdempotencyKeys,
   InvocationRecord,
   Invoker,
 } from '@hob/contracts';
@@ -64,6 +65,10 @@ export class InvocationQueue implements AsyncInvocations, AsyncDisposable {
 
   get deadLetters(): DeadLetters {
     return this.#store.deadLetters;
+  }
+
+  get keys(): IdempotencyKeys {
+    return this.#store.keys;
   }
 
   submit(event: AsyncEvent): Promise<void> {

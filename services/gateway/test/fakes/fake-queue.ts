@@ -1,11 +1,15 @@
-import type {
-  AsyncEvent,
-  AsyncInvocations,
-  DeadLetter,
-  DeadLetterChoice,
-  DeadLetters,
-  HobError,
-  InvocationRecord,
+import {
+  type AsyncEvent,
+  type AsyncInvocations,
+  type DeadLetter,
+  type DeadLetterChoice,
+  type DeadLetters,
+  fail,
+  type HobError,
+  type IdempotencyKeys,
+  type InvocationRecord,
+  type KeptResponse,
+  type KeyedCall,
 } from '@hob/contracts';
 
 /** A queue that keeps what was submitted and says what the test told it. */
@@ -32,6 +36,29 @@ export class FakeQueue implements AsyncInvocations {
       purge: (choice) => this.#answer(this.done.push(['purge', choice])),
     };
   }
+
+  /** Keys in memory, as the real ones are taken and freed. */
+  readonly held = new Map<string, { readonly call: KeyedCall; response?: KeptResponse }>();
+  readonly keys: IdempotencyKeys = {
+    claim: (call) => {
+      const place = `${call.scope} ${call.key}`;
+      const found = this.held.get(place);
+      if (found === undefined) {
+        this.held.set(place, { call });
+        return this.#answer({ id: call.id, response: undefined, isFirst: true });
+      }
+      if (found.call.fingerprint !== call.fingerprint) return Promise.reject(fail('ERR_IDEMPOTENCY_KEY_REUSED', []));
+      return this.#answer({ id: found.call.id, response: found.response, isFirst: false });
+    },
+    settle: (call, response) => {
+      this.held.set(`${call.scope} ${call.key}`, { call, response });
+      return this.#answer(undefined);
+    },
+    release: (call) => {
+      this.held.delete(`${call.scope} ${call.key}`);
+      return this.#answer(undefined);
+    },
+  };
 
   submit(event: AsyncEvent): Promise<void> {
     this.events.push(event);

@@ -109,6 +109,7 @@ const config: QueueConfig = {
   resultBytesMax: 64,
   resultKeepMs: 60_000,
   deadKeepMs: 60_000,
+  idempotencyKeepMs: 60_000,
   redisBytesMax: 2 ** 30,
 };
 
