@@ -39,7 +39,7 @@ const version = {
   hasAssets: false,
   createdAt: '',
 };
-new InvocationQueue({
+const queue = new InvocationQueue({
   redis,
   invoker: { invoke, cancel: () => false },
   directory: { resolve: (name) => ({ name, ...version }) },
@@ -50,3 +50,4 @@ new InvocationQueue({
   drainMs: 0,
   webhookSecret: undefined,
 });
+process.on('SIGTERM', () => void queue.close());

@@ -10,6 +10,7 @@ import { addLauncher } from './commands/launcher.ts';
 import { addLogs } from './commands/logs.ts';
 import { addLs } from './commands/ls.ts';
 import { addRm } from './commands/rm.ts';
+import { addSchedule } from './commands/schedule.ts';
 import { addSeccomp } from './commands/seccomp.ts';
 import { addServe } from './commands/serve.ts';
 import { addSimulate } from './commands/simulate.ts';
@@ -59,6 +60,7 @@ export function createProgram(tools: Tools, serveHelp: string): Command {
     addInvoke,
     addInvocation,
     addDlq,
+    addSchedule,
     addLs,
     addDescribe,
     addLogs,

@@ -75,3 +75,20 @@ test('hob dlq lists, shows, redrives and purges dead letters', async () => {
     assert.equal((await hob(['dlq', ...wrong], { env })).code, 2, wrong.join(' '));
   }
 });
+
+test('hob schedule ls lists schedules with their next times', async () => {
+  const one = { function: 'mail', method: 'POST', path: '/' };
+  const nextAt = '2030-01-01T00:00:00.000Z';
+  const schedules = [
+    { ...one, name: 'nightly', cron: '0 2 * * *', timezone: 'Europe/Berlin', nextAt },
+    { ...one, name: 'once', at: '2020-01-01T00:00:00Z' },
+    { ...one, name: 'poll', everyMs: 5000, nextAt },
+  ];
+  await using server = await ControlServer.start({ 'GET /v1/schedules': json(schedules) });
+  const env = { HOB_URL: server.url };
+  const { stdout } = await hob(['schedule', 'ls'], { env });
+  assert.match(stdout, /^mail +nightly +0 2 \* \* \* \(Europe\/Berlin\) +2030-01-01T00:00:00.000Z$/m);
+  assert.match(stdout, /^mail +once +once, 2020-01-01T00:00:00Z +-$/m);
+  assert.match(stdout, /^mail +poll +every 5000 ms +2030/m);
+  assert.deepEqual(JSON.parse((await hob(['schedule', 'ls', '--json'], { env })).stdout), schedules);
+});

@@ -42,6 +42,12 @@ async function gatewayWith(t: TestContext, bundles: DiskBundleStore): Promise<st
   const logs: LogStore = { append: () => undefined, read: async () => [], follow: async function* follow() {} };
   const queue: AsyncInvocations = {
     bodyBytesMax: 0,
+    schedules: {
+      check: () => undefined,
+      apply: async () => undefined,
+      remove: async () => undefined,
+      list: async () => [],
+    },
     get keys(): never {
       return assert.fail('there are no keys');
     },

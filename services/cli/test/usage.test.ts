@@ -17,6 +17,7 @@ const commands = [
   'simulate',
   'seccomp',
   'dlq',
+  'schedule',
   'doctor',
 ];
 
@@ -29,7 +30,9 @@ test('hob --help names every command, the environment and the exit codes', async
   assert.match(stdout, /0 done, 1 failed, 2 wrong usage, 130 interrupted/);
 });
 
-for (const command of commands.map((name) => ({ seccomp: 'seccomp learn', dlq: 'dlq ls' })[name] ?? name)) {
+for (const command of commands.map(
+  (name) => ({ seccomp: 'seccomp learn', dlq: 'dlq ls', schedule: 'schedule ls' })[name] ?? name,
+)) {
   test(`hob ${command} --help has examples and --json`, async () => {
     const { code, stdout, stderr } = await hob([...command.split(' '), '--help']);
     assert.equal(code, 0, stderr);

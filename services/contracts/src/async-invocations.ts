@@ -2,6 +2,7 @@ import type { DeadLetters } from './dead-letters.ts';
 import type { AsyncPolicy } from './function-config.ts';
 import type { ErrorCode } from './errors.ts';
 import type { IdempotencyKeys } from './idempotency.ts';
+import type { Schedules } from './schedules.ts';
 import type { Receipt } from './receipt.ts';
 
 /**
@@ -70,6 +71,7 @@ export interface AsyncInvocations {
   readonly bodyBytesMax: number;
   readonly deadLetters: DeadLetters;
   readonly keys: IdempotencyKeys;
+  readonly schedules: Schedules;
   /**
    * Accepts an event. When this returns, Redis has it and has answered that it does.
    *

@@ -283,6 +283,36 @@ export const functionConfigSchema = {
       },
       description: 'How asynchronous calls are tried again; as its settings say when it is not given.',
     },
+    schedule: {
+      type: 'array',
+      maxItems: 32,
+      items: {
+        type: 'object',
+        additionalProperties: false,
+        required: ['name'],
+        properties: {
+          name: { type: 'string', pattern: kebab, description: 'Name of the schedule.' },
+          cron: {
+            type: 'string',
+            minLength: 1,
+            maxLength: 200,
+            description: 'Five fields, or six with seconds in front.',
+          },
+          timezone: { type: 'string', minLength: 1, maxLength: 64, description: 'Of cron; UTC when it is not given.' },
+          everyMs: { type: 'integer', minimum: 1000, maximum: 31_536_000_000, description: 'A fixed rate, ms.' },
+          at: { type: 'string', maxLength: 64, description: 'Once, at this time: ISO 8601.' },
+          method: { type: 'string', pattern: '^[A-Z]{1,20}$', description: 'HTTP method; POST when it is not given.' },
+          path: {
+            type: 'string',
+            pattern: '^/[!-~]*$',
+            maxLength: 2048,
+            description: 'Path and query; / when it is not given.',
+          },
+          body: { type: 'string', maxLength: 65_536, description: 'Body of the call; none when it is not given.' },
+        },
+      },
+      description: 'When the live version is called by itself, asynchronously; never when it is not given.',
+    },
   },
 } as const;
 

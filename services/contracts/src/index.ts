@@ -14,6 +14,7 @@ export * from './ip-address.ts';
 export * from './ip-reach.ts';
 export * from './protocol.ts';
 export * from './receipt.ts';
+export * from './schedules.ts';
 export * from './services.ts';
 export * from './snapshot.ts';
 export * from './system-calls.ts';

@@ -24,6 +24,7 @@ import type { GatewayLimits } from './gateway-limits.ts';
 import { addInvocationRoutes } from './invocation-routes.ts';
 import { addLearnRoute } from './learn-route.ts';
 import { NDJSON_TYPE, ndjson, streamLogs } from './log-stream.ts';
+import { addScheduleRoutes } from './schedule-routes.ts';
 import { bearerToken, type TokenVerifier } from './request-headers.ts';
 
 /** What the control API is made of. */
@@ -64,10 +65,11 @@ export async function controlApi(app: FastifyInstance, options: ControlApiOption
   addLearnRoute(typed, options);
   addInvocationRoutes(typed, options);
   addDeadLetterRoutes(typed, options);
+  addScheduleRoutes(typed, options);
   addServerRoutes(typed, options);
 }
 
-function addFunctionRoutes(app: TypedApp, { directory, scheduler }: ControlApiOptions): void {
+function addFunctionRoutes(app: TypedApp, { directory, queue, scheduler }: ControlApiOptions): void {
   app.get(
     '/functions',
     {
@@ -121,13 +123,14 @@ function addFunctionRoutes(app: TypedApp, { directory, scheduler }: ControlApiOp
     },
     async (request, reply) => {
       await directory.remove(request.params.name);
+      await queue.schedules.remove(request.params.name);
       await scheduler.removed(request.params.name);
       return reply.code(204).send(null);
     },
   );
 }
 
-function addDeployRoute(app: TypedApp, { bundles, directory, scheduler }: ControlApiOptions): void {
+function addDeployRoute(app: TypedApp, { bundles, directory, queue, scheduler }: ControlApiOptions): void {
   app.post<{ Params: { name: string } }>(
     '/functions/:name/versions',
     {
@@ -148,9 +151,11 @@ function addDeployRoute(app: TypedApp, { bundles, directory, scheduler }: Contro
       if (upload.config.name !== name) {
         throw fail('ERR_CONFIG_INVALID', ['name', `is "${upload.config.name}", but the URL says "${name}"`]);
       }
+      queue.schedules.check(upload.config);
       const digest = await bundles.add(upload.manifest, upload.files);
       const version = await directory.deploy(upload.config, digest);
       scheduler.replaced(version);
+      await queue.schedules.apply(version);
       return reply.code(201).send(version);
     },
   );

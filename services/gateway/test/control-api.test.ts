@@ -37,6 +37,7 @@ test('the control API needs a token on every route but its document', async () =
     ['GET', '/v1/dead-letters/x'],
     ['POST', '/v1/dead-letters/redrive'],
     ['POST', '/v1/dead-letters/purge'],
+    ['GET', '/v1/schedules'],
     ['GET', '/v1/invocations/x'],
     ['DELETE', '/v1/invocations/x'],
   ] as const;

@@ -30,6 +30,7 @@ const routes = [
   'get /v1/functions/{name}',
   'get /v1/functions/{name}/logs',
   'get /v1/invocations/{id}',
+  'get /v1/schedules',
   'get /v1/stats',
   'post /v1/dead-letters/purge',
   'post /v1/dead-letters/redrive',

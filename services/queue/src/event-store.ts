@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import {
   type AsyncEvent,
   type AsyncInvocations,
@@ -17,6 +18,7 @@ import { IdempotencyStore } from './idempotency-store.ts';
 import { recordOf } from './invocation-record.ts';
 import { requestClient } from './redis-clients.ts';
 import { BULL_PREFIX, CANCEL_CHANNEL, cancelKey, EVENTS_QUEUE } from './redis-keys.ts';
+import { ScheduleStore } from './schedule-store.ts';
 import type { Attempt, StoredEvent } from './stored-event.ts';
 
 export type EventJob = Job<StoredEvent, Attempt>;
@@ -28,6 +30,7 @@ export interface EventStoreOptions {
   readonly config: QueueConfig;
 }
 
+const CONNECT_MS_MAX = 10_000;
 /** How often Redis is asked for its size, and old records are removed, ms. */
 const MEMORY_EVERY_MS = 1000;
 const CLEAN_EVERY_MS = 60_000;
@@ -41,6 +44,7 @@ export class EventStore implements AsyncInvocations, AsyncDisposable {
   readonly bodyBytesMax: number;
   readonly deadLetters: DeadLetters;
   readonly keys: IdempotencyStore;
+  readonly schedules: ScheduleStore;
   readonly #redis: Redis;
   readonly #queue: Queue<StoredEvent, Attempt>;
   readonly #config: QueueConfig;
@@ -73,6 +77,7 @@ export class EventStore implements AsyncInvocations, AsyncDisposable {
       ask: (commands) => this.#ask(commands),
       keepMs: config.idempotencyKeepMs,
     });
+    this.schedules = new ScheduleStore({ redis: this.#redis, log, ask: (commands) => this.#ask(commands) });
     this.#redis.on('ready', () => this.#measure());
     this.#timers = [
       setInterval(() => this.#measure(), MEMORY_EVERY_MS).unref(),
@@ -115,9 +120,18 @@ export class EventStore implements AsyncInvocations, AsyncDisposable {
     });
   }
 
+  /** Waits for the first connection. @throws ERR_QUEUE_UNAVAILABLE when there is none within 10 s. */
+  connected(): Promise<void> {
+    return this.#ask(async () => {
+      if (this.#redis.status !== 'ready')
+        await once(this.#redis, 'ready', { signal: AbortSignal.timeout(CONNECT_MS_MAX) });
+    });
+  }
+
   async close(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
     this.keys[Symbol.dispose]();
+    await this.schedules.close();
     await this.#queue.close().catch(() => undefined);
     this.#redis.disconnect();
   }

@@ -12,6 +12,7 @@ import type { EventJob } from './event-store.ts';
 import { interrupted } from './invocation-record.ts';
 import { workerClient } from './redis-clients.ts';
 import { BULL_PREFIX, bodyKey, CANCEL_CHANNEL, cancelKey, EVENTS_QUEUE } from './redis-keys.ts';
+import { ScheduleWorker } from './schedule-worker.ts';
 import { SpareCapacity } from './spare-capacity.ts';
 import type { Attempt, StoredEvent } from './stored-event.ts';
 import { sendWebhook } from './webhook.ts';
@@ -64,6 +65,7 @@ export class EventWorker implements AsyncDisposable {
   readonly #worker: Worker<StoredEvent, Attempt>;
   readonly #queue: Queue<StoredEvent, Attempt>;
   readonly #destinations: Destinations;
+  readonly #schedules: ScheduleWorker;
   readonly #capacity: SpareCapacity;
   readonly #running = new Map<string, AbortController>();
   #isClosing = false;
@@ -81,6 +83,7 @@ export class EventWorker implements AsyncDisposable {
     this.#queue.on('error', (error) => log.debug({ err: error }, 'a command of the queue worker failed'));
     const target = { redis: this.#redis, queue: this.#queue, config };
     this.#destinations = new Destinations({ target, directory });
+    this.#schedules = new ScheduleWorker({ redis: this.#redis, target, directory, log });
     this.#worker = new Worker<StoredEvent, Attempt>(EVENTS_QUEUE, (job, token) => this.#process(job, token), {
       connection: this.#redis,
       prefix: BULL_PREFIX,
@@ -107,7 +110,7 @@ export class EventWorker implements AsyncDisposable {
   async close(drainMs: number): Promise<void> {
     this.#isClosing = true;
     const patience = setTimeout(() => this.#abortAll(), drainMs);
-    const closed = this.#worker.close().catch(() => undefined);
+    const closed = Promise.all([this.#worker.close().catch(() => undefined), this.#schedules.close()]);
     while (this.#running.size > 0) await delay(10);
     clearTimeout(patience);
     // Without Redis what has ended cannot be told to it: then those events are tried again.

@@ -4,9 +4,11 @@ import type {
   CallLoad,
   DeadLetters,
   FunctionDirectory,
+  FunctionVersion,
   IdempotencyKeys,
   InvocationRecord,
   Invoker,
+  Schedules,
 } from '@hob/contracts';
 import type { Logger } from 'pino';
 import type { QueueConfig } from './config.ts';
@@ -69,6 +71,20 @@ export class InvocationQueue implements AsyncInvocations, AsyncDisposable {
 
   get keys(): IdempotencyKeys {
     return this.#store.keys;
+  }
+
+  get schedules(): Schedules {
+    return this.#store.schedules;
+  }
+
+  /**
+   * Makes the schedules those of the functions that there are; to be called once, when all are known.
+   *
+   * @throws ERR_QUEUE_UNAVAILABLE
+   */
+  async started(live: readonly FunctionVersion[]): Promise<void> {
+    await this.#store.connected();
+    await this.#store.schedules.reconcile(live);
   }
 
   submit(event: AsyncEvent): Promise<void> {

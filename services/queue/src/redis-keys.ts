@@ -2,6 +2,8 @@
 export const BULL_PREFIX = 'hob:bull';
 /** The queue of events. */
 export const EVENTS_QUEUE = 'events';
+/** The queue of the schedules' ticks. */
+export const SCHEDULES_QUEUE = 'schedules';
 /** Channel: ids of running events that are to be ended. */
 export const CANCEL_CHANNEL = 'hob:event-cancelled';
 

@@ -81,7 +81,9 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       limits: config.gateway,
     }),
   );
-  scheduler.started(registry.list().map(({ live }) => live));
+  const live = registry.list().map((summary) => summary.live);
+  scheduler.started(live);
+  await queue.started(live);
   const url = await gateway.listen(parseListen(config.server.listen, 'HOB_LISTEN'));
   const running = started.move();
   return { url, driver, [Symbol.asyncDispose]: () => running.disposeAsync() };

@@ -10,6 +10,7 @@ import {
   type InvocationRecord,
   type KeptResponse,
   type KeyedCall,
+  type Schedules,
 } from '@hob/contracts';
 
 /** A queue that keeps what was submitted and says what the test told it. */
@@ -36,6 +37,17 @@ export class FakeQueue implements AsyncInvocations {
       purge: (choice) => this.#answer(this.done.push(['purge', choice])),
     };
   }
+
+  /** What the schedules were told. */
+  readonly scheduled: string[] = [];
+  readonly schedules: Schedules = {
+    check: ({ name, schedule }) => {
+      if (schedule?.some(({ cron }) => cron === 'never')) throw fail('ERR_CONFIG_INVALID', ['schedule[0]', name]);
+    },
+    apply: ({ name, version }) => this.#answer(void this.scheduled.push(`${name}@${version}`)),
+    remove: (name) => this.#answer(void this.scheduled.push(`no ${name}`)),
+    list: () => this.#answer([{ function: 'hello', name: 'nightly', everyMs: 1000, method: 'POST', path: '/' }]),
+  };
 
   /** Keys in memory, as the real ones are taken and freed. */
   readonly held = new Map<string, { readonly call: KeyedCall; response?: KeptResponse }>();

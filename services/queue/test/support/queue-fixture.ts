@@ -142,7 +142,13 @@ export class QueueFixture implements AsyncDisposable {
   }
 
   openQueue(): InvocationQueue {
-    this.#queue = new InvocationQueue({
+    this.#queue = this.anotherQueue();
+    return this.#queue;
+  }
+
+  /** A further one on the same Redis, with the same functions; whoever asks for it closes it. */
+  anotherQueue(): InvocationQueue {
+    return new InvocationQueue({
       redis: this.redis.socket,
       invoker: this.invoker,
       directory: { resolve: (name, version) => this.#resolve(name, version) },
@@ -153,7 +159,6 @@ export class QueueFixture implements AsyncDisposable {
       drainMs: 50,
       webhookSecret: SECRET,
     });
-    return this.#queue;
   }
 
   /** Submits an event. @returns its id. */
