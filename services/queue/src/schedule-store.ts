@@ -15,7 +15,7 @@ export interface ScheduleStoreOptions {
 /** The schedules in Redis: a job scheduler of BullMQ for each, by `<function>/<name>`. */
 export class ScheduleStore implements Schedules {
   readonly #ask: ScheduleStoreOptions['ask'];
-  readonly #queue: Queue<Tick, unknown, string>;
+  readonly #queue: Queue<Tick>;
 
   constructor({ redis, log, ask }: ScheduleStoreOptions) {
     this.#ask = ask;

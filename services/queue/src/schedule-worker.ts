@@ -20,12 +20,12 @@ export interface ScheduleWorkerOptions {
  */
 export class ScheduleWorker {
   readonly #options: ScheduleWorkerOptions;
-  readonly #worker: Worker<Tick, unknown, string>;
+  readonly #worker: Worker<Tick>;
 
   constructor(options: ScheduleWorkerOptions) {
     const { redis, log } = options;
     this.#options = options;
-    this.#worker = new Worker<Tick, unknown, string>(SCHEDULES_QUEUE, (job) => this.#tick(job), {
+    this.#worker = new Worker<Tick>(SCHEDULES_QUEUE, (job) => this.#tick(job), {
       connection: redis,
       prefix: BULL_PREFIX,
       lockDuration: 15_000,
