@@ -44,6 +44,7 @@ const queue = new InvocationQueue({
   invoker: { invoke, cancel: () => false },
   directory: { resolve: (name) => ({ name, ...version }) },
   receipts,
+  attempted: () => undefined,
   load: () => ({ running: 0, started: 0 }),
   log: pino({ level: 'silent' }),
   config: queueConfig,

@@ -42,6 +42,7 @@ async function gatewayWith(t: TestContext, bundles: DiskBundleStore): Promise<st
   const logs: LogStore = { append: () => undefined, read: async () => [], follow: async function* follow() {} };
   const queue: AsyncInvocations = {
     bodyBytesMax: 0,
+    counts: async () => undefined,
     schedules: {
       check: () => undefined,
       apply: async () => undefined,

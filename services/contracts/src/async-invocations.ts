@@ -65,6 +65,22 @@ export interface InvocationRecord {
   readonly receipt?: Receipt;
 }
 
+/** How many events there are. */
+export interface QueueCounts {
+  /** They wait for their first attempt, or for their turn. */
+  readonly waiting: number;
+  readonly running: number;
+  /** They wait for the end of a pause, after a failed attempt. */
+  readonly failed: number;
+  readonly dead: number;
+  /** Of the oldest one that waits for its turn, ms; 0 when none does. */
+  readonly oldestAgeMs: number;
+}
+
+/** How an attempt ended: the event is over, comes back, is a dead letter, or comes back and the attempt does not count. */
+export const attemptOutcomes = ['succeeded', 'failed', 'dead', 'cancelled', 'put-back'] as const;
+export type AttemptOutcome = (typeof attemptOutcomes)[number];
+
 /** What the gateway asks of the queue. */
 export interface AsyncInvocations {
   /** The largest body of an event, bytes. */
@@ -78,6 +94,8 @@ export interface AsyncInvocations {
    * @throws ERR_QUEUE_UNAVAILABLE when Redis does not answer; ERR_QUEUE_FULL when there is no room for more.
    */
   submit(event: AsyncEvent): Promise<void>;
+  /** @returns undefined while Redis does not answer. Never rejects. */
+  counts(): Promise<QueueCounts | undefined>;
   /** @returns undefined when there is no such invocation, or no longer. @throws ERR_QUEUE_UNAVAILABLE */
   read(id: string): Promise<InvocationRecord | undefined>;
   /**

@@ -89,6 +89,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   options.metrics.observe({
     scheduler: options.scheduler,
     directory,
+    queue,
     requestsInFlight: () => front.requestsInFlight,
   });
   return new OpenGateway(front, app, { stopping, drainMs: limits.drainMs });

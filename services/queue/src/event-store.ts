@@ -7,6 +7,7 @@ import {
   type HobError,
   type InvocationRecord,
   isHobError,
+  type QueueCounts,
 } from '@hob/contracts';
 import { type Job, Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
@@ -103,6 +104,20 @@ export class EventStore implements AsyncInvocations, AsyncDisposable {
       if (job === undefined || state === 'unknown') return undefined;
       return recordOf(job, state, isCancelled === 1);
     });
+  }
+
+  async counts(): Promise<QueueCounts | undefined> {
+    try {
+      const [counts, [oldest]] = await Promise.all([
+        this.#queue.getJobCounts('waiting', 'active', 'delayed', 'failed'),
+        this.#queue.getJobs(['waiting'], 0, 0, true),
+      ]);
+      const { waiting = 0, active = 0, delayed = 0, failed = 0 } = counts;
+      const oldestAgeMs = oldest === undefined ? 0 : Math.max(0, Date.now() - oldest.timestamp);
+      return { waiting, running: active, failed: delayed, dead: failed, oldestAgeMs };
+    } catch {
+      return undefined;
+    }
   }
 
   /** See AsyncInvocations.cancel. */

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type CallLoad, fail, type FunctionDirectory, isHobError } from '@hob/contracts';
+import { type AttemptOutcome, type CallLoad, fail, type FunctionDirectory, isHobError } from '@hob/contracts';
 import { DelayedError, Queue, UnrecoverableError, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
@@ -24,6 +24,7 @@ export interface EventWorkerOptions {
   readonly runner: EventRunner;
   readonly directory: Pick<FunctionDirectory, 'resolve'>;
   readonly load: () => CallLoad;
+  readonly attempted: (outcome: AttemptOutcome) => void;
   /** What messages to URLs are signed with; without it they fail. */
   readonly webhookKey: Buffer | undefined;
 }
@@ -34,7 +35,7 @@ const LOCK_MS = 15_000;
 const LOST_MAX = 10;
 /** Pause before an event is tried again for which there was no container, ms. */
 const NO_ROOM_PAUSE_MS = 500;
-/** How long the end of the worker may take after its calls have ended, ms. */
+/** How long the end of the worker may take after its calls were ended, ms. */
 const CLOSE_MS_MAX = 5_000;
 
 /** A failed attempt that another one will follow. */
@@ -84,7 +85,7 @@ export class EventWorker implements AsyncDisposable {
     const target = { redis: this.#redis, queue: this.#queue, config };
     this.#destinations = new Destinations({ target, directory });
     this.#schedules = new ScheduleWorker({ redis: this.#redis, target, directory, log });
-    this.#worker = new Worker<StoredEvent, Attempt>(EVENTS_QUEUE, (job, token) => this.#process(job, token), {
+    this.#worker = new Worker<StoredEvent, Attempt>(EVENTS_QUEUE, (job, token) => this.#attempt(job, token), {
       connection: this.#redis,
       prefix: BULL_PREFIX,
       concurrency: max,
@@ -111,10 +112,9 @@ export class EventWorker implements AsyncDisposable {
     this.#isClosing = true;
     const patience = setTimeout(() => this.#abortAll(), drainMs);
     const closed = Promise.all([this.#worker.close().catch(() => undefined), this.#schedules.close()]);
-    while (this.#running.size > 0) await delay(10);
-    clearTimeout(patience);
     // Without Redis what has ended cannot be told to it: then those events are tried again.
-    await Promise.race([closed, delay(CLOSE_MS_MAX, undefined, { ref: false })]);
+    await Promise.race([closed, delay(drainMs + CLOSE_MS_MAX, undefined, { ref: false })]);
+    clearTimeout(patience);
     this.#redis.disconnect();
     this.#subscriber.disconnect();
     this.#capacity[Symbol.dispose]();
@@ -126,6 +126,19 @@ export class EventWorker implements AsyncDisposable {
 
   #abortAll(): void {
     for (const controller of this.#running.values()) controller.abort();
+  }
+
+  /** Has a job processed, and tells how that ended. */
+  async #attempt(job: EventJob, token: string | undefined): Promise<Attempt> {
+    const { attempted } = this.#options;
+    try {
+      const attempt = await this.#process(job, token);
+      attempted(attempt.isCancelled ? 'cancelled' : 'succeeded');
+      return attempt;
+    } catch (error) {
+      attempted(error instanceof DelayedError ? 'put-back' : error instanceof GivenUp ? 'dead' : 'failed');
+      throw error;
+    }
   }
 
   async #process(job: EventJob, token: string | undefined): Promise<Attempt> {

@@ -1,4 +1,5 @@
 import type {
+  AttemptOutcome,
   AsyncEvent,
   AsyncInvocations,
   CallLoad,
@@ -8,6 +9,7 @@ import type {
   IdempotencyKeys,
   InvocationRecord,
   Invoker,
+  QueueCounts,
   Schedules,
 } from '@hob/contracts';
 import type { Logger } from 'pino';
@@ -28,6 +30,8 @@ export interface InvocationQueueOptions {
   readonly receipts: Receipts;
   /** All calls, those of the queue too. */
   readonly load: () => CallLoad;
+  /** Told how each attempt ended. */
+  readonly attempted: (outcome: AttemptOutcome) => void;
   readonly log: Logger;
   readonly config: QueueConfig;
   /** How long running calls may go on after a stop was asked for, ms. */
@@ -89,6 +93,10 @@ export class InvocationQueue implements AsyncInvocations, AsyncDisposable {
 
   submit(event: AsyncEvent): Promise<void> {
     return this.#store.submit(event);
+  }
+
+  counts(): Promise<QueueCounts | undefined> {
+    return this.#store.counts();
   }
 
   read(id: string): Promise<InvocationRecord | undefined> {

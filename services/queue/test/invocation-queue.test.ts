@@ -170,3 +170,22 @@ test('InvocationQueue accepts nothing while Redis holds too much', async () => {
   });
   assert.ok(code('ERR_QUEUE_FULL')(await refused));
 });
+
+test('InvocationQueue tells how attempts end, and how many events there are', async () => {
+  await using fixture = await QueueFixture.open({ concurrency: 1 });
+  fixture.outcomes.length = 0;
+  fixture.invoker.behaviour = ({ attempt }) =>
+    attempt === 1 ? 500 : attempt === 2 ? fail('ERR_SCHED_QUEUE_TIMEOUT', [10]) : 'ok';
+  await fixture.reached(await fixture.submit(), 'succeeded');
+  await fixture.reached(await fixture.submit({ policy: { ...policy, maxAttempts: 1 } }), 'dead');
+  assert.deepEqual(fixture.outcomes, ['failed', 'put-back', 'succeeded', 'dead']);
+  fixture.invoker.behaviour = () => new Promise(() => undefined);
+  await fixture.reached(await fixture.submit(), 'running');
+  await fixture.submit();
+  const { oldestAgeMs, ...counts } = (await fixture.queue.counts()) ?? assert.fail('it answers');
+  assert.deepEqual(counts, { waiting: 1, running: 1, failed: 0, dead: 1 });
+  assert.ok(oldestAgeMs >= 0 && oldestAgeMs < 60_000);
+  await fixture.redis.kill();
+  assert.equal(await fixture.queue.counts(), undefined);
+  await fixture.redis.start();
+});

@@ -59,6 +59,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       directory: registry,
       receipts,
       load: () => scheduler.load(),
+      attempted: (outcome) => metrics.attempted(outcome),
       log,
       config: config.queue,
       drainMs: config.gateway.drainMs,

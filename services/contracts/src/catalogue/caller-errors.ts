@@ -79,6 +79,13 @@ export const callerErrors = {
     title: 'The key belongs to another call',
     message: () => 'this idempotency-key was given to a call with another method, URL or body',
   },
+  ERR_IDEMPOTENCY_IN_PROGRESS: {
+    http: 409,
+    kind: 'caller',
+    retry: 'same-request',
+    title: 'The call is being made',
+    message: () => 'the first call with this idempotency-key has not ended',
+  },
   ERR_DEAD_LETTER_NOT_FOUND: {
     http: 404,
     kind: 'caller',

@@ -51,13 +51,6 @@ export const capacityErrors = {
     title: 'The queue is full',
     message: (bytesMax: number) => `Redis already holds ${bytesMax} bytes; no event is accepted until there are fewer`,
   },
-  ERR_IDEMPOTENCY_IN_PROGRESS: {
-    http: 409,
-    kind: 'capacity',
-    retry: 'after-backoff',
-    title: 'The call is being made',
-    message: () => 'the first call with this idempotency-key has not ended',
-  },
   ERR_LAUNCHER_LOST: {
     http: 503,
     kind: 'capacity',

@@ -10,6 +10,7 @@ import {
   type InvocationRecord,
   type KeptResponse,
   type KeyedCall,
+  type QueueCounts,
   type Schedules,
 } from '@hob/contracts';
 
@@ -19,6 +20,7 @@ export class FakeQueue implements AsyncInvocations {
   readonly events: AsyncEvent[] = [];
   readonly records = new Map<string, InvocationRecord>();
   readonly cancelledIds: string[] = [];
+  current: QueueCounts | undefined = { waiting: 4, running: 3, failed: 2, dead: 1, oldestAgeMs: 1500 };
   /** Set: every question fails. */
   failure: HobError | undefined;
 
@@ -71,6 +73,10 @@ export class FakeQueue implements AsyncInvocations {
       return this.#answer(undefined);
     },
   };
+
+  counts(): Promise<QueueCounts | undefined> {
+    return Promise.resolve(this.current);
+  }
 
   submit(event: AsyncEvent): Promise<void> {
     this.events.push(event);

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import {
   type AsyncEvent,
   type AsyncPolicy,
+  type AttemptOutcome,
   fail,
   type FunctionConfig,
   type FunctionVersion,
@@ -117,6 +118,8 @@ const config: QueueConfig = {
 export class QueueFixture implements AsyncDisposable {
   readonly redis: TestRedis;
   readonly invoker: TestInvoker;
+  /** How the attempts ended. */
+  readonly outcomes: AttemptOutcome[] = [];
   readonly unknown = new Set<string>();
   #queue: InvocationQueue | undefined;
   readonly #config: QueueConfig;
@@ -153,6 +156,7 @@ export class QueueFixture implements AsyncDisposable {
       invoker: this.invoker,
       directory: { resolve: (name, version) => this.#resolve(name, version) },
       receipts: this.invoker.receipts,
+      attempted: (outcome) => this.outcomes.push(outcome),
       load: () => ({ running: this.invoker.running, started: this.invoker.started }),
       log: pino({ level: 'silent' }),
       config: this.#config,
