@@ -7,7 +7,9 @@ import { type TestContext, test } from 'node:test';
 import type {
   AsyncInvocations,
   BundleManifest,
+  DeadLetters,
   FunctionDirectory,
+  IdempotencyKeys,
   Invoker,
   LogStore,
   SchedulerControl,
@@ -49,12 +51,8 @@ async function gatewayWith(t: TestContext, bundles: DiskBundleStore): Promise<st
       remove: async () => undefined,
       list: async () => [],
     },
-    get keys(): never {
-      return assert.fail('there are no keys');
-    },
-    get deadLetters(): never {
-      return assert.fail('there are no dead letters');
-    },
+    keys: {} as IdempotencyKeys,
+    deadLetters: {} as DeadLetters,
     submit: () => assert.fail('nothing is queued'),
     read: async () => undefined,
     cancel: async () => false,
