@@ -26,6 +26,7 @@ const hints: Readonly<Record<string, string>> = {
   ERR_FN_THREW: logs,
   ERR_FN_TIMEOUT: 'raise timeoutMs in hob.json and deploy again',
   ERR_FN_VERSION_NOT_FOUND: '"hob versions <name>" shows the versions',
+  ERR_INVOCATION_NOT_FOUND: 'it may have ended; results are kept for HOB_ASYNC_RESULT_KEEP_MS',
   ERR_LAUNCHER_LOST: 'run "hob serve" as root, or start the launcher: infra/systemd',
   ERR_NATIVE_SYSCALL: '"hob doctor" shows what is missing on this host',
   ERR_NATIVE_UNSUPPORTED: '"hob doctor" shows what is missing on this host',

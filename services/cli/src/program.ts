@@ -3,13 +3,16 @@ import { addAlias, addRollback } from './commands/alias.ts';
 import { addDeploy } from './commands/deploy.ts';
 import { addDescribe } from './commands/describe.ts';
 import { addDiff } from './commands/diff.ts';
+import { addDlq } from './commands/dlq.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addInit } from './commands/init.ts';
+import { addInvocation } from './commands/invocation.ts';
 import { addInvoke } from './commands/invoke.ts';
 import { addLauncher } from './commands/launcher.ts';
 import { addLogs } from './commands/logs.ts';
 import { addLs } from './commands/ls.ts';
 import { addRm } from './commands/rm.ts';
+import { addSchedule } from './commands/schedule.ts';
 import { addSeccomp } from './commands/seccomp.ts';
 import { addSecret } from './commands/secret.ts';
 import { addServe } from './commands/serve.ts';
@@ -60,6 +63,9 @@ export function createProgram(tools: Tools, serveHelp: string): Command {
     addInit,
     addDeploy,
     addInvoke,
+    addInvocation,
+    addDlq,
+    addSchedule,
     addLs,
     addDescribe,
     addVersions,

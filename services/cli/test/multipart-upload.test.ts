@@ -5,8 +5,11 @@ import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { type TestContext, test } from 'node:test';
 import type {
+  AsyncInvocations,
   BundleManifest,
+  DeadLetters,
   FunctionDirectory,
+  IdempotencyKeys,
   Invoker,
   LogStore,
   SchedulerControl,
@@ -55,7 +58,23 @@ async function gatewayWith(t: TestContext, bundles: DiskBundleStore): Promise<st
     cancel: () => false,
   };
   const logs: LogStore = { append: () => undefined, read: async () => [], follow: async function* follow() {} };
+  const queue: AsyncInvocations = {
+    bodyBytesMax: 0,
+    counts: async () => undefined,
+    schedules: {
+      check: () => undefined,
+      apply: async () => undefined,
+      remove: async () => undefined,
+      list: async () => [],
+    },
+    keys: {} as IdempotencyKeys,
+    deadLetters: {} as DeadLetters,
+    submit: () => assert.fail('nothing is queued'),
+    read: async () => undefined,
+    cancel: async () => false,
+  };
   const gateway = await createGateway({
+    queue,
     invoker,
     scheduler,
     directory,

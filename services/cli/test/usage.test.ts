@@ -7,6 +7,7 @@ const commands = [
   'init',
   'deploy',
   'invoke',
+  'invocation',
   'ls',
   'describe',
   'logs',
@@ -15,6 +16,8 @@ const commands = [
   'top',
   'simulate',
   'seccomp',
+  'dlq',
+  'schedule',
   'doctor',
 ];
 
@@ -35,7 +38,9 @@ test('hob serve --workers refuses a number that is out of range before it does a
   }
 });
 
-for (const command of commands.map((name) => (name === 'seccomp' ? 'seccomp learn' : name))) {
+for (const command of commands.map(
+  (name) => ({ seccomp: 'seccomp learn', dlq: 'dlq ls', schedule: 'schedule ls' })[name] ?? name,
+)) {
   test(`hob ${command} --help has examples and --json`, async () => {
     const { code, stdout, stderr } = await hob([...command.split(' '), '--help']);
     assert.equal(code, 0, stderr);

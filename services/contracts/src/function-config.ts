@@ -12,6 +12,12 @@ function ioRate<const Minimum extends number>(what: string, minimum: Minimum) {
   } as const;
 }
 
+const destination = {
+  type: 'string',
+  maxLength: 2048,
+  pattern: '^(?:[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?|https?://[!-~]+)$',
+} as const;
+
 /** The memory classes that zygotes are made for, MB. A function gets the largest class that is not above its `memoryMb`. */
 export const memoryClassesMb = [128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096, 6144, 8192] as const;
 
@@ -249,11 +255,93 @@ export const functionConfigSchema = {
       description:
         'Which system calls end the container, beside what hob itself refuses every function; none when it is not given.',
     },
+    async: {
+      type: 'object',
+      additionalProperties: false,
+      properties: {
+        maxAttempts: {
+          type: 'integer',
+          minimum: 1,
+          maximum: 100,
+          description: 'How often an event is tried before it is a dead letter; 3 when it is not given.',
+        },
+        maxAgeMs: {
+          type: 'integer',
+          minimum: 1000,
+          maximum: 1_209_600_000,
+          description:
+            'No attempt begins later than this after the event was accepted, ms; six hours when it is not given.',
+        },
+        backoffMs: {
+          type: 'integer',
+          minimum: 1,
+          maximum: 3_600_000,
+          description:
+            'The longest pause before the second attempt, ms; it doubles with each one; a second when it is not given.',
+        },
+        backoffMaxMs: {
+          type: 'integer',
+          minimum: 1,
+          maximum: 86_400_000,
+          description: 'The longest pause before any attempt, ms; five minutes when it is not given.',
+        },
+        onSuccess: {
+          ...destination,
+          description: 'Function or http(s) URL that is told of a success; none when it is not given.',
+        },
+        onFailure: {
+          ...destination,
+          description: 'Function or http(s) URL that is told of a dead letter; none when it is not given.',
+        },
+      },
+      description: 'How asynchronous calls are tried again; as its settings say when it is not given.',
+    },
+    schedule: {
+      type: 'array',
+      maxItems: 32,
+      items: {
+        type: 'object',
+        additionalProperties: false,
+        required: ['name'],
+        properties: {
+          name: { type: 'string', pattern: kebab, description: 'Name of the schedule.' },
+          cron: {
+            type: 'string',
+            minLength: 1,
+            maxLength: 200,
+            description: 'Five fields, or six with seconds in front.',
+          },
+          timezone: { type: 'string', minLength: 1, maxLength: 64, description: 'Of cron; UTC when it is not given.' },
+          everyMs: { type: 'integer', minimum: 1000, maximum: 31_536_000_000, description: 'A fixed rate, ms.' },
+          at: { type: 'string', maxLength: 64, description: 'Once, at this time: ISO 8601.' },
+          method: { type: 'string', pattern: '^[A-Z]{1,20}$', description: 'HTTP method; POST when it is not given.' },
+          path: {
+            type: 'string',
+            pattern: '^/[!-~]*$',
+            maxLength: 2048,
+            description: 'Path and query; / when it is not given.',
+          },
+          body: { type: 'string', maxLength: 65_536, description: 'Body of the call; none when it is not given.' },
+        },
+      },
+      description: 'When the live version is called by itself, asynchronously; never when it is not given.',
+    },
   },
 } as const;
 
 /** `seccomp` of hob.json. */
 export type SystemCallRules = Readonly<XStatic<typeof functionConfigSchema.properties.seccomp>>;
+
+type AsyncConfig = Readonly<XStatic<typeof functionConfigSchema.properties.async>>;
+type Destinations = 'onSuccess' | 'onFailure';
+
+/** `async` of hob.json with its defaults. */
+export type AsyncPolicy = Required<Omit<AsyncConfig, Destinations>> & Pick<AsyncConfig, Destinations>;
+
+/** What `async` of hob.json says, or its defaults. */
+export function asyncPolicy(config: Pick<FunctionConfig, 'async'>): AsyncPolicy {
+  return { maxAttempts: 3, maxAgeMs: 21_600_000, backoffMs: 1000, backoffMaxMs: 300_000, ...config.async };
+}
 
 /** A checked configuration with every default filled in. */
 export type FunctionConfig = Readonly<Omit<XStatic<typeof functionConfigSchema>, '$schema'>>;

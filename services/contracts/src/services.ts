@@ -146,6 +146,14 @@ export interface StartFailure {
   readonly failure: FunctionFailure | undefined;
 }
 
+/** How many calls there are. */
+export interface CallLoad {
+  /** Calls that wait or run now. */
+  readonly running: number;
+  /** Calls that have begun, ever. */
+  readonly started: number;
+}
+
 /** What the gateway asks of the scheduler besides invocations. */
 export interface SchedulerControl {
   /**

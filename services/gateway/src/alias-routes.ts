@@ -40,7 +40,7 @@ export function addAliasRoutes(app: TypedApp, parts: VersionParts): void {
         if (!(await isProven(directory.resolve(name, version), scheduler, reply))) return reply;
       }
       const set = await directory.setAlias(name, alias, request.body);
-      serve(name, parts);
+      await serve(name, parts);
       return reply.send(set);
     },
   );
@@ -57,7 +57,7 @@ export function addAliasRoutes(app: TypedApp, parts: VersionParts): void {
     async (request, reply) => {
       const { name, alias } = request.params;
       await directory.removeAlias(name, alias);
-      serve(name, parts);
+      await serve(name, parts);
       return reply.code(204).send(null);
     },
   );
@@ -78,7 +78,7 @@ function addRollbackRoute(app: TypedApp, parts: VersionParts): void {
     async (request, reply) => {
       const { name } = request.params;
       const live = await parts.directory.rollback(name);
-      serve(name, parts);
+      await serve(name, parts);
       return reply.send(live);
     },
   );

@@ -1,6 +1,7 @@
 import multipart from '@fastify/multipart';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import {
+  type AsyncInvocations,
   type BundleStore,
   fail,
   type FunctionDirectory,
@@ -18,11 +19,14 @@ import type {
 } from 'fastify';
 import { Type } from 'typebox';
 import { addAliasRoutes } from './alias-routes.ts';
-import { functionParams, invocationParams, logsQuery, problemAnswer } from './control-schemas.ts';
+import { functionParams, logsQuery, problemAnswer } from './control-schemas.ts';
+import { addDeadLetterRoutes } from './dead-letter-routes.ts';
 import { uploadLimits } from './deploy-upload.ts';
 import type { GatewayLimits } from './gateway-limits.ts';
+import { addInvocationRoutes } from './invocation-routes.ts';
 import { addLearnRoute } from './learn-route.ts';
 import { NDJSON_TYPE, ndjson, streamLogs } from './log-stream.ts';
+import { addScheduleRoutes } from './schedule-routes.ts';
 import { bearerToken, type TokenVerifier } from './request-headers.ts';
 import { addSecretRoutes } from './secret-routes.ts';
 import { addVersionRoutes } from './version-routes.ts';
@@ -35,6 +39,7 @@ export interface ControlApiOptions {
   readonly secrets: SecretDirectory;
   readonly bundles: BundleStore;
   readonly logs: LogStore;
+  readonly queue: AsyncInvocations;
   readonly tokens: TokenVerifier;
   readonly limits: GatewayLimits;
   /** Aborted when the gateway stops: log streams end then. */
@@ -65,10 +70,13 @@ export async function controlApi(app: FastifyInstance, options: ControlApiOption
   addSecretRoutes(typed, options);
   addLogsRoute(typed, options);
   addLearnRoute(typed, options);
+  addInvocationRoutes(typed, options);
+  addDeadLetterRoutes(typed, options);
+  addScheduleRoutes(typed, options);
   addServerRoutes(typed, options);
 }
 
-function addFunctionRoutes(app: TypedApp, { directory, scheduler, secrets }: ControlApiOptions): void {
+function addFunctionRoutes(app: TypedApp, { directory, queue, scheduler, secrets }: ControlApiOptions): void {
   app.get(
     '/functions',
     {
@@ -124,6 +132,7 @@ function addFunctionRoutes(app: TypedApp, { directory, scheduler, secrets }: Con
       const { name } = request.params;
       try {
         await directory.remove(name);
+        await queue.schedules.remove(name);
         await scheduler.removed(name);
       } finally {
         await secrets.removeAll(name); // also those of a function that never was, or that an earlier try removed
@@ -168,7 +177,7 @@ function addLogsRoute(app: TypedApp, { directory, limits, logs, stopping }: Cont
   );
 }
 
-function addServerRoutes(app: TypedApp, { invoker, requestsInFlight, scheduler }: ControlApiOptions): void {
+function addServerRoutes(app: TypedApp, { requestsInFlight, scheduler }: ControlApiOptions): void {
   app.get(
     '/stats',
     {
@@ -180,24 +189,5 @@ function addServerRoutes(app: TypedApp, { invoker, requestsInFlight, scheduler }
     },
     async (_request, reply) =>
       reply.send({ ...(await scheduler.snapshot()), gateway: { requestsInFlight: requestsInFlight() } }),
-  );
-  app.delete(
-    '/invocations/:id',
-    {
-      schema: {
-        operationId: 'cancelInvocation',
-        summary: 'Cancels a running invocation.',
-        params: invocationParams,
-        response: {
-          202: Type.Object({ id: Type.String() }, { description: 'It is being ended.' }),
-          default: problemAnswer,
-        },
-      },
-    },
-    async (request, reply) => {
-      const { id } = request.params;
-      if (!invoker.cancel(id)) throw fail('ERR_INVOCATION_NOT_FOUND', [id]);
-      return reply.code(202).send({ id });
-    },
   );
 }

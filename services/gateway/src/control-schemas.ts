@@ -2,11 +2,14 @@ import {
   ALIAS_VERSIONS_MAX,
   ALIAS_WEIGHT_MAX,
   aliasForm,
+  type DeadLetter,
   type FunctionAlias,
   type FunctionSnapshot,
   type FunctionSummary,
   type FunctionVersion,
   functionConfigJsonSchema,
+  type InvocationRecord,
+  invocationStatuses,
   logChannels,
   type LogLine,
   type SchedulerSnapshot,
@@ -45,10 +48,29 @@ export const secretParams = Type.Object({
   secret: Type.String({ maxLength: 128, description: 'Name of the secret: that of its environment variable.' }),
 });
 
-/** Parameters of the route that cancels an invocation. */
+/** Parameters of the routes that speak of one invocation. */
 export const invocationParams = Type.Object({
   id: Type.String({ maxLength: 64, description: "The invocation's id, as `hob-invocation-id` gave it." }),
 });
+
+/** Query of the list of dead letters. */
+export const deadLetterQuery = Type.Object(
+  {
+    function: Type.Optional(nameParameter),
+    limit: Type.Integer({ minimum: 1, maximum: 1000, default: 50, description: 'How many.' }),
+  },
+  { additionalProperties: false },
+);
+
+/** Which dead letters something is done to. */
+export const deadLetterChoice = Type.Object(
+  {
+    ids: Type.Optional(Type.Array(Type.String({ maxLength: 64 }), { minItems: 1, maxItems: 1000 })),
+    function: Type.Optional(nameParameter),
+    all: Type.Optional(Type.Literal(true)),
+  },
+  { additionalProperties: false, description: 'One of the three.' },
+);
 
 /** Query of the log route. */
 export const logsQuery = (tailMax: number) =>
@@ -270,6 +292,58 @@ const logLine = Type.Unsafe<LogLine>(
   ),
 );
 
+const flatHeaders = Type.Array(Type.String(), { description: 'Flat list: name, value, …' });
+
+/** What a function answered to an asynchronous call. */
+const keptAnswer = object(
+  {
+    status: Type.Integer(),
+    headers: flatHeaders,
+    body: Type.String({ description: 'The body, or its beginning.' }),
+    encoding: Type.Union([Type.Literal('utf8'), Type.Literal('base64')]),
+    bodyBytes: count('Of the whole body.'),
+    isCut: Type.Boolean({ description: 'The body was larger than what is kept of it.' }),
+  },
+  'Of the last attempt that the function answered.',
+);
+
+const recordProperties = {
+  id: Type.String(),
+  function: nameParameter,
+  version: Type.Optional(Type.Integer({ minimum: 1, description: 'The version that the caller named.' })),
+  status: Type.Union(
+    invocationStatuses.map((status) => Type.Literal(status)),
+    { description: 'failed: the last attempt failed, and another one will come; dead: it was given up.' },
+  ),
+  attempts: count('Attempts that have begun.'),
+  maxAttempts: count('Attempts that it may have.'),
+  createdAt: Type.String({ description: 'ISO 8601.' }),
+  nextAttemptAt: Type.Optional(Type.String({ description: 'When the next attempt may begin, ISO 8601.' })),
+  endedAt: Type.Optional(Type.String({ description: 'ISO 8601.' })),
+  result: Type.Optional(keptAnswer),
+  error: Type.Optional(object({ code: Type.String(), message: Type.String() }, 'Why the last attempt failed.')),
+  receipt: Type.Optional(Type.Object({}, { description: 'What the last attempt took.' })),
+};
+
+/** An asynchronous invocation. */
+const invocationRecord = Type.Unsafe<InvocationRecord>(
+  Type.Object(recordProperties, { $id: 'Invocation', description: 'An asynchronous invocation.' }),
+);
+
+const { body, encoding, bodyBytes } = keptAnswer.properties;
+const eventRequest = object(
+  { method: Type.String(), url: Type.String(), headers: flatHeaders, body, encoding, bodyBytes },
+  'What it would call.',
+);
+
+/** An event that was given up. */
+const deadLetter = Type.Unsafe<DeadLetter>(
+  Type.Object(
+    { ...recordProperties, request: eventRequest },
+    { $id: 'DeadLetter', description: 'An event that was given up.' },
+  ),
+);
+
 /** Everything that has a name in the OpenAPI document. */
 export const namedSchemas = [
   problem,
@@ -279,4 +353,6 @@ export const namedSchemas = [
   functionSnapshot,
   serverStats,
   logLine,
+  invocationRecord,
+  deadLetter,
 ] as const;

@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type {
+  AsyncInvocations,
   BundleStore,
   FunctionDirectory,
   Invoker,
@@ -28,6 +29,7 @@ export interface GatewayOptions {
   readonly secrets: SecretDirectory;
   readonly bundles: BundleStore;
   readonly logs: LogStore;
+  readonly queue: AsyncInvocations;
   readonly logger: Logger;
   readonly tokens: TokenVerifier;
   readonly metrics: Metrics;
@@ -86,14 +88,15 @@ export interface Gateway extends AsyncDisposable {
 export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const limits = gatewayLimits(options.limits);
   const stopping = new AbortController();
-  const { invoker, directory, tokens, logger } = options;
+  const { invoker, directory, queue, tokens, logger } = options;
   const draining = (): boolean => stopping.signal.aborted;
-  const route = new InvocationRoute({ invoker, directory, tokens, logger, limits, draining, turnEnd: new TurnEnd() });
+  const turnEnd = new TurnEnd();
+  const route = new InvocationRoute({ invoker, directory, queue, tokens, logger, limits, draining, turnEnd });
   const requests = new RequestCount(limits.requestsMax);
   const front = new HttpFront({ limits, route, draining, requests });
   const requestsInFlight = (): number => requests.now;
   const app = await createApp({ ...options, limits, stopping: stopping.signal, requestsInFlight, front });
-  options.metrics.observe({ scheduler: options.scheduler, directory, requestsInFlight });
+  options.metrics.observe({ scheduler: options.scheduler, directory, queue, requestsInFlight });
   const calls = { invoker, directory, requests, draining };
   return new OpenGateway(front, app, { stopping, drainMs: limits.drainMs, calls });
 }

@@ -18,6 +18,8 @@ export interface HttpFrontOptions {
   readonly draining: () => boolean;
   /** Of requests being served; probes, metrics and refusals not counted. */
   readonly requests: RequestCount;
+  /** Calls of functions that those serve who serve all else; none when it is not given. */
+  readonly isForOthers?: (request: IncomingMessage) => boolean;
 }
 
 /** These answer whatever the load, and while hob drains. */
@@ -35,6 +37,7 @@ export class HttpFront {
   readonly #route: InvocationRoute;
   readonly #draining: () => boolean;
   readonly #requests: RequestCount;
+  readonly #isForOthers: (request: IncomingMessage) => boolean;
   #others: RequestHandler | undefined;
 
   constructor(options: HttpFrontOptions) {
@@ -42,6 +45,7 @@ export class HttpFront {
     this.#route = options.route;
     this.#draining = options.draining;
     this.#requests = options.requests;
+    this.#isForOthers = options.isForOthers ?? (() => false);
     const { limits } = options;
     this.server = createServer({
       maxHeaderSize: limits.headerBytesMax,
@@ -112,8 +116,9 @@ export class HttpFront {
     }
     this.#requests.enter();
     let exchange: InvocationExchange | undefined;
-    if (url.startsWith(FUNCTION_PREFIX)) exchange = this.#route.handle(request, response, expectsContinue);
-    else {
+    if (url.startsWith(FUNCTION_PREFIX) && !this.#isForOthers(request)) {
+      exchange = this.#route.handle(request, response, expectsContinue);
+    } else {
       if (expectsContinue) response.writeContinue();
       this.#others?.(request, response);
     }

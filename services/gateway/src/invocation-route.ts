@@ -1,9 +1,20 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { asHobError, fail, type FunctionDirectory, type HobError, type InvocationRequest } from '@hob/contracts';
+import {
+  asHobError,
+  type AsyncInvocations,
+  fail,
+  type FunctionDirectory,
+  type FunctionVersion,
+  type HobError,
+  type InvocationRequest,
+  LIVE_ALIAS,
+} from '@hob/contracts';
+import { acceptAsync } from './async-acceptance.ts';
 import type { ExchangeContext } from './invocation-exchange.ts';
 import { InvocationExchange } from './invocation-exchange.ts';
-import { FUNCTION_PREFIX, parseInvocationTarget } from './invocation-target.ts';
+import { FUNCTION_PREFIX, type InvocationTarget, parseInvocationTarget } from './invocation-target.ts';
+import { answerKeyed } from './keyed-call.ts';
 import { problemOf, sendProblem } from './problem.ts';
 import { type ForwardedRequest, RequestHeaders, type TokenVerifier } from './request-headers.ts';
 
@@ -14,6 +25,8 @@ const forbiddenMethods: ReadonlySet<string> = new Set(['TRACE', 'TRACK']);
 export interface InvocationRouteOptions extends ExchangeContext {
   readonly directory: Pick<FunctionDirectory, 'resolve'>;
   readonly tokens: TokenVerifier;
+  /** Absent where calls for it are passed on before they get here. */
+  readonly queue?: AsyncInvocations;
 }
 
 /** Answers `ANY /fn/<name>[@<version or alias>][/rest]`, from the raw request on: the hot path of hob. */
@@ -30,7 +43,8 @@ export class InvocationRoute {
    * Serves one request; its URL begins with FUNCTION_PREFIX.
    *
    * @param expectsContinue the client waits for `100 Continue` before it sends the body.
-   * @returns the exchange, which is to be told when the response has closed; undefined after a refusal.
+   * @returns the exchange, which is to be told when the response has closed; undefined after a refusal, and for a call that does
+   *   not end with it: one that is queued, or has an idempotency key.
    */
   handle(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): InvocationExchange | undefined {
     let trusted = false;
@@ -48,8 +62,19 @@ export class InvocationRoute {
         headers: forwarded.headers,
         hasBody: forwarded.hasBody,
       };
-      this.#check(invocation, forwarded);
+      const isAsync = isAsynchronous(forwarded.invocationType);
+      const key = forwarded.idempotencyKey;
+      const queue = isAsync || key !== undefined ? this.#queue() : undefined;
+      this.#check(invocation, forwarded, queue?.bodyBytesMax);
       if (expectsContinue) response.writeContinue();
+      if (queue !== undefined) {
+        const call = { request, response, invocation, version: versionAsked(target, invocation.version) };
+        const context = { ...this.#options, queue };
+        const answered =
+          key === undefined ? acceptAsync(call, context) : answerKeyed({ ...call, key, isAsync }, context);
+        answered.catch((error: unknown) => this.#refuse(request, response, { error, id, trusted }));
+        return undefined;
+      }
       const exchange = new InvocationExchange(this.#options, { request, response, invocation, trusted });
       exchange.start();
       return exchange;
@@ -59,17 +84,23 @@ export class InvocationRoute {
     }
   }
 
+  #queue(): AsyncInvocations {
+    const { queue } = this.#options;
+    if (queue === undefined) throw new Error('a call for the queue came to a gateway that has none');
+    return queue;
+  }
+
   #acceptedUrl(forwarded: ForwardedRequest): string {
     if (forwarded.url === undefined) throw fail('ERR_API_BAD_REQUEST', ['the host header names no host']);
     return forwarded.url;
   }
 
-  #check(invocation: InvocationRequest, forwarded: ForwardedRequest): void {
+  #check(invocation: InvocationRequest, forwarded: ForwardedRequest, wholeBytesMax: number | undefined): void {
     if (forbiddenMethods.has(invocation.method)) {
       throw fail('ERR_API_BAD_REQUEST', [`functions take no ${invocation.method} requests`]);
     }
     if (invocation.version.config.auth === 'token' && !forwarded.trusted) throw fail('ERR_AUTH_REQUIRED', []);
-    const { bodyBytesMax } = this.#options.limits;
+    const bodyBytesMax = Math.min(this.#options.limits.bodyBytesMax, wholeBytesMax ?? Infinity);
     if (forwarded.contentLength !== undefined && forwarded.contentLength > bodyBytesMax) {
       throw fail('ERR_HTTP_BODY_TOO_LARGE', [bodyBytesMax]);
     }
@@ -93,6 +124,18 @@ export class InvocationRoute {
       close: this.#options.draining(),
     });
   }
+}
+
+/** The version that a call names, itself or by an alias as that is now; undefined for whichever is live when it runs. */
+function versionAsked({ qualifier }: InvocationTarget, { version }: FunctionVersion): number | undefined {
+  return qualifier === undefined || qualifier === LIVE_ALIAS ? undefined : version;
+}
+
+/** @throws ERR_API_BAD_REQUEST */
+function isAsynchronous(invocationType: string | undefined): boolean {
+  if (invocationType === undefined || invocationType === 'sync') return false;
+  if (invocationType === 'async') return true;
+  throw fail('ERR_API_BAD_REQUEST', ['hob-invocation-type is sync or async']);
 }
 
 /** Says which part of the URL names nothing; what the client wrote is given back in bounds. */

@@ -21,6 +21,10 @@ export interface ForwardedRequest {
   readonly hasBody: boolean;
   /** The declared length of the body, or undefined when it comes in chunks or there is none. */
   readonly contentLength: number | undefined;
+  /** What `hob-invocation-type` says. */
+  readonly invocationType: string | undefined;
+  /** What `idempotency-key` says; the function gets it too. */
+  readonly idempotencyKey: string | undefined;
 }
 
 /** Headers that speak of one connection only (RFC 9110 §7.6.1), and `expect`, which the gateway itself answers. */
@@ -78,6 +82,8 @@ interface Sorted {
   contentLength: string | undefined;
   chunked: boolean;
   trusted: boolean;
+  invocationType: string | undefined;
+  idempotencyKey: string | undefined;
   forwardedFor: string | undefined;
   forwardedProto: string | undefined;
   forwardedHost: string | undefined;
@@ -99,7 +105,7 @@ export class RequestHeaders {
   read(request: HeadedRequest, target: InvocationTarget): ForwardedRequest {
     const sorted = this.#sort(request.rawHeaders);
     if (sorted.connection !== undefined) dropListed(sorted.headers, sorted.connection);
-    const { headers } = sorted;
+    const { headers, invocationType, idempotencyKey } = sorted;
     const bodyless = request.method === 'GET' || request.method === 'HEAD';
     const contentLength = sorted.contentLength === undefined ? undefined : Number(sorted.contentLength);
     const hasBody = !bodyless && (sorted.chunked || (contentLength !== undefined && contentLength > 0));
@@ -113,7 +119,7 @@ export class RequestHeaders {
     headers.push('x-forwarded-proto', proto, 'x-forwarded-host', host);
     headers.push('x-forwarded-prefix', (sorted.forwardedPrefix ?? '') + target.prefix);
     const url = this.#hosts.accepts(host) ? `${proto}://${host}${target.path}` : undefined;
-    return { headers, url, trusted: sorted.trusted, hasBody, contentLength };
+    return { headers, url, trusted: sorted.trusted, hasBody, contentLength, invocationType, idempotencyKey };
   }
 
   #sort(raw: readonly string[]): Sorted {
@@ -124,6 +130,8 @@ export class RequestHeaders {
       contentLength: undefined,
       chunked: false,
       trusted: false,
+      invocationType: undefined,
+      idempotencyKey: undefined,
       forwardedFor: undefined,
       forwardedProto: undefined,
       forwardedHost: undefined,
@@ -149,6 +157,12 @@ export class RequestHeaders {
       case 'connection':
         sorted.connection = sorted.connection === undefined ? value : `${sorted.connection},${value}`;
         return;
+      case 'hob-invocation-type':
+        sorted.invocationType ??= value;
+        return;
+      case 'idempotency-key':
+        sorted.idempotencyKey ??= value;
+        break;
       case 'authorization': {
         const token = bearerToken(value);
         // The operator's token opens the control API: no function may ever see it.

@@ -11,7 +11,7 @@ const deployQuery = Type.Object({
 });
 
 /** What the routes for versions and aliases need. */
-export type VersionParts = Pick<ControlApiOptions, 'directory' | 'scheduler'>;
+export type VersionParts = Pick<ControlApiOptions, 'directory' | 'queue' | 'scheduler'>;
 
 /** Adds the routes that make and show versions. */
 export function addVersionRoutes(app: TypedApp, options: ControlApiOptions): void {
@@ -45,7 +45,8 @@ export function addVersionRoutes(app: TypedApp, options: ControlApiOptions): voi
   );
 }
 
-function addDeployRoute(app: TypedApp, { bundles, directory, scheduler, secrets }: ControlApiOptions): void {
+function addDeployRoute(app: TypedApp, options: ControlApiOptions): void {
+  const { bundles, directory, queue, scheduler, secrets } = options;
   app.post<{ Params: { name: string }; Querystring: { live?: string } }>(
     '/functions/:name/versions',
     {
@@ -69,6 +70,7 @@ function addDeployRoute(app: TypedApp, { bundles, directory, scheduler, secrets 
       if (upload.config.name !== name) {
         throw fail('ERR_CONFIG_INVALID', ['name', `is "${upload.config.name}", but the URL says "${name}"`]);
       }
+      queue.schedules.check(upload.config);
       const missing = secrets.missing(upload.config);
       if (missing.length > 0) throw fail('ERR_SECRET_MISSING', [name, missing.join(', ')]);
       const digest = await bundles.add(upload.manifest, upload.files);
@@ -81,7 +83,7 @@ function addDeployRoute(app: TypedApp, { bundles, directory, scheduler, secrets 
         }
       } finally {
         await directory.settle(version);
-        serve(name, { directory, scheduler });
+        await serve(name, options);
       }
       return isMade ? reply.code(201).send(version) : reply;
     },
@@ -106,8 +108,8 @@ export async function isProven(
   return false;
 }
 
-/** Tells the scheduler which versions the aliases of a function name now; nothing when it was removed meanwhile. */
-export function serve(name: string, { directory, scheduler }: VersionParts): void {
+/** Tells which versions the aliases of a function name now; nothing when it was removed meanwhile. @throws ERR_QUEUE_UNAVAILABLE */
+export async function serve(name: string, { directory, queue, scheduler }: VersionParts): Promise<void> {
   if (!directory.list().some((summary) => summary.name === name)) return;
   const { live } = directory.describe(name).summary;
   if (live === undefined) return;
@@ -115,4 +117,5 @@ export function serve(name: string, { directory, scheduler }: VersionParts): voi
     live,
     directory.inService(name).filter((version) => version !== live),
   );
+  await queue.schedules.apply(live);
 }

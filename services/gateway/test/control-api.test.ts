@@ -41,6 +41,12 @@ test('the control API needs a token on every route but its document', async () =
     ['GET', '/v1/functions/hello/logs'],
     ['POST', '/v1/functions/hello/seccomp/learn'],
     ['GET', '/v1/stats'],
+    ['GET', '/v1/dead-letters'],
+    ['GET', '/v1/dead-letters/x'],
+    ['POST', '/v1/dead-letters/redrive'],
+    ['POST', '/v1/dead-letters/purge'],
+    ['GET', '/v1/schedules'],
+    ['GET', '/v1/invocations/x'],
     ['DELETE', '/v1/invocations/x'],
   ] as const;
   for (const [method, path] of routes) {

@@ -54,6 +54,15 @@ test('POST versions stores the files, makes a version and tells the scheduler', 
   assert.equal((await deploy(hob)).body.version, 2);
 });
 
+test('POST versions sets the schedules of the function, and makes no version of one whose schedules cannot hold', async () => {
+  await using hob = await startGateway();
+  const scheduled = (cron: string) => configOf('fresh', { schedule: [{ name: 'a', cron }] });
+  assert.equal((await deploy(hob, { config: scheduled('never') })).body.code, 'ERR_CONFIG_INVALID');
+  assert.throws(() => hob.directory.resolve('fresh'));
+  assert.equal((await deploy(hob, { config: scheduled('* * * * *') })).status, 201);
+  assert.deepEqual(hob.queue.scheduled, ['fresh@1']);
+});
+
 test('POST versions fills in the defaults of a configuration', async () => {
   await using hob = await startGateway();
   assert.equal((await deploy(hob, { config: { name: 'fresh' } })).status, 201);

@@ -239,6 +239,7 @@ test('Metrics counts what functions were denied, asked and loaded in advance for
   metrics.observe({
     scheduler: { snapshot: () => Promise.resolve({ pools: [], functions: [], zygotes: [] }) },
     directory: { list: () => [] },
+    queue: { counts: () => Promise.resolve(undefined) },
     requestsInFlight: () => 0,
   });
   const later = [...samplesOf(await metrics.render()).keys()];
@@ -279,4 +280,18 @@ test('Metrics counts how long frozen containers take to go on, for calls that ha
   const samples = samplesOf(await metrics.render());
   assert.equal(samples.get('hob_container_thaw_seconds_count'), 1);
   assert.equal(samples.get('hob_container_thaw_seconds_sum'), 0.0005);
+});
+
+test('/metrics tells of asynchronous calls, and nothing of the queue while Redis is away', async () => {
+  await using hob = await startGateway();
+  hob.metrics.attempted('failed');
+  const read = async () => samplesOf(await (await fetch(`${hob.url}/metrics`)).text());
+  const samples = await read();
+  assert.equal(samples.get('hob_async_attempts_total{outcome="failed"}'), 1);
+  assert.equal(samples.get('hob_async_attempts_total{outcome="dead"}'), 0);
+  assert.equal(samples.get('hob_async_events{status="waiting"}'), 4);
+  assert.equal(samples.get('hob_async_events{status="dead"}'), 1);
+  assert.equal(samples.get('hob_async_oldest_seconds'), 1.5);
+  hob.queue.current = undefined;
+  assert.equal((await read()).get('hob_async_events{status="waiting"}'), undefined);
 });

@@ -1,4 +1,5 @@
 import {
+  type CallLoad,
   fail,
   type FunctionVersion,
   type InvocationHandle,
@@ -73,6 +74,7 @@ export class Scheduler implements Invoker, SchedulerControl, AsyncDisposable {
   readonly #ending = new AbortController();
   readonly #drained = Promise.withResolvers<void>();
   #closing: Promise<void> | undefined;
+  #started = 0;
 
   /** Starts to fill the pools at once. @throws ERR_CONFIG_INVALID */
   constructor(options: SchedulerOptions) {
@@ -112,6 +114,7 @@ export class Scheduler implements Invoker, SchedulerControl, AsyncDisposable {
     const call = new Invocation(request, sink, group);
     this.#calls.set(call.id, call);
     this.#services.histories.called(request.version.name, call.times.arrivedAtMs);
+    this.#started += 1;
     if (this.#closing) call.refuse(fail('ERR_SCHED_CLOSED', []));
     else if (headerChars(request) > HEADERS_CHARS_MAX) {
       call.refuse(fail('ERR_HTTP_HEADERS_TOO_LARGE', [HEADERS_CHARS_MAX]));
@@ -121,6 +124,11 @@ export class Scheduler implements Invoker, SchedulerControl, AsyncDisposable {
 
   cancel(invocationId: string): boolean {
     return this.#calls.get(invocationId)?.stop('cancelled') ?? false;
+  }
+
+  /** How busy it is at this moment. */
+  load(): CallLoad {
+    return { running: this.#calls.size, started: this.#started };
   }
 
   async learn(version: FunctionVersion, calls: readonly LessonCall[], signal: AbortSignal): Promise<Lesson> {

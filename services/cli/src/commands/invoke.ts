@@ -20,6 +20,7 @@ interface InvokeOptions {
   readonly path: string;
   readonly method?: string;
   readonly header?: Readonly<Record<string, string[]>>;
+  readonly async?: true;
   readonly receipt?: true;
   readonly json?: true;
 }
@@ -40,12 +41,14 @@ export function addInvoke(program: Command, tools: Tools): void {
     .option('-p, --path <path>', 'path and query behind the name', parsePath, '/')
     .option('-X, --method <method>', 'HTTP method (default: GET, or POST with --data)', parseMethod)
     .option('-H, --header <k: v>', 'header to send; may be repeated', parseHeader)
+    .option('-a, --async', 'queue the call and print its id; "hob invocation <id>" shows what becomes of it')
     .option('-r, --receipt', 'print the receipt too: version, kind of start, times, CPU, memory, outcome')
     .action((target: string, options: InvokeOptions) => invoke(tools, functionTarget(target), options));
   complete(command, [
     ['hob invoke hello', 'GET /'],
     ['hob invoke hello --data \'{"name":"you"}\' --receipt', 'POST JSON, and show what it took'],
     ['hob invoke thumbnail@3 --data @photo.png > small.png', 'version 3, a file in and a file out'],
+    ['hob invoke thumbnail --data @photo.png --async', 'queue it'],
     ["hob invoke api --path /users?n=2 --method PUT -H 'x-id: 7'", 'anything HTTP can say'],
   ]);
 }
@@ -78,16 +81,22 @@ async function invoke(tools: Tools, target: string, options: InvokeOptions): Pro
     client.send({
       method: options.method ?? (payload === undefined ? 'GET' : 'POST'),
       path: `/fn/${target}${options.path === '/' ? '' : options.path}`,
-      headers: { ...payload?.headers, ...options.header },
+      headers: { ...payload?.headers, ...options.header, ...(options.async && { 'hob-invocation-type': 'async' }) },
       ...(payload === undefined ? {} : { body: payload.body }),
       headTimeoutMs: CALL_TIMEOUT_MS,
       bodyTimeoutMs: CALL_TIMEOUT_MS,
     }),
   );
+  if (options.async && response.statusCode === 202) return printId(tools, client, response, options);
   const problem = await printAnswer(tools, client, response, options);
   if (options.receipt && !options.json) tools.terminal.note(receiptLines(invocationAccount(response.headers)));
   if (problem !== undefined) throw problem;
   if (response.statusCode >= 400) throw fail('ERR_CLI_STATUS', [target, response.statusCode]);
+}
+
+async function printId(tools: Tools, client: ApiClient, response: ApiResponse, { json }: InvokeOptions): Promise<void> {
+  const accepted = JSON.parse(await client.text(response)) as { readonly id: string };
+  return json ? tools.terminal.json(accepted) : tools.terminal.result(accepted.id);
 }
 
 /**

@@ -2,6 +2,7 @@ import { closeSync, constants, openSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Observer } from '@hob/contracts';
 import { combineObservers, createGateway, type Gateway, Metrics } from '@hob/gateway';
+import { InvocationQueue, Receipts } from '@hob/queue';
 import { DiskBundleStore, RedisLogStore, RedisServer, Registry, SecretStore } from '@hob/registry';
 import { type LauncherConnection, RemoteDriver, Scheduler } from '@hob/scheduler';
 import { driverDefaults } from '@hob/scheduler/launcher';
@@ -35,6 +36,8 @@ export interface PlatformOptions {
   readonly tokens: { verify(token: string): boolean; readonly hashes: readonly string[] };
   readonly secretKey: SecretKey;
   readonly log: Logger;
+  /** What messages to webhooks are signed with. */
+  readonly webhookSecret: string | undefined;
   /** Why calls cannot be served yet, though all parts run; undefined when they can. */
   readonly ready: () => string | undefined;
 }
@@ -55,9 +58,24 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   const secrets = started.use(await SecretStore.open({ redis, key, keySource, log }));
   const logs = started.use(new RedisLogStore({ redis, log }));
   const metrics = new Metrics({ version: VERSION });
-  const observer = combineObservers(metrics, logObserver(logs, log));
+  const receipts = new Receipts();
+  const observer = combineObservers(metrics, logObserver(logs, log, receipts));
   const driver = openDriver(options, observer, started);
   const scheduler = startScheduler({ options, driver, bundles, secrets, observer }, started);
+  const queue = started.use(
+    new InvocationQueue({
+      redis,
+      invoker: scheduler,
+      directory: registry,
+      receipts,
+      load: () => scheduler.load(),
+      attempted: (outcome) => metrics.attempted(outcome),
+      log,
+      config: config.queue,
+      drainMs: config.gateway.drainMs,
+      webhookSecret: options.webhookSecret,
+    }),
+  );
   const gateway = started.use(
     await createGateway({
       invoker: scheduler,
@@ -66,6 +84,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       secrets,
       bundles,
       logs,
+      queue,
       logger: log,
       tokens,
       metrics,
@@ -76,6 +95,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   );
   collectBundles(registry, scheduler, { log, started });
   scheduler.started(registry.list().flatMap(({ name }) => registry.inService(name)));
+  await queue.started(registry.list().flatMap(({ live }) => live ?? []));
   const address = parseListen(config.server.listen, 'HOB_LISTEN');
   const url =
     config.server.workers === 1
@@ -171,10 +191,11 @@ async function startWorkers(parts: WorkerParts, started: AsyncDisposableStack): 
   return `http://${host}:${address.port}`;
 }
 
-/** Takes the functions' output to the log store, and what the operator should know to the server's log. */
-function logObserver(logs: RedisLogStore, log: Logger): Observer {
+/** Takes the functions' output to the log store, receipts to who waits for them, and what the operator should know to the log. */
+function logObserver(logs: RedisLogStore, log: Logger, receipts: Receipts): Observer {
   return {
     invocationEnded(receipt) {
+      receipts.invocationEnded(receipt);
       log.debug(receipt, 'invocation ended');
     },
     log: (line) => logs.append(line),

@@ -1,5 +1,6 @@
 import { fail } from '@hob/contracts';
 import { gatewayLimitsSchema } from '@hob/gateway/limits';
+import { queueConfigSchema } from '@hob/queue/config';
 import { egressOptionsSchema, schedulerConfigSchema } from '@hob/scheduler/config';
 import { type Static, Type, type TSchema } from 'typebox';
 import { Check } from 'typebox/value';
@@ -70,7 +71,13 @@ const serverSchema = Type.Object(
 
 /** Every setting of `hob serve`, in groups by the part that they are for. */
 export const serveConfigSchema = Type.Object(
-  { server: serverSchema, scheduler: schedulerConfigSchema, egress: egressOptionsSchema, gateway: gatewayLimitsSchema },
+  {
+    server: serverSchema,
+    scheduler: schedulerConfigSchema,
+    queue: queueConfigSchema,
+    egress: egressOptionsSchema,
+    gateway: gatewayLimitsSchema,
+  },
   { additionalProperties: false },
 );
 
@@ -103,20 +110,22 @@ interface SettingSchema {
 const prefixes: Readonly<Record<keyof ServeConfig, string>> = {
   server: 'HOB_',
   scheduler: 'HOB_',
+  queue: 'HOB_ASYNC_',
   egress: 'HOB_EGRESS_',
   gateway: 'HOB_HTTP_',
 };
 
 /** Every setting in the order of the schema. A variable's name is made from its key by one rule. */
-export const settings: readonly Setting[] = (['server', 'scheduler', 'egress', 'gateway'] as const).flatMap((group) =>
-  Object.entries(serveConfigSchema.properties[group].properties).map(([key, schema]) => {
-    const name = `${prefixes[group]}${key.replaceAll(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
-    return { group, key, name, schema: schema as TSchema & SettingSchema };
-  }),
+export const settings: readonly Setting[] = (['server', 'scheduler', 'queue', 'egress', 'gateway'] as const).flatMap(
+  (group) =>
+    Object.entries(serveConfigSchema.properties[group].properties).map(([key, schema]) => {
+      const name = `${prefixes[group]}${key.replaceAll(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
+      return { group, key, name, schema: schema as TSchema & SettingSchema };
+    }),
 );
 
 /** Variables that begin with HOB_ and are no settings of the server. */
-const otherVariables = new Set(['HOB_TOKEN', 'HOB_SECRET_KEY', 'HOB_URL', 'HOB_DEBUG']);
+const otherVariables = new Set(['HOB_TOKEN', 'HOB_SECRET_KEY', 'HOB_WEBHOOK_SECRET', 'HOB_URL', 'HOB_DEBUG']);
 
 /** What is in a setting, in words: `a whole number from 1 to 10`. */
 export function acceptedValues(schema: SettingSchema): string {
@@ -142,6 +151,7 @@ export function readServeConfig(env: Environment): ServeConfig {
   const groups: { readonly [group in keyof ServeConfig]: Record<string, unknown> } = {
     server: {},
     scheduler: {},
+    queue: {},
     egress: {},
     gateway: {},
   };

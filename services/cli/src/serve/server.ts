@@ -50,6 +50,7 @@ async function serveUntilAsked(serving: Serving, asked: Promise<StopReason>): Pr
   using _ = closing(connection);
   const tokens = await TokenStore.open(folder.path, variable(tools.env, 'HOB_TOKEN'));
   const secretKey = await readSecretKey(folder.path, variable(tools.env, 'HOB_SECRET_KEY'));
+  const webhookSecret = variable(tools.env, 'HOB_WEBHOOK_SECRET');
   let notReady: string | undefined = 'hob is starting';
   await using platform = await tools.terminal.progress('starting', () =>
     startPlatform({
@@ -59,6 +60,7 @@ async function serveUntilAsked(serving: Serving, asked: Promise<StopReason>): Pr
       connection,
       tokens,
       secretKey,
+      webhookSecret,
       log,
       ready: () => notReady,
     }),

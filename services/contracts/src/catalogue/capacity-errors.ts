@@ -37,6 +37,20 @@ export const capacityErrors = {
     title: 'The registry is unavailable',
     message: (why: string) => `Redis does not answer: ${why}`,
   },
+  ERR_QUEUE_UNAVAILABLE: {
+    http: 503,
+    kind: 'capacity',
+    retry: 'after-backoff',
+    title: 'The queue is unavailable',
+    message: (why: string) => `Redis does not answer: ${why}`,
+  },
+  ERR_QUEUE_FULL: {
+    http: 503,
+    kind: 'capacity',
+    retry: 'after-backoff',
+    title: 'The queue is full',
+    message: (bytesMax: number) => `Redis already holds ${bytesMax} bytes; no event is accepted until there are fewer`,
+  },
   ERR_LAUNCHER_LOST: {
     http: 503,
     kind: 'capacity',

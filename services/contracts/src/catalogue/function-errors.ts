@@ -86,4 +86,25 @@ export const functionErrors = {
     title: 'Response too large',
     message: (bytesMax: number) => `the function's response is larger than ${bytesMax} bytes`,
   },
+  ERR_FN_STATUS: {
+    http: 502,
+    kind: 'function',
+    retry: 'never',
+    title: 'The function answered that it failed',
+    message: (status: number) => `the function answered with status ${status}`,
+  },
+  ERR_WEBHOOK_FAILED: {
+    http: 502,
+    kind: 'function',
+    retry: 'never',
+    title: 'The webhook failed',
+    message: (url: string, why: string) => `${url}: ${why}`,
+  },
+  ERR_EVENT_TOO_OLD: {
+    http: 504,
+    kind: 'function',
+    retry: 'never',
+    title: 'The event is too old',
+    message: (ageMs: number) => `no attempt begins more than ${ageMs} ms after the event was accepted`,
+  },
 } as const satisfies Record<`ERR_${string}`, ErrorSpec>;

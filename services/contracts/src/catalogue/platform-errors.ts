@@ -80,6 +80,20 @@ export const platformErrors = {
     title: 'Internal error',
     message: () => 'hob failed; its log has the cause',
   },
+  ERR_EVENT_INTERRUPTED: {
+    http: 502,
+    kind: 'platform',
+    retry: 'never',
+    title: 'hob ended in the middle of it',
+    message: (why: string) => `hob ended too often while this event was being tried: ${why}`,
+  },
+  ERR_EVENT_BODY_LOST: {
+    http: 500,
+    kind: 'platform',
+    retry: 'never',
+    title: 'The body is gone',
+    message: () => "Redis does not have the event's body any more",
+  },
   ERR_LAUNCHER_REFUSED: {
     http: 500,
     kind: 'platform',

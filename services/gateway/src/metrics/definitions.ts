@@ -1,5 +1,6 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import { CallHistogram } from './call-histogram.ts';
+import { defineQueueMetrics, type QueueDefinitions } from './queue-definitions.ts';
 import { definePoolMetrics, type PoolDefinitions } from './pool-definitions.ts';
 
 /** Seconds. From a warm call of a tenth of a millisecond to the longest timeout. */
@@ -14,7 +15,7 @@ const startBuckets = [0.001, 0.002, 0.003, 0.004, 0.005, 0.0075, 0.01, 0.015, 0.
 type FunctionLabel = 'function';
 
 /** Every metric of hob's own. `prom-client` adds those of the process. */
-export interface Definitions extends PoolDefinitions {
+export interface Definitions extends PoolDefinitions, QueueDefinitions {
   readonly invocations: Counter<FunctionLabel | 'version' | 'outcome'>;
   readonly duration: CallHistogram;
   readonly cpuTime: CallHistogram;
@@ -47,6 +48,7 @@ export function defineMetrics(register: Registry): Definitions {
   return {
     ...defineCallMetrics(registers),
     ...definePoolMetrics(registers),
+    ...defineQueueMetrics(registers),
     containers: new Gauge({
       name: 'hob_containers',
       help: 'Containers by function and state; those that hold no function have an empty function.',

@@ -1,26 +1,31 @@
-import type {
-  DeathCause,
-  FunctionDirectory,
-  FunctionSnapshot,
-  LogLine,
-  Observer,
-  PoolSnapshot,
-  PreloadOutcome,
-  Receipt,
-  SchedulerControl,
-  StartKind,
+import {
+  type AsyncInvocations,
+  type AttemptOutcome,
+  attemptOutcomes,
+  type DeathCause,
+  type FunctionDirectory,
+  type FunctionSnapshot,
+  type LogLine,
+  type Observer,
+  type PoolSnapshot,
+  type PreloadOutcome,
+  type Receipt,
+  type SchedulerControl,
+  type StartKind,
 } from '@hob/contracts';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { type Definitions, defineMetrics } from './definitions.ts';
 import type { Tally } from './call-histogram.ts';
 import { type FunctionSeries, FunctionSeriesSet, type LabelLimits } from './function-series.ts';
 import { PendingCount } from './pending-count.ts';
+import { setQueueMetrics } from './queue-definitions.ts';
 import { setPoolMetrics } from './pool-definitions.ts';
 
 /** Where gauges are read from when somebody asks for the metrics. */
 export interface MetricsSources {
   readonly scheduler: Pick<SchedulerControl, 'snapshot'>;
   readonly directory: Pick<FunctionDirectory, 'list'>;
+  readonly queue: Pick<AsyncInvocations, 'counts'>;
   readonly requestsInFlight: () => number;
 }
 
@@ -80,6 +85,7 @@ export class Metrics implements Observer {
       cold: new PendingCount(starts.labels('cold')),
     };
     this.#queueTime = this.#metrics.queueTime.of();
+    for (const outcome of attemptOutcomes) this.#metrics.attempts.labels(outcome).inc(0);
     for (const cause of causes) kills.labels(cause).inc(0);
     buildInfo.labels(options.version, process.versions.node).set(1);
     collectDefaultMetrics({ register: this.#registry });
@@ -135,6 +141,11 @@ export class Metrics implements Observer {
     this.#series.of(event.function).countPreload(event.outcome);
   }
 
+  /** An attempt of an asynchronous call has ended. */
+  attempted(outcome: AttemptOutcome): void {
+    this.#metrics.attempts.labels(outcome).inc();
+  }
+
   zygoteRestarted(): void {
     this.#metrics.zygoteRestarts.inc();
   }
@@ -157,6 +168,7 @@ export class Metrics implements Observer {
     }
     this.#setContainers(snapshot?.functions ?? []);
     this.#addPools(snapshot?.pools ?? []);
+    setQueueMetrics(this.#metrics, await sources?.queue.counts());
     setPoolMetrics(this.#metrics, snapshot?.pools ?? [], snapshot?.memory);
     for (const starts of Object.values(this.#starts)) starts.flush();
     const { duration, cpuTime, memoryPeak, queueTime } = this.#metrics;

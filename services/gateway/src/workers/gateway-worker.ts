@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import {
   encodeFrame,
@@ -135,7 +136,8 @@ export class GatewayWorker implements FrameListener {
       draining,
       turnEnd: new TurnEnd(),
     });
-    const front = new HttpFront({ limits, route, draining, requests: new RequestCount(limits.requestsMax) });
+    const requests = new RequestCount(limits.requestsMax);
+    const front = new HttpFront({ limits, route, draining, requests, isForOthers: isForQueue });
     const others = new PassThrough(upstream, limits.lingerMs);
     front.serveOthers((request, response) => others.handle(request, response));
     return front;
@@ -147,4 +149,9 @@ export class GatewayWorker implements FrameListener {
     this.#isDrained = true;
     this.#connection.end();
   }
+}
+
+/** The server has the queue of asynchronous calls, and knows the keys. */
+function isForQueue({ headers }: IncomingMessage): boolean {
+  return headers['hob-invocation-type'] !== undefined || headers['idempotency-key'] !== undefined;
 }

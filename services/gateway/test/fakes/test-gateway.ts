@@ -8,6 +8,7 @@ import { gatewayLimits } from '../../src/gateway-limits.ts';
 import { createGateway, type Gateway, type GatewayLimits, Metrics, type MetricsOptions } from '../../src/index.ts';
 import { GatewayWorker } from '../../src/workers/gateway-worker.ts';
 import { FakeInvoker } from './fake-invoker.ts';
+import { FakeQueue } from './fake-queue.ts';
 import { configOf, FakeBundleStore, FakeControl, FakeDirectory, FakeLogStore, FakeSecrets } from './fake-services.ts';
 
 /** Whether test gateways are called through a gateway worker: every promise to callers holds there too. */
@@ -26,6 +27,7 @@ export interface TestGateway extends AsyncDisposable {
   readonly secrets: FakeSecrets;
   readonly bundles: FakeBundleStore;
   readonly logs: FakeLogStore;
+  readonly queue: FakeQueue;
   readonly control: FakeControl;
   readonly metrics: Metrics;
   /** What was logged, one parsed line each. */
@@ -46,6 +48,7 @@ export async function startGateway(
     secrets: new FakeSecrets(),
     bundles: new FakeBundleStore(),
     logs: new FakeLogStore(),
+    queue: new FakeQueue(),
     metrics: new Metrics({ version: '1.2.3', labels }),
   };
   const control = new FakeControl();

@@ -4,9 +4,11 @@ import { through } from '../fakes/test-gateway.ts';
 
 through.worker = true;
 
+await import('../async-call.test.ts');
 await import('../control-api.test.ts');
 await import('../deploy.test.ts');
 await import('../function-call.test.ts');
 await import('../hostile-function.test.ts');
 await import('../http-front.test.ts');
+await import('../keyed-call.test.ts');
 await import('../streaming.test.ts');

@@ -1,0 +1,131 @@
+import { createHash } from 'node:crypto';
+import {
+  asHobError,
+  type AsyncInvocations,
+  fail,
+  type HobError,
+  type Invoker,
+  isHobError,
+  type KeptResponse,
+  type KeyedCall,
+  uuidOf,
+} from '@hob/contracts';
+import { type AsyncCall, submitAsync } from './async-acceptance.ts';
+import { collectBody } from './collect-body.ts';
+import type { GatewayLimits } from './gateway-limits.ts';
+import { problemHeaders, problemOf } from './problem.ts';
+import { receiptHeader } from './receipt-header.ts';
+import { cleanResponseHeaders } from './response-headers.ts';
+import { wholeAnswer } from './whole-answer.ts';
+
+/** A request with an `idempotency-key`. */
+export interface KeyedRequest extends AsyncCall {
+  readonly key: string;
+  readonly isAsync: boolean;
+}
+
+/** What keyed calls need of the gateway. */
+export interface KeyedContext {
+  readonly invoker: Invoker;
+  readonly queue: AsyncInvocations;
+  readonly limits: GatewayLimits;
+}
+
+const KEY = /^[\x21-\x7e]{1,255}$/;
+
+/**
+ * Makes a call once for all requests with its key, and answers each with the same. The call goes on when its client goes away: the
+ * client that comes back gets the answer.
+ *
+ * @throws ERR_IDEMPOTENCY_KEY_REUSED, ERR_IDEMPOTENCY_IN_PROGRESS, ERR_API_BAD_REQUEST, ERR_HTTP_BODY_TOO_LARGE, ERR_QUEUE_UNAVAILABLE, …;
+ *   nothing was answered then.
+ */
+export async function answerKeyed(keyed: KeyedRequest, context: KeyedContext): Promise<void> {
+  const { request, response, invocation } = keyed;
+  const { queue, limits } = context;
+  if (!KEY.test(keyed.key)) {
+    throw fail('ERR_API_BAD_REQUEST', ['idempotency-key is 1 to 255 visible ASCII characters without blanks']);
+  }
+  const body = invocation.hasBody ? await collectBody(request, queue.bodyBytesMax, limits) : undefined;
+  const call = keyedCall(keyed, body);
+  const claim = await queue.keys.claim(call);
+  if (claim.response !== undefined) {
+    send(keyed, [...claim.response.headers, 'hob-idempotent-replay', 'true'], claim.response);
+    return;
+  }
+  if (!claim.isFirst) throw fail('ERR_IDEMPOTENCY_IN_PROGRESS', []);
+  const kept = await firstAnswer(keyed, body, { call, context });
+  if (!response.destroyed) send(keyed, kept.headers, kept);
+}
+
+interface First {
+  readonly call: KeyedCall;
+  readonly context: KeyedContext;
+}
+
+/** The answer is kept before anybody gets it. */
+async function firstAnswer(keyed: KeyedRequest, body: Buffer | undefined, first: First): Promise<KeptResponse> {
+  const { call, context } = first;
+  const { keys } = context.queue;
+  let answer: KeptResponse;
+  try {
+    answer = keyed.isAsync ? await submitOnce(keyed, body, first) : await callOnce(keyed, body, context);
+  } catch (thrown) {
+    const error = asHobError(thrown);
+    // There was no room for the call, so it was not made.
+    if (error.spec.kind === 'capacity') {
+      await keys.release(call);
+      throw error;
+    }
+    answer = problemAnswer(error, call.id);
+  }
+  await keys.settle(call, answer);
+  return answer;
+}
+
+/** Should hob end before the answer is kept, the same event comes again, with the same id: the queue takes it once. */
+function submitOnce(keyed: KeyedRequest, body: Buffer | undefined, { call, context }: First): Promise<KeptResponse> {
+  return submitAsync({ ...keyed, invocation: { ...keyed.invocation, id: call.id } }, body, context.queue);
+}
+
+async function callOnce(
+  { invocation }: KeyedRequest,
+  body: Buffer | undefined,
+  { invoker, queue, limits }: KeyedContext,
+): Promise<KeptResponse> {
+  const { head, body: answer } = await wholeAnswer(invoker, invocation, { body, bytesMax: queue.bodyBytesMax });
+  const clean = cleanResponseHeaders(head.headers, limits.headerBytesMax);
+  if (isHobError(clean)) throw clean;
+  if (!Number.isInteger(head.status) || head.status < 200 || head.status > 599) {
+    throw fail('ERR_FN_BAD_RESPONSE', [`${head.status} is no status of a complete response`]);
+  }
+  const { id, version } = invocation;
+  const own = ['hob-invocation-id', id, 'hob-version', String(version.version), 'hob-start', head.start];
+  const receipt = receiptHeader(head, answer.byteLength, 'ok');
+  return { status: head.status, headers: [...clean.headers, ...own, 'hob-receipt', receipt], body: answer };
+}
+
+function problemAnswer(error: HobError, instance: string): KeptResponse {
+  // It is kept for whoever has the key: nothing is in it that is not for strangers.
+  const problem = problemOf(error, { instance, stranger: true });
+  const headers = [...problemHeaders(problem), 'hob-invocation-id', instance];
+  return { status: problem.status, headers, body: Buffer.from(JSON.stringify(problem)) };
+}
+
+function send({ response }: KeyedRequest, headers: readonly string[], { status, body }: KeptResponse): void {
+  const isBodyless = status === 204 || status === 304;
+  const length = isBodyless ? [] : ['content-length', String(body.byteLength)];
+  response.writeHead(status, [...headers, ...length]);
+  response.end(isBodyless ? undefined : body);
+}
+
+function keyedCall({ key, invocation, isAsync, version }: KeyedRequest, body: Buffer | undefined): KeyedCall {
+  const { id, method, url, headers } = invocation;
+  const at = headers.findIndex((name, index) => index % 2 === 0 && name === 'authorization');
+  const same = createHash('sha256').update(JSON.stringify([method, url, isAsync, version ?? null]));
+  if (body !== undefined) same.update(body);
+  const caller = at === -1 ? '' : headers[at + 1];
+  const scope = JSON.stringify([invocation.version.name, caller]);
+  const fingerprint = same.digest('hex');
+  return { scope, key, fingerprint, id: isAsync ? uuidOf(`${scope} ${key} ${fingerprint}`) : id };
+}

@@ -1,0 +1,98 @@
+import {
+  type AsyncEvent,
+  type AsyncInvocations,
+  type DeadLetter,
+  type DeadLetterChoice,
+  type DeadLetters,
+  fail,
+  type HobError,
+  type IdempotencyKeys,
+  type InvocationRecord,
+  type KeptResponse,
+  type KeyedCall,
+  type QueueCounts,
+  type Schedules,
+} from '@hob/contracts';
+
+/** A queue that keeps what was submitted and says what the test told it. */
+export class FakeQueue implements AsyncInvocations {
+  bodyBytesMax = 1000;
+  readonly events: AsyncEvent[] = [];
+  readonly records = new Map<string, InvocationRecord>();
+  readonly cancelledIds: string[] = [];
+  current: QueueCounts | undefined = { waiting: 4, running: 3, failed: 2, dead: 1, oldestAgeMs: 1500 };
+  /** Set: every question fails. */
+  failure: HobError | undefined;
+
+  readonly letters = new Map<string, DeadLetter>();
+  /** What was done to which dead letters. */
+  readonly done: (readonly [act: string, choice: DeadLetterChoice])[] = [];
+
+  get deadLetters(): DeadLetters {
+    return {
+      list: (name, limit) => {
+        const chosen = [...this.letters.values()].filter((letter) => name === undefined || letter.function === name);
+        return this.#answer({ total: this.letters.size, letters: chosen.slice(0, limit) });
+      },
+      read: (id) => this.#answer(this.letters.get(id)),
+      redrive: (choice) => this.#answer(this.done.push(['redrive', choice])),
+      purge: (choice) => this.#answer(this.done.push(['purge', choice])),
+    };
+  }
+
+  /** What the schedules were told. */
+  readonly scheduled: string[] = [];
+  readonly schedules: Schedules = {
+    check: ({ name, schedule }) => {
+      if (schedule?.some(({ cron }) => cron === 'never')) throw fail('ERR_CONFIG_INVALID', ['schedule[0]', name]);
+    },
+    apply: ({ name, version }) => this.#answer(void this.scheduled.push(`${name}@${version}`)),
+    remove: (name) => this.#answer(void this.scheduled.push(`no ${name}`)),
+    list: () => this.#answer([{ function: 'hello', name: 'nightly', everyMs: 1000, method: 'POST', path: '/' }]),
+  };
+
+  /** Keys in memory, as the real ones are taken and freed. */
+  readonly held = new Map<string, { readonly call: KeyedCall; response?: KeptResponse }>();
+  readonly keys: IdempotencyKeys = {
+    claim: (call) => {
+      const place = `${call.scope} ${call.key}`;
+      const found = this.held.get(place);
+      if (found === undefined) {
+        this.held.set(place, { call });
+        return this.#answer({ id: call.id, response: undefined, isFirst: true });
+      }
+      if (found.call.fingerprint !== call.fingerprint) return Promise.reject(fail('ERR_IDEMPOTENCY_KEY_REUSED', []));
+      return this.#answer({ id: found.call.id, response: found.response, isFirst: false });
+    },
+    settle: (call, response) => {
+      this.held.set(`${call.scope} ${call.key}`, { call, response });
+      return this.#answer(undefined);
+    },
+    release: (call) => {
+      this.held.delete(`${call.scope} ${call.key}`);
+      return this.#answer(undefined);
+    },
+  };
+
+  counts(): Promise<QueueCounts | undefined> {
+    return Promise.resolve(this.current);
+  }
+
+  submit(event: AsyncEvent): Promise<void> {
+    this.events.push(event);
+    return this.#answer(undefined);
+  }
+
+  read(id: string): Promise<InvocationRecord | undefined> {
+    return this.#answer(this.records.get(id));
+  }
+
+  cancel(id: string): Promise<boolean> {
+    this.cancelledIds.push(id);
+    return this.#answer(this.records.has(id));
+  }
+
+  #answer<T>(value: T): Promise<T> {
+    return this.failure === undefined ? Promise.resolve(value) : Promise.reject(this.failure);
+  }
+}

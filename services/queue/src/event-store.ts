@@ -1,0 +1,186 @@
+import { once } from 'node:events';
+import {
+  type AsyncEvent,
+  type AsyncInvocations,
+  type DeadLetters,
+  fail,
+  type HobError,
+  type InvocationRecord,
+  isHobError,
+  type QueueCounts,
+} from '@hob/contracts';
+import { type Job, Queue } from 'bullmq';
+import type { Redis } from 'ioredis';
+import type { Logger } from 'pino';
+import type { QueueConfig } from './config.ts';
+import { QueueDeadLetters } from './dead-letters.ts';
+import { bodyKeepS, enqueue, type EventTarget, MARGIN_S } from './enqueue.ts';
+import { IdempotencyStore } from './idempotency-store.ts';
+import { recordOf } from './invocation-record.ts';
+import { requestClient } from './redis-clients.ts';
+import { BULL_PREFIX, CANCEL_CHANNEL, cancelKey, EVENTS_QUEUE } from './redis-keys.ts';
+import { ScheduleStore } from './schedule-store.ts';
+import type { Attempt, StoredEvent } from './stored-event.ts';
+
+export type EventJob = Job<StoredEvent, Attempt>;
+
+export interface EventStoreOptions {
+  /** `redis://…`, `rediss://…`, or the absolute path of a socket. */
+  readonly redis: string;
+  readonly log: Logger;
+  readonly config: QueueConfig;
+}
+
+const CONNECT_MS_MAX = 10_000;
+/** How often Redis is asked for its size, and old records are removed, ms. */
+const MEMORY_EVERY_MS = 1000;
+const CLEAN_EVERY_MS = 60_000;
+const CLEANED_MAX = 10_000;
+
+/**
+ * The events in Redis, as those see them who wait for an answer: each command ends within seconds, or fails. It runs none: a process that
+ * only accepts events needs nothing else.
+ */
+export class EventStore implements AsyncInvocations, AsyncDisposable {
+  readonly bodyBytesMax: number;
+  readonly deadLetters: DeadLetters;
+  readonly keys: IdempotencyStore;
+  readonly schedules: ScheduleStore;
+  readonly #redis: Redis;
+  readonly #queue: Queue<StoredEvent, Attempt>;
+  readonly #config: QueueConfig;
+  readonly #log: Logger;
+  readonly #target: EventTarget;
+  readonly #timers: readonly NodeJS.Timeout[];
+  #usedBytes = 0;
+
+  constructor({ redis, log, config }: EventStoreOptions) {
+    this.#config = config;
+    this.bodyBytesMax = config.bodyBytesMax;
+    this.#log = log;
+    this.#redis = requestClient(redis, log);
+    this.#queue = new Queue(EVENTS_QUEUE, {
+      connection: this.#redis,
+      prefix: BULL_PREFIX,
+      skipWaitingForReady: true,
+      skipVersionCheck: true,
+    });
+    this.#target = { redis: this.#redis, queue: this.#queue, config };
+    this.#queue.on('error', (error) => log.debug({ err: error }, 'a queue command failed'));
+    this.deadLetters = new QueueDeadLetters({
+      queue: this.#queue,
+      redis: this.#redis,
+      ask: (commands) => this.#ask(commands),
+      bodyKeepS: ({ policy }) => bodyKeepS(policy, config),
+    });
+    this.keys = new IdempotencyStore({
+      redis: this.#redis,
+      ask: (commands) => this.#ask(commands),
+      keepMs: config.idempotencyKeepMs,
+    });
+    this.schedules = new ScheduleStore({ redis: this.#redis, log, ask: (commands) => this.#ask(commands) });
+    this.#redis.on('ready', () => this.#measure());
+    this.#timers = [
+      setInterval(() => this.#measure(), MEMORY_EVERY_MS).unref(),
+      setInterval(() => void this.#clean(), CLEAN_EVERY_MS).unref(),
+    ];
+  }
+
+  /** See AsyncInvocations.submit. */
+  async submit(event: AsyncEvent): Promise<void> {
+    const { redisBytesMax } = this.#config;
+    if (this.#usedBytes > redisBytesMax) throw fail('ERR_QUEUE_FULL', [redisBytesMax]);
+    await this.#ask(() => enqueue(this.#target, event));
+    // Until Redis tells its size again.
+    this.#usedBytes += (event.body?.byteLength ?? 0) + 4096;
+  }
+
+  /** See AsyncInvocations.read. */
+  read(id: string): Promise<InvocationRecord | undefined> {
+    return this.#ask(async () => {
+      // The state first: what the job says of a state was written before or with it.
+      const [state, isCancelled] = await Promise.all([this.#queue.getJobState(id), this.#redis.exists(cancelKey(id))]);
+      const job = await this.#queue.getJob(id);
+      if (job === undefined || state === 'unknown') return undefined;
+      return recordOf(job, state, isCancelled === 1);
+    });
+  }
+
+  async counts(): Promise<QueueCounts | undefined> {
+    try {
+      const [counts, [oldest]] = await Promise.all([
+        this.#queue.getJobCounts('waiting', 'active', 'delayed', 'failed'),
+        this.#queue.getJobs(['waiting'], 0, 0, true),
+      ]);
+      const { waiting = 0, active = 0, delayed = 0, failed = 0 } = counts;
+      const oldestAgeMs = oldest === undefined ? 0 : Math.max(0, Date.now() - oldest.timestamp);
+      return { waiting, running: active, failed: delayed, dead: failed, oldestAgeMs };
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** See AsyncInvocations.cancel. */
+  cancel(id: string): Promise<boolean> {
+    return this.#ask(async () => {
+      const job = await this.#queue.getJob(id);
+      const state = await job?.getState();
+      if (job === undefined || state === 'completed' || state === 'failed' || state === 'unknown') return false;
+      const keepS = Math.ceil(job.data.policy.maxAgeMs / 1000) + MARGIN_S;
+      await this.#redis.set(cancelKey(id), '1', 'EX', keepS);
+      await this.#redis.publish(CANCEL_CHANNEL, id);
+      // It need not wait for its time to be told that there is none. A job that has just begun cannot be promoted.
+      if (state === 'delayed') await job.promote().catch(() => undefined);
+      return true;
+    });
+  }
+
+  /** Waits for the first connection. @throws ERR_QUEUE_UNAVAILABLE when there is none within 10 s. */
+  connected(): Promise<void> {
+    return this.#ask(async () => {
+      if (this.#redis.status !== 'ready')
+        await once(this.#redis, 'ready', { signal: AbortSignal.timeout(CONNECT_MS_MAX) });
+    });
+  }
+
+  async close(): Promise<void> {
+    for (const timer of this.#timers) clearInterval(timer);
+    this.keys[Symbol.dispose]();
+    await this.schedules.close();
+    await this.#queue.close().catch(() => undefined);
+    this.#redis.disconnect();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #ask<T>(commands: () => Promise<T>): Promise<T> {
+    try {
+      return await commands();
+    } catch (cause) {
+      throw isHobError(cause) ? cause : unavailable(cause);
+    }
+  }
+
+  #measure(): void {
+    void this.#redis
+      .info('memory')
+      .then((info) => (this.#usedBytes = Number(/^used_memory:(\d+)/m.exec(info)?.[1] ?? 0)))
+      .catch(() => undefined);
+  }
+
+  async #clean(): Promise<void> {
+    const { resultKeepMs, deadKeepMs } = this.#config;
+    try {
+      await this.#queue.clean(resultKeepMs, CLEANED_MAX, 'completed');
+      await this.#queue.clean(deadKeepMs, CLEANED_MAX, 'failed');
+    } catch (error) {
+      this.#log.debug({ err: error }, 'old events could not be removed; they are tried again');
+    }
+  }
+}
+
+function unavailable(cause: unknown): HobError {
+  return fail('ERR_QUEUE_UNAVAILABLE', [cause instanceof Error ? cause.message : String(cause)], { cause });
+}

@@ -1,0 +1,99 @@
+import { createHash } from 'node:crypto';
+import { fail, type IdempotencyKeys, type KeptResponse, type KeyClaim, type KeyedCall } from '@hob/contracts';
+import type { Redis } from 'ioredis';
+
+export interface IdempotencyStoreOptions {
+  readonly redis: Redis;
+  /** Runs commands; their failure is ERR_QUEUE_UNAVAILABLE. */
+  readonly ask: <T>(commands: () => Promise<T>) => Promise<T>;
+  /** How long an answer is kept, ms. */
+  readonly keepMs: number;
+}
+
+/** How long a key is held whose holder does not renew it, ms. */
+const HOLD_MS = 30_000;
+
+/** What Redis has of a key. */
+interface StoredKey {
+  readonly id: string;
+  readonly fingerprint: string;
+  readonly response?: { readonly status: number; readonly headers: readonly string[]; readonly body: string };
+}
+
+/** KEYS: key. ARGV: value, ms. Gives what was there, or takes the key. */
+const CLAIM = `
+local found = redis.call('GET', KEYS[1])
+if found then return found end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return false`;
+
+/** KEYS: key. ARGV: the holder's value, ms, new value or ''. Does nothing unless it still holds the key. */
+const HELD = `
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+if ARGV[3] ~= '' then redis.call('SET', KEYS[1], ARGV[3], 'PX', ARGV[2])
+elseif ARGV[2] == '0' then redis.call('DEL', KEYS[1])
+else redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+return 1`;
+
+/** Idempotency keys in Redis. */
+export class IdempotencyStore implements IdempotencyKeys, Disposable {
+  readonly #options: IdempotencyStoreOptions;
+  readonly #renewals = new Map<string, NodeJS.Timeout>();
+
+  constructor(options: IdempotencyStoreOptions) {
+    this.#options = options;
+  }
+
+  async claim(call: KeyedCall): Promise<KeyClaim> {
+    const { ask, redis } = this.#options;
+    const place = placeOf(call);
+    const found = await ask(() => redis.eval(CLAIM, 1, place, heldValue(call), HOLD_MS));
+    if (typeof found !== 'string') {
+      const renew = (): void => void this.#held(call, HOLD_MS, '').catch(() => undefined);
+      this.#renewals.set(place, setInterval(renew, HOLD_MS / 3).unref());
+      return { id: call.id, response: undefined, isFirst: true };
+    }
+    const { id, fingerprint, response } = JSON.parse(found) as StoredKey;
+    if (fingerprint !== call.fingerprint) throw fail('ERR_IDEMPOTENCY_KEY_REUSED', []);
+    return {
+      id,
+      response: response && { ...response, body: Buffer.from(response.body, 'base64') },
+      isFirst: false,
+    };
+  }
+
+  async settle(call: KeyedCall, { status, headers, body }: KeptResponse): Promise<void> {
+    this.#stopRenewing(call);
+    const response = { status, headers, body: Buffer.from(body).toString('base64') };
+    const value = JSON.stringify({ id: call.id, fingerprint: call.fingerprint, response } satisfies StoredKey);
+    await this.#held(call, this.#options.keepMs, value);
+  }
+
+  async release(call: KeyedCall): Promise<void> {
+    this.#stopRenewing(call);
+    await this.#held(call, 0, '');
+  }
+
+  [Symbol.dispose](): void {
+    for (const timer of this.#renewals.values()) clearInterval(timer);
+  }
+
+  #held(call: KeyedCall, ms: number, value: string): Promise<unknown> {
+    const { ask, redis } = this.#options;
+    return ask(() => redis.eval(HELD, 1, placeOf(call), heldValue(call), ms, value));
+  }
+
+  #stopRenewing(call: KeyedCall): void {
+    const place = placeOf(call);
+    clearInterval(this.#renewals.get(place));
+    this.#renewals.delete(place);
+  }
+}
+
+function heldValue({ id, fingerprint }: KeyedCall): string {
+  return JSON.stringify({ id, fingerprint } satisfies StoredKey);
+}
+
+function placeOf({ scope, key }: KeyedCall): string {
+  return `hob:idempotency:${createHash('sha256').update(`${scope}\0${key}`).digest('hex')}`;
+}

@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { KeyedCall } from '@hob/contracts';
+import { QueueFixture } from './support/queue-fixture.ts';
+
+const call: KeyedCall = { scope: 'work', key: 'k', fingerprint: 'f', id: 'first' };
+const response = { status: 201, headers: ['x-a', 'b'], body: Buffer.from([0, 255, 1]) };
+
+test('IdempotencyStore gives a key to one call, and its answer to all', async () => {
+  await using fixture = await QueueFixture.open();
+  const { keys } = fixture.queue;
+  const claims = await Promise.all(['first', 'second', 'third'].map((id) => keys.claim({ ...call, id })));
+  assert.deepEqual(
+    claims.map(({ isFirst }) => isFirst),
+    [true, false, false],
+  );
+  assert.deepEqual(
+    claims.map(({ id }) => id),
+    ['first', 'first', 'first'],
+  );
+  await keys.settle(call, response);
+  const later = await keys.claim({ ...call, id: 'fourth' });
+  assert.deepEqual(later, { id: 'first', response, isFirst: false });
+  await assert.rejects(keys.claim({ ...call, fingerprint: 'g' }), { code: 'ERR_IDEMPOTENCY_KEY_REUSED' });
+  assert.equal((await keys.claim({ ...call, scope: 'other' })).isFirst, true);
+});
+
+test('IdempotencyStore.release frees a key, and changes nothing for who does not hold it', async () => {
+  await using fixture = await QueueFixture.open();
+  const { keys } = fixture.queue;
+  await keys.claim(call);
+  await keys.release({ ...call, id: 'second' });
+  await keys.settle({ ...call, id: 'second' }, response);
+  assert.equal((await keys.claim(call)).response, undefined);
+  await keys.release(call);
+  assert.equal((await keys.claim({ ...call, fingerprint: 'g', id: 'second' })).isFirst, true);
+});
+
+test('IdempotencyStore keeps answers through a kill of Redis', async () => {
+  await using fixture = await QueueFixture.open();
+  await fixture.queue.keys.claim(call);
+  await fixture.queue.keys.settle(call, response);
+  await fixture.redis.kill();
+  await assert.rejects(fixture.queue.keys.claim(call), { code: 'ERR_QUEUE_UNAVAILABLE' });
+  await fixture.redis.start();
+  await fixture.reached(await submitted(fixture), 'succeeded');
+  assert.deepEqual((await fixture.queue.keys.claim(call)).response, response);
+});
+
+async function submitted(fixture: QueueFixture): Promise<string> {
+  for (;;) {
+    try {
+      return await fixture.submit();
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  }
+}
