@@ -34,8 +34,17 @@ class Worker implements AsyncDisposable {
 
   async kill(): Promise<void> {
     this.#child?.kill('SIGKILL');
-    if (this.#child !== undefined) await once(this.#child, 'exit');
+    if (this.#child?.exitCode === null && this.#child.signalCode === null) await once(this.#child, 'exit');
     this.#child = undefined;
+  }
+
+  /** As hob does when it stops. @returns its exit code, once it has ended by itself. */
+  async close(): Promise<number | undefined> {
+    const child = this.#child;
+    if (child === undefined) return undefined;
+    child.kill('SIGTERM');
+    await until('the queue worker has ended', () => child.exitCode !== null || child.signalCode !== null);
+    return child.exitCode ?? undefined;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -108,3 +117,32 @@ test('Of accepted events none vanishes, however often the queue worker and Redis
   // One whose answer was lost with Redis may be there without having been accepted.
   assert.ok((await store.deadLetters.list(undefined, 1)).total >= dead);
 });
+
+for (const [how, signal] of [
+  ['is gone', 'SIGKILL'],
+  ['answers nothing', 'SIGSTOP'],
+] as const) {
+  test(`A queue worker whose Redis ${how} ends all the same when it is told to`, async () => {
+    await using folder = await TemporaryFolder.create('faults');
+    const redis = await RedisServer.start({ folder: join(folder.path, 'redis'), log });
+    const file = join(folder.path, 'effects');
+    writeFileSync(file, '');
+    try {
+      await using store = new EventStore({ redis: redis.socketPath, log, config: queueConfig });
+      await using worker = new Worker(redis.socketPath, file);
+      const event = { function: 'work', version: undefined, policy, method: 'POST', url: 'http://h/', headers: [] };
+      const submit = (): Promise<void> => store.submit({ ...event, id: randomUUID(), body: Buffer.from('once') });
+      await until('the queue accepts events', async () => (await submit().catch(() => 'not yet')) === undefined);
+      await until('the worker works', () => readFileSync(file, 'utf8') !== '');
+      for (let count = 0; count < 20; count += 1) await submit();
+      const { pid = 0 } = redis;
+      // Nobody starts another one for as long as it is to be gone.
+      if (signal === 'SIGKILL') await redis[Symbol.asyncDispose]();
+      else process.kill(pid, signal);
+      assert.equal(await worker.close(), 0);
+      if (signal === 'SIGSTOP') process.kill(pid, 'SIGCONT');
+    } finally {
+      await redis[Symbol.asyncDispose]();
+    }
+  });
+}

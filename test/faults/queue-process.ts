@@ -51,4 +51,4 @@ const queue = new InvocationQueue({
   drainMs: 0,
   webhookSecret: undefined,
 });
-process.on('SIGTERM', () => void queue.close());
+process.on('SIGTERM', () => void queue.close().then(() => process.exit()));

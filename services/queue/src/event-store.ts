@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
 import {
   type AsyncEvent,
   type AsyncInvocations,
@@ -32,6 +33,7 @@ export interface EventStoreOptions {
 }
 
 const CONNECT_MS_MAX = 10_000;
+const CLOSE_MS_MAX = 1000;
 /** How often Redis is asked for its size, and old records are removed, ms. */
 const MEMORY_EVERY_MS = 1000;
 const CLEAN_EVERY_MS = 60_000;
@@ -146,8 +148,9 @@ export class EventStore implements AsyncInvocations, AsyncDisposable {
   async close(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
     this.keys[Symbol.dispose]();
-    await this.schedules.close();
-    await this.#queue.close().catch(() => undefined);
+    const closed = Promise.all([this.schedules.close(), this.#queue.close().catch(() => undefined)]);
+    // Without Redis they would wait for it.
+    await Promise.race([closed, delay(CLOSE_MS_MAX, undefined, { ref: false })]);
     this.#redis.disconnect();
   }
 

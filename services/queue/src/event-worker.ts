@@ -2,7 +2,6 @@ import { availableParallelism } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type AttemptOutcome, type CallLoad, fail, type FunctionDirectory, isHobError } from '@hob/contracts';
 import { DelayedError, Queue, UnrecoverableError, Worker } from 'bullmq';
-import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import { backoffMs } from './backoff.ts';
 import type { QueueConfig } from './config.ts';
@@ -10,7 +9,7 @@ import { Destinations } from './destinations.ts';
 import type { EventEnd, EventRunner } from './event-runner.ts';
 import type { EventJob } from './event-store.ts';
 import { interrupted } from './invocation-record.ts';
-import { workerClient } from './redis-clients.ts';
+import { WorkerClient } from './redis-clients.ts';
 import { BULL_PREFIX, bodyKey, CANCEL_CHANNEL, cancelKey, EVENTS_QUEUE } from './redis-keys.ts';
 import { ScheduleWorker } from './schedule-worker.ts';
 import { SpareCapacity } from './spare-capacity.ts';
@@ -37,6 +36,8 @@ const LOST_MAX = 10;
 const NO_ROOM_PAUSE_MS = 500;
 /** How long the end of the worker may take after its calls were ended, ms. */
 const CLOSE_MS_MAX = 5_000;
+/** How often a worker that closes looks whether functions still run, ms. */
+const LOOK_MS = 50;
 
 /** A failed attempt that another one will follow. */
 class Again extends Error {
@@ -61,14 +62,15 @@ const NO_BYTES = new Uint8Array(0);
  */
 export class EventWorker implements AsyncDisposable {
   readonly #options: EventWorkerOptions;
-  readonly #redis: Redis;
-  readonly #subscriber: Redis;
+  readonly #redis: WorkerClient;
+  readonly #subscriber: WorkerClient;
   readonly #worker: Worker<StoredEvent, Attempt>;
   readonly #queue: Queue<StoredEvent, Attempt>;
   readonly #destinations: Destinations;
   readonly #schedules: ScheduleWorker;
   readonly #capacity: SpareCapacity;
   readonly #running = new Map<string, AbortController>();
+  #callsRunning = 0;
   #isClosing = false;
 
   constructor(options: EventWorkerOptions) {
@@ -76,8 +78,8 @@ export class EventWorker implements AsyncDisposable {
     this.#options = options;
     const max = config.concurrency ?? availableParallelism();
     this.#capacity = new SpareCapacity({ max, load });
-    this.#redis = workerClient(redis, log);
-    this.#subscriber = workerClient(redis, log);
+    this.#redis = new WorkerClient(redis, log);
+    this.#subscriber = new WorkerClient(redis, log);
     this.#subscriber.on('message', (_channel, id) => this.#running.get(id)?.abort());
     this.#subscriber.subscribe(CANCEL_CHANNEL).catch(() => undefined);
     this.#queue = new Queue(EVENTS_QUEUE, { connection: this.#redis, prefix: BULL_PREFIX, skipVersionCheck: true });
@@ -112,16 +114,22 @@ export class EventWorker implements AsyncDisposable {
     this.#isClosing = true;
     const patience = setTimeout(() => this.#abortAll(), drainMs);
     const closed = Promise.all([this.#worker.close().catch(() => undefined), this.#schedules.close()]);
-    // Without Redis what has ended cannot be told to it: then those events are tried again.
-    await Promise.race([closed, delay(drainMs + CLOSE_MS_MAX, undefined, { ref: false })]);
+    await Promise.race([closed, this.#allTold(drainMs)]);
     clearTimeout(patience);
-    this.#redis.disconnect();
-    this.#subscriber.disconnect();
+    this.#redis.disconnectAll();
+    this.#subscriber.disconnectAll();
     this.#capacity[Symbol.dispose]();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close(0);
+  }
+
+  /** No function runs for an event, and Redis had time to be told. Without Redis it cannot be: then those events are tried again. */
+  async #allTold(drainMs: number): Promise<void> {
+    const endMs = performance.now() + drainMs;
+    while (this.#callsRunning > 0 && performance.now() < endMs) await delay(LOOK_MS, undefined, { ref: false });
+    await delay(CLOSE_MS_MAX, undefined, { ref: false });
   }
 
   #abortAll(): void {
@@ -172,6 +180,7 @@ export class EventWorker implements AsyncDisposable {
     const place = await this.#capacity.take(signal).catch(() => undefined);
     if (place === undefined) return undefined;
     using _ = place;
+    this.#callsRunning += 1;
     try {
       const body = await this.#bodyOf(id, job.data);
       if (job.data.webhook !== undefined) return await this.#send(id, { url: job.data.webhook, body }, signal);
@@ -179,6 +188,8 @@ export class EventWorker implements AsyncDisposable {
     } catch (error) {
       if (isHobError(error)) return { attempt: { error: { code: error.code, message: error.message } }, error };
       throw error;
+    } finally {
+      this.#callsRunning -= 1;
     }
   }
 

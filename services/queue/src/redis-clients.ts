@@ -1,4 +1,4 @@
-import { Redis } from 'ioredis';
+import { Redis, type RedisOptions } from 'ioredis';
 import type { Logger } from 'pino';
 
 /** How long an answer may take, ms. */
@@ -17,9 +17,28 @@ export function requestClient(target: string, log: Logger): Redis {
   return told(new Redis(target, { ...common, ...options, commandTimeout: COMMAND_MS_MAX }), 'queue', log);
 }
 
-/** For the worker, which waits for ever: BullMQ's scripts may be sent twice. */
-export function workerClient(target: string, log: Logger): Redis {
-  return told(new Redis(target, { ...common, maxRetriesPerRequest: null }), 'queue-worker', log);
+/**
+ * For the worker, which waits for ever: BullMQ's scripts may be sent twice. It knows the connections that BullMQ makes of it, as
+ * BullMQ leaves those behind that have no Redis when it closes.
+ */
+export class WorkerClient extends Redis {
+  readonly #copies: Redis[] = [];
+
+  constructor(target: string, log: Logger) {
+    super(target, { ...common, maxRetriesPerRequest: null });
+    told(this, 'queue-worker', log);
+  }
+
+  override duplicate(override?: Partial<RedisOptions>): Redis {
+    const copy = super.duplicate(override);
+    this.#copies.push(copy);
+    return copy;
+  }
+
+  /** Ends it and all that was made of it, whatever they wait for. */
+  disconnectAll(): void {
+    for (const client of [this, ...this.#copies]) client.disconnect();
+  }
 }
 
 /** Logs each loss once: the same error comes again with every attempt to connect. */

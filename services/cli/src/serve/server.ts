@@ -13,6 +13,8 @@ import { TokenStore } from './token-store.ts';
 
 /** How long a launcher may take to be there, or to have ended what a former server left, ms. */
 const LAUNCHER_MS_MAX = 30_000;
+/** How long the process may take to end when there is nothing left to do, ms. */
+const END_MS_MAX = 2000;
 /**
  * Bodies are bytes outside of V8's heap. It would collect the whole heap for every 60 MB of them, which is more work than all
  * else that is done for large bodies; so they count as the heap does, which is collected when it has grown by a factor.
@@ -31,13 +33,16 @@ export async function runServer(serving: Serving): Promise<number> {
   // What is left of containers ends with the launcher's connection.
   using stop = new StopSignal(process, (reason) => process.exit(tellCut(reason, log)));
   const reason = await serveUntilAsked(serving, stop.asked);
-  if ('signal' in reason) return 0;
+  const code = 'signal' in reason ? 0 : 1;
+  // All is closed, but the queue's library leaves timers behind that had no Redis.
+  setTimeout(() => process.exit(code), END_MS_MAX).unref();
+  if ('signal' in reason) return code;
   const isLost = isHobError(reason.error) && reason.error.code === 'ERR_LAUNCHER_LOST';
   log.fatal(
     { err: reason.error },
     isLost ? 'stopped: there is no launcher any more' : 'stopped after an error that nobody caught',
   );
-  return 1;
+  return code;
 }
 
 async function serveUntilAsked(serving: Serving, asked: Promise<StopReason>): Promise<StopReason> {
