@@ -35,7 +35,8 @@ testDrivers('.setFrozen stops all that runs in a container, and lets it go on', 
       const { cpuSeconds } = await container.usage();
       for (let look = 0; look < 5; look += 1) {
         await delay(20);
-        assert.equal((await container.usage()).cpuSeconds, cpuSeconds);
+        // The kernel itself may book some microseconds.
+        assert.ok((await container.usage()).cpuSeconds - cpuSeconds < 0.001);
       }
       await container.setFrozen(false);
     }
