@@ -35,7 +35,9 @@ const hints: Readonly<Record<string, string>> = {
   ERR_SECRET_IN_USE: 'deploy a version that does not name it, or set it to another value',
   ERR_SECRET_MISSING: '"hob secret set <name> <key>" sets one to what comes on its standard input',
   ERR_SECRET_NOT_FOUND: '"hob secret ls <name>" shows what there is',
+  ERR_SERVE_DATA_NEWER: 'start the newer hob that wrote it; or give this one another HOB_DATA_DIR or Redis',
   ERR_SERVE_HAND_OVER: 'remove one of the two names, or move the file out of the data folder',
+  ERR_SERVE_REDIS_UNFIT: 'or start without HOB_REDIS_URL: hob then runs a Redis of its own',
   ERR_SERVE_WORKER: 'the lines above it in the log of hob serve say why',
   ERR_SERVE_LOCKED: 'stop that process, or set HOB_DATA_DIR to another folder',
   ERR_SERVE_SECRET_KEY:
