@@ -5,6 +5,7 @@ const room = 'try again later, or raise maxContainers in hob.json';
 const hints: Readonly<Record<string, string>> = {
   EADDRINUSE: 'something else listens there: set HOB_LISTEN to another address',
   ERR_AUTH_REQUIRED: 'set HOB_TOKEN, or run this as the user that first started "hob serve"',
+  ERR_BACKUP_FAILED: '"hob backup --help" says what it needs; HOB_DATA_DIR names the data folder',
   ERR_BUILD_ENTRY_NOT_FOUND: 'set "entry" in hob.json to the file that exports the handler',
   ERR_CLI_BAD_ANSWER: 'check that HOB_URL names a hob server; its log says what happened',
   ERR_CLI_BAD_TRACE: '"hob simulate --help" says which files it reads',
@@ -30,6 +31,8 @@ const hints: Readonly<Record<string, string>> = {
   ERR_LAUNCHER_LOST: 'run "hob serve" as root, or start the launcher: infra/systemd',
   ERR_NATIVE_SYSCALL: '"hob doctor" shows what is missing on this host',
   ERR_NATIVE_UNSUPPORTED: '"hob doctor" shows what is missing on this host',
+  ERR_RESTORE_FAILED: 'give it all of a file that "hob backup" wrote, and a disk with room for what is in it',
+  ERR_RESTORE_NOT_EMPTY: 'set HOB_DATA_DIR to a new folder, or move what is there to another place',
   ERR_SCHED_QUEUE_FULL: room,
   ERR_SCHED_QUEUE_TIMEOUT: room,
   ERR_SECRET_IN_USE: 'deploy a version that does not name it, or set it to another value',
