@@ -1,5 +1,6 @@
 import { Command, type Help } from 'commander';
 import { addAlias, addRollback } from './commands/alias.ts';
+import { addBackup } from './commands/backup.ts';
 import { addDeploy } from './commands/deploy.ts';
 import { addDescribe } from './commands/describe.ts';
 import { addDiff } from './commands/diff.ts';
@@ -80,6 +81,7 @@ export function createProgram(tools: Tools, serveHelp: string): Command {
     addSimulate,
     addSeccomp,
     addDoctor,
+    addBackup,
     addLauncher,
     addWorker,
   ];

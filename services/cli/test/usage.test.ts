@@ -19,6 +19,8 @@ const commands = [
   'dlq',
   'schedule',
   'doctor',
+  'backup',
+  'restore',
 ];
 
 test('hob --help names every command, the environment and the exit codes', async () => {

@@ -1,7 +1,6 @@
-/**
- * Hash: name of a function → 0. A function exists when it is in here. What an older hob deployed has the number of its live
- * version there, which counts until there is an alias `live`.
- */
+/** The version of all data below, a whole number; without it, the data is of version 0. */
+export const DATA_VERSION_KEY = 'hob:data-version';
+/** Hash: name of a function → 0. A function exists when it is in here. In data of version 0: → the number of its live version. */
 export const FUNCTIONS_KEY = 'hob:functions';
 /** Hash: name → the last version number that was given, also for functions that are gone: no number is used twice. */
 export const COUNTERS_KEY = 'hob:counters';

@@ -20,11 +20,9 @@ import { FunctionTable, readStoredVersion, type StoredVersion } from './function
 import { RedisConnection } from './redis-connection.ts';
 import { aliasesKey, COUNTERS_KEY, FUNCTIONS_KEY, logsKey, versionsKey } from './redis-keys.ts';
 import { DEPLOY, PRUNE, REMOVE, SET_ALIAS } from './registry-scripts.ts';
-import { changed, readStoredAlias, rolledBack, type StoredAlias } from './stored-alias.ts';
+import { changed, readStoredAlias, rolledBack, type StoredAlias, WHOLE_WEIGHT } from './stored-alias.ts';
 
 const VERSIONS_KEPT_DEFAULT = 10;
-/** Of the only version of an alias. */
-const WHOLE_WEIGHT = 100;
 /** Pause after the functions could not be read again although there is a connection. */
 const REREAD_PAUSE_MS = 200;
 
@@ -70,7 +68,7 @@ export class Registry implements FunctionDirectory, AsyncDisposable {
     this.#log = options.log;
   }
 
-  /** Connects to Redis and reads all of it. @throws ERR_REGISTRY_UNAVAILABLE */
+  /** Connects to Redis, which `prepareRedis` has seen, and reads all of it. @throws ERR_REGISTRY_UNAVAILABLE */
   static async open(options: RegistryOptions): Promise<Registry> {
     const registry = new Registry(options);
     try {
@@ -308,21 +306,14 @@ export class Registry implements FunctionDirectory, AsyncDisposable {
   }
 
   async #read(): Promise<FunctionTable> {
-    const functions = await this.#connection.run((redis) => redis.hgetall(FUNCTIONS_KEY));
+    const functions = await this.#connection.run((redis) => redis.hkeys(FUNCTIONS_KEY));
     const table = new FunctionTable();
-    for (const [name, live] of Object.entries(functions)) {
+    for (const name of functions) {
       const versions = await this.#connection.run((redis) => redis.hgetall(versionsKey(name)));
-      if (Number(live) > 0) await this.#adoptLive(name, Number(live));
       const aliases = await this.#connection.run((redis) => redis.hgetall(aliasesKey(name)));
       table.set(this.#readVersions(name, versions), this.#readAliases(name, aliases));
     }
     return table;
-  }
-
-  /** Makes an alias of what an older hob made live. */
-  async #adoptLive(name: string, version: number): Promise<void> {
-    const live = changed(LIVE_ALIAS, undefined, { weights: [{ version, weight: WHOLE_WEIGHT }] });
-    await this.#connection.run((redis) => redis.hsetnx(aliasesKey(name), LIVE_ALIAS, JSON.stringify(live)));
   }
 
   #readAliases(name: string, stored: Readonly<Record<string, string>>): FunctionAlias[] {

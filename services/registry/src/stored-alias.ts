@@ -12,6 +12,8 @@ import {
 
 /** How many former states of an alias are remembered for `rollback`. */
 const PREVIOUS_MAX = 20;
+/** Of the only version of an alias. */
+export const WHOLE_WEIGHT = 100;
 
 /** An alias as Redis has it, in its hash under its name. */
 export interface StoredAlias extends Omit<FunctionAlias, 'name'> {

@@ -189,17 +189,3 @@ test('Registry loses none of many changes of an alias that two registries make a
     [1, 2, 3, 4, 5, 6, 7, 8, 9, 10],
   );
 });
-
-test('Registry takes over the live versions of an older hob', async () => {
-  await using fixture = await RegistryFixture.open();
-  await withVersions(fixture, 3);
-  const redis = new Redis(fixture.server.socketPath, { disableClientInfo: true });
-  await redis.del('hob:aliases:hello');
-  await redis.hset('hob:functions', 'hello', '2');
-  const registry = await fixture.reopen();
-  assert.equal(registry.resolve('hello').version, 2);
-  await registry.promote('hello', 3);
-  assert.deepEqual((await registry.rollback('hello')).weights, whole(2));
-  assert.equal((await fixture.reopen()).resolve('hello').version, 2);
-  redis.disconnect();
-});

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Observer } from '@hob/contracts';
 import { combineObservers, createGateway, type Gateway, Metrics } from '@hob/gateway';
 import { InvocationQueue, Receipts } from '@hob/queue';
-import { DiskBundleStore, RedisLogStore, RedisServer, Registry, SecretStore } from '@hob/registry';
+import { DiskBundleStore, prepareRedis, RedisLogStore, RedisServer, Registry, SecretStore } from '@hob/registry';
 import { type LauncherConnection, RemoteDriver, Scheduler } from '@hob/scheduler';
 import { driverDefaults } from '@hob/scheduler/launcher';
 import type { Logger } from 'pino';
@@ -52,6 +52,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   const { config, dataDir, tokens, secretKey, log } = options;
   await using started = new AsyncDisposableStack();
   const redis = config.server.redisUrl ?? (await startRedis(dataDir, log, started));
+  await prepareRedis(redis, log);
   const bundles = await DiskBundleStore.open(bundlesFolder(dataDir));
   const registry = started.use(await Registry.open({ redis, bundles, versionsKept: config.server.versionsKept, log }));
   const { key, source: keySource } = secretKey;

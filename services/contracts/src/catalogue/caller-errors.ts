@@ -213,6 +213,27 @@ export const callerErrors = {
     title: 'The trace cannot be read',
     message: (file: string, line: number, why: string) => `${file}:${line}: ${why}`,
   },
+  ERR_BACKUP_FAILED: {
+    http: 500,
+    kind: 'platform',
+    retry: 'never',
+    title: 'No backup was made',
+    message: (why: string) => `no backup was made: ${why}`,
+  },
+  ERR_RESTORE_FAILED: {
+    http: 500,
+    kind: 'platform',
+    retry: 'never',
+    title: 'Nothing was restored',
+    message: (file: string, why: string) => `${file} cannot be restored: ${why}`,
+  },
+  ERR_RESTORE_NOT_EMPTY: {
+    http: 409,
+    kind: 'caller',
+    retry: 'never',
+    title: 'The data folder has data',
+    message: (folder: string, name: string) => `${folder} has data already ("${name}"), and nothing is written over`,
+  },
   ERR_CLI_UNREACHABLE: {
     http: 503,
     kind: 'capacity',

@@ -51,6 +51,21 @@ export const platformErrors = {
     title: 'The data folder is in use',
     message: (folder: string, pid: number) => `process ${pid} already serves from ${folder}`,
   },
+  ERR_SERVE_REDIS_UNFIT: {
+    http: 500,
+    kind: 'platform',
+    retry: 'never',
+    title: 'hob cannot work with this Redis',
+    message: (what: string, remedy: string) => `Redis cannot be used: ${what}; ${remedy}`,
+  },
+  ERR_SERVE_DATA_NEWER: {
+    http: 500,
+    kind: 'platform',
+    retry: 'never',
+    title: 'The data in Redis is of a newer hob',
+    message: (version: string, known: number) =>
+      `the data in Redis has version ${version}, and this hob, which is too old for it, knows versions up to ${known}`,
+  },
   ERR_SERVE_SECRET_KEY: {
     http: 500,
     kind: 'platform',

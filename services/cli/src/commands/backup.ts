@@ -1,0 +1,51 @@
+import type { Command } from 'commander';
+import { variable } from '../environment.ts';
+import type { Tools } from '../tools.ts';
+import { complete } from './command.ts';
+
+interface BackupOptions {
+  readonly json?: true;
+}
+
+/** Adds `hob backup` and `hob restore`. */
+export function addBackup(program: Command, tools: Tools): void {
+  const backup = program
+    .command('backup')
+    .description('Write all data of HOB_DATA_DIR, the key of the secrets too, to a new file. Stop hob before.')
+    .argument('<file>', 'a file that does not exist yet')
+    .action((file: string, options: BackupOptions) => backUpTo(tools, file, options));
+  complete(backup, [['hob backup hob.tar.gz', 'keep it as safe as the secrets in it']]);
+  const restore = program
+    .command('restore')
+    .description('Fill HOB_DATA_DIR, which must be without data, with what "hob backup" wrote. Stop hob before.')
+    .argument('<file>', 'what "hob backup" wrote')
+    .action((file: string, options: BackupOptions) => restoreFrom(tools, file, options));
+  complete(restore, [['HOB_DATA_DIR=/srv/hob hob restore hob.tar.gz', 'then "hob serve" with the same HOB_DATA_DIR']]);
+}
+
+async function backUpTo(tools: Tools, file: string, { json }: BackupOptions): Promise<void> {
+  const { terminal, env } = tools;
+  const dataDir = dataFolder(tools);
+  const { backUp } = await import('../backup/back-up.ts');
+  const bytes = await terminal.progress(`backing up ${dataDir}`, () => backUp(dataDir, file));
+  if (json) await terminal.json({ file, bytes, dataDir });
+  else await terminal.result(`wrote ${file}, ${bytes} bytes`);
+  if (variable(env, 'HOB_REDIS_URL') !== undefined) {
+    terminal.note('HOB_REDIS_URL is set: functions, events and secrets are in that Redis, and not in this file');
+  }
+  if (variable(env, 'HOB_SECRET_KEY') !== undefined) {
+    terminal.note('HOB_SECRET_KEY is set: that key of the secrets is not in this file');
+  }
+}
+
+async function restoreFrom(tools: Tools, file: string, { json }: BackupOptions): Promise<void> {
+  const dataDir = dataFolder(tools);
+  const { restore } = await import('../backup/restore.ts');
+  await tools.terminal.progress(`restoring ${dataDir}`, () => restore(file, dataDir));
+  if (json) await tools.terminal.json({ file, dataDir });
+  else await tools.terminal.result(`restored ${dataDir}`);
+}
+
+function dataFolder({ env }: Tools): string {
+  return variable(env, 'HOB_DATA_DIR') ?? '/var/lib/hob';
+}
