@@ -39,12 +39,13 @@ const version = {
   hasAssets: false,
   createdAt: '',
 };
+const ignore = (): void => undefined;
 const queue = new InvocationQueue({
   redis,
   invoker: { invoke, cancel: () => false },
   directory: { resolve: (name) => ({ name, ...version }) },
   receipts,
-  attempted: () => undefined,
+  observer: { attempted: ignore, scheduled: ignore, keyHit: ignore, redisAnswered: ignore },
   load: () => ({ running: 0, started: 0 }),
   log: pino({ level: 'silent' }),
   config: queueConfig,

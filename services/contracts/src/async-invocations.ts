@@ -81,6 +81,22 @@ export interface QueueCounts {
 export const attemptOutcomes = ['succeeded', 'failed', 'dead', 'cancelled', 'put-back'] as const;
 export type AttemptOutcome = (typeof attemptOutcomes)[number];
 
+/** What a call met whose idempotency key was taken: the first one's answer, the first one still running, or another request. */
+export const keyHits = ['replayed', 'busy', 'different'] as const;
+export type KeyHit = (typeof keyHits)[number];
+
+/** Is told what the queue does. */
+export interface QueueObserver {
+  /** An attempt of an event has ended. */
+  attempted(outcome: AttemptOutcome): void;
+  /** A schedule has made an event, so long after its time. */
+  scheduled(lagMs: number): void;
+  /** A call came with a key that was taken. */
+  keyHit(hit: KeyHit): void;
+  /** Redis answered one short command after this time. */
+  redisAnswered(ms: number): void;
+}
+
 /** What the gateway asks of the queue. */
 export interface AsyncInvocations {
   /** The largest body of an event, bytes. */

@@ -89,7 +89,7 @@ export interface SecretDirectory {
 export interface BundleStore {
   /**
    * Takes in a bundle: files are written to a temporary folder, checked against the manifest, and moved into place in
-   * one rename. On any error nothing is left. A bundle that is already there is only checked for its files' names.
+   * one rename. On any error nothing is left. Of a bundle that is already there, the files that were damaged on disk are replaced.
    *
    * @param files yields exactly the manifest's files, in any order.
    * @returns the bundle's digest.
@@ -100,7 +100,7 @@ export interface BundleStore {
     files: AsyncIterable<{ readonly path: string; readonly content: AsyncIterable<Uint8Array> }>,
   ): Promise<string>;
   has(digest: string): Promise<boolean>;
-  /** The list of a bundle's files. @throws ERR_BUNDLE_INVALID when the bundle is not in the store. */
+  /** The list of a bundle's files. @throws ERR_BUNDLE_INVALID when the bundle is not in the store, ERR_BUNDLE_DAMAGED */
   manifest(digest: string): Promise<BundleManifest>;
   /** Absolute path of a bundle's folder. It exists only if the bundle is in the store. */
   folder(digest: string): string;

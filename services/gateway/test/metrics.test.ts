@@ -285,6 +285,9 @@ test('Metrics counts how long frozen containers take to go on, for calls that ha
 test('/metrics tells of asynchronous calls, and nothing of the queue while Redis is away', async () => {
   await using hob = await startGateway();
   hob.metrics.attempted('failed');
+  hob.metrics.scheduled(1500);
+  hob.metrics.keyHit('replayed');
+  hob.metrics.redisAnswered(2);
   const read = async () => samplesOf(await (await fetch(`${hob.url}/metrics`)).text());
   const samples = await read();
   assert.equal(samples.get('hob_async_attempts_total{outcome="failed"}'), 1);
@@ -292,6 +295,12 @@ test('/metrics tells of asynchronous calls, and nothing of the queue while Redis
   assert.equal(samples.get('hob_async_events{status="waiting"}'), 4);
   assert.equal(samples.get('hob_async_events{status="dead"}'), 1);
   assert.equal(samples.get('hob_async_oldest_seconds'), 1.5);
+  assert.equal(samples.get('hob_schedule_lag_seconds_sum'), 1.5);
+  assert.equal(samples.get('hob_schedule_lag_seconds_bucket{le="1"}'), 0);
+  assert.equal(samples.get('hob_schedule_lag_seconds_bucket{le="5"}'), 1);
+  assert.equal(samples.get('hob_idempotency_hits_total{outcome="replayed"}'), 1);
+  assert.equal(samples.get('hob_idempotency_hits_total{outcome="busy"}'), 0);
+  assert.equal(samples.get('hob_redis_round_trip_seconds_sum'), 0.002);
   hob.queue.current = undefined;
   assert.equal((await read()).get('hob_async_events{status="waiting"}'), undefined);
 });

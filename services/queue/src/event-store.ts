@@ -9,6 +9,7 @@ import {
   type InvocationRecord,
   isHobError,
   type QueueCounts,
+  type QueueObserver,
 } from '@hob/contracts';
 import { type Job, Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
@@ -30,11 +31,13 @@ export interface EventStoreOptions {
   readonly redis: string;
   readonly log: Logger;
   readonly config: QueueConfig;
+  /** Told which keys come again, and how fast Redis is. */
+  readonly observer?: Pick<QueueObserver, 'keyHit' | 'redisAnswered'>;
 }
 
 const CONNECT_MS_MAX = 10_000;
 const CLOSE_MS_MAX = 1000;
-/** How often Redis is asked for its size, and old records are removed, ms. */
+/** How often Redis is asked for its size and timed, and old records are removed, ms. */
 const MEMORY_EVERY_MS = 1000;
 const CLEAN_EVERY_MS = 60_000;
 const CLEANED_MAX = 10_000;
@@ -52,11 +55,13 @@ export class EventStore implements AsyncInvocations, AsyncDisposable {
   readonly #queue: Queue<StoredEvent, Attempt>;
   readonly #config: QueueConfig;
   readonly #log: Logger;
+  readonly #observer: EventStoreOptions['observer'];
   readonly #target: EventTarget;
   readonly #timers: readonly NodeJS.Timeout[];
   #usedBytes = 0;
 
-  constructor({ redis, log, config }: EventStoreOptions) {
+  constructor({ redis, log, config, observer }: EventStoreOptions) {
+    this.#observer = observer;
     this.#config = config;
     this.bodyBytesMax = config.bodyBytesMax;
     this.#log = log;
@@ -79,6 +84,7 @@ export class EventStore implements AsyncInvocations, AsyncDisposable {
       redis: this.#redis,
       ask: (commands) => this.#ask(commands),
       keepMs: config.idempotencyKeepMs,
+      hit: (hit) => observer?.keyHit(hit),
     });
     this.schedules = new ScheduleStore({ redis: this.#redis, log, ask: (commands) => this.#ask(commands) });
     this.#redis.on('ready', () => this.#measure());
@@ -167,9 +173,13 @@ export class EventStore implements AsyncInvocations, AsyncDisposable {
   }
 
   #measure(): void {
+    const startMs = performance.now();
     void this.#redis
       .info('memory')
-      .then((info) => (this.#usedBytes = Number(/^used_memory:(\d+)/m.exec(info)?.[1] ?? 0)))
+      .then((info) => {
+        this.#observer?.redisAnswered(performance.now() - startMs);
+        this.#usedBytes = Number(/^used_memory:(\d+)/m.exec(info)?.[1] ?? 0);
+      })
       .catch(() => undefined);
   }
 

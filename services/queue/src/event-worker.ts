@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type AttemptOutcome, type CallLoad, fail, type FunctionDirectory, isHobError } from '@hob/contracts';
+import { type CallLoad, fail, type FunctionDirectory, isHobError, type QueueObserver } from '@hob/contracts';
 import { DelayedError, Queue, UnrecoverableError, Worker } from 'bullmq';
 import type { Logger } from 'pino';
 import { backoffMs } from './backoff.ts';
@@ -23,7 +23,7 @@ export interface EventWorkerOptions {
   readonly runner: EventRunner;
   readonly directory: Pick<FunctionDirectory, 'resolve'>;
   readonly load: () => CallLoad;
-  readonly attempted: (outcome: AttemptOutcome) => void;
+  readonly observer: Pick<QueueObserver, 'attempted' | 'scheduled'>;
   /** What messages to URLs are signed with; without it they fail. */
   readonly webhookKey: Buffer | undefined;
 }
@@ -74,7 +74,7 @@ export class EventWorker implements AsyncDisposable {
   #isClosing = false;
 
   constructor(options: EventWorkerOptions) {
-    const { redis, log, config, load, directory } = options;
+    const { redis, log, config, load, directory, observer } = options;
     this.#options = options;
     const max = config.concurrency ?? availableParallelism();
     this.#capacity = new SpareCapacity({ max, load });
@@ -86,7 +86,7 @@ export class EventWorker implements AsyncDisposable {
     this.#queue.on('error', (error) => log.debug({ err: error }, 'a command of the queue worker failed'));
     const target = { redis: this.#redis, queue: this.#queue, config };
     this.#destinations = new Destinations({ target, directory });
-    this.#schedules = new ScheduleWorker({ redis: this.#redis, target, directory, log });
+    this.#schedules = new ScheduleWorker({ redis: this.#redis, target, directory, observer, log });
     this.#worker = new Worker<StoredEvent, Attempt>(EVENTS_QUEUE, (job, token) => this.#attempt(job, token), {
       connection: this.#redis,
       prefix: BULL_PREFIX,
@@ -138,13 +138,13 @@ export class EventWorker implements AsyncDisposable {
 
   /** Has a job processed, and tells how that ended. */
   async #attempt(job: EventJob, token: string | undefined): Promise<Attempt> {
-    const { attempted } = this.#options;
+    const { observer } = this.#options;
     try {
       const attempt = await this.#process(job, token);
-      attempted(attempt.isCancelled ? 'cancelled' : 'succeeded');
+      observer.attempted(attempt.isCancelled ? 'cancelled' : 'succeeded');
       return attempt;
     } catch (error) {
-      attempted(error instanceof DelayedError ? 'put-back' : error instanceof GivenUp ? 'dead' : 'failed');
+      observer.attempted(error instanceof DelayedError ? 'put-back' : error instanceof GivenUp ? 'dead' : 'failed');
       throw error;
     }
   }

@@ -1,5 +1,12 @@
 import { createHash } from 'node:crypto';
-import { fail, type IdempotencyKeys, type KeptResponse, type KeyClaim, type KeyedCall } from '@hob/contracts';
+import {
+  fail,
+  type IdempotencyKeys,
+  type KeptResponse,
+  type KeyClaim,
+  type KeyedCall,
+  type KeyHit,
+} from '@hob/contracts';
 import type { Redis } from 'ioredis';
 
 export interface IdempotencyStoreOptions {
@@ -8,6 +15,8 @@ export interface IdempotencyStoreOptions {
   readonly ask: <T>(commands: () => Promise<T>) => Promise<T>;
   /** How long an answer is kept, ms. */
   readonly keepMs: number;
+  /** Told of each call whose key was taken. */
+  readonly hit: (hit: KeyHit) => void;
 }
 
 /** How long a key is held whose holder does not renew it, ms. */
@@ -45,7 +54,7 @@ export class IdempotencyStore implements IdempotencyKeys, Disposable {
   }
 
   async claim(call: KeyedCall): Promise<KeyClaim> {
-    const { ask, redis } = this.#options;
+    const { ask, redis, hit } = this.#options;
     const place = placeOf(call);
     const found = await ask(() => redis.eval(CLAIM, 1, place, heldValue(call), HOLD_MS));
     if (typeof found !== 'string') {
@@ -54,7 +63,9 @@ export class IdempotencyStore implements IdempotencyKeys, Disposable {
       return { id: call.id, response: undefined, isFirst: true };
     }
     const { id, fingerprint, response } = JSON.parse(found) as StoredKey;
-    if (fingerprint !== call.fingerprint) throw fail('ERR_IDEMPOTENCY_KEY_REUSED', []);
+    const isSame = fingerprint === call.fingerprint;
+    hit(!isSame ? 'different' : response === undefined ? 'busy' : 'replayed');
+    if (!isSame) throw fail('ERR_IDEMPOTENCY_KEY_REUSED', []);
     return {
       id,
       response: response && { ...response, body: Buffer.from(response.body, 'base64') },

@@ -1,5 +1,4 @@
 import type {
-  AttemptOutcome,
   AsyncEvent,
   AsyncInvocations,
   CallLoad,
@@ -10,6 +9,7 @@ import type {
   InvocationRecord,
   Invoker,
   QueueCounts,
+  QueueObserver,
   Schedules,
 } from '@hob/contracts';
 import type { Logger } from 'pino';
@@ -30,8 +30,8 @@ export interface InvocationQueueOptions {
   readonly receipts: Receipts;
   /** All calls, those of the queue too. */
   readonly load: () => CallLoad;
-  /** Told how each attempt ended. */
-  readonly attempted: (outcome: AttemptOutcome) => void;
+  /** Told how attempts end, how late schedules are, which keys come again, and how fast Redis is. */
+  readonly observer: QueueObserver;
   readonly log: Logger;
   readonly config: QueueConfig;
   /** How long running calls may go on after a stop was asked for, ms. */
@@ -56,10 +56,10 @@ export class InvocationQueue implements AsyncInvocations, AsyncDisposable {
 
   /** @throws ERR_CONFIG_INVALID for a secret that is none. */
   constructor(options: InvocationQueueOptions) {
-    const { redis, log, config } = options;
+    const { redis, log, config, observer } = options;
     this.bodyBytesMax = config.bodyBytesMax;
     this.#drainMs = options.drainMs;
-    this.#store = new EventStore({ redis, log, config });
+    this.#store = new EventStore({ redis, log, config, observer });
     const runner = new EventRunner({ ...options, resultBytesMax: config.resultBytesMax });
     const { webhookSecret } = options;
     this.#worker = new EventWorker({

@@ -1,4 +1,4 @@
-import { asyncPolicy, type FunctionDirectory, isHobError, uuidOf } from '@hob/contracts';
+import { asyncPolicy, type FunctionDirectory, isHobError, type QueueObserver, uuidOf } from '@hob/contracts';
 import { type Job, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
@@ -11,6 +11,7 @@ export interface ScheduleWorkerOptions {
   readonly redis: Redis;
   readonly target: EventTarget;
   readonly directory: Pick<FunctionDirectory, 'resolve'>;
+  readonly observer: Pick<QueueObserver, 'scheduled'>;
   readonly log: Logger;
 }
 
@@ -53,7 +54,9 @@ export class ScheduleWorker {
     const id = uuidOf(`tick ${job.id}`);
     const about = { id, function: name, version: undefined, policy, method, url: `http://${name}${path}` };
     await enqueue(this.#options.target, { ...about, headers, body });
-    this.#options.log.debug({ function: name, schedule: entry.name, id }, 'a schedule has made an event');
+    const { observer, log } = this.#options;
+    observer.scheduled(Math.max(0, Date.now() - (job.opts.prevMillis ?? job.timestamp)));
+    log.debug({ function: name, schedule: entry.name, id }, 'a schedule has made an event');
   }
 
   /** @returns undefined when the function is gone. */

@@ -23,6 +23,7 @@ test('IdempotencyStore gives a key to one call, and its answer to all', async ()
   assert.deepEqual(later, { id: 'first', response, isFirst: false });
   await assert.rejects(keys.claim({ ...call, fingerprint: 'g' }), { code: 'ERR_IDEMPOTENCY_KEY_REUSED' });
   assert.equal((await keys.claim({ ...call, scope: 'other' })).isFirst, true);
+  assert.deepEqual(fixture.hits, ['busy', 'busy', 'replayed', 'different']);
 });
 
 test('IdempotencyStore.release frees a key, and changes nothing for who does not hold it', async () => {

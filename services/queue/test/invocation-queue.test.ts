@@ -186,3 +186,10 @@ test('InvocationQueue tells how attempts end, and how many events there are', as
   assert.deepEqual(counts, { waiting: 1, running: 1, failed: 0, dead: 1 });
   assert.ok(oldestAgeMs >= 0 && oldestAgeMs < 60_000);
 });
+
+test('InvocationQueue tells again and again how long Redis takes', async () => {
+  await using fixture = await QueueFixture.open();
+  const before = fixture.answersMs.length;
+  await until('two more answers', () => fixture.answersMs.length >= before + 2);
+  assert.ok(fixture.answersMs.every((ms) => ms > 0));
+});

@@ -77,6 +77,8 @@ test('Of the times that were missed while nothing ran, one is made up for', asyn
   );
   assert.ok((lateAt ?? 0) >= missed && (nextAt ?? 0) - (lateAt ?? 0) > 0);
   assert.equal(calls(fixture, 'tick'), before + 2);
+  const latest = Math.max(...fixture.lagsMs);
+  assert.ok(latest > 3000 && (fixture.lagsMs[0] ?? latest) < latest, `made so late, ms: ${fixture.lagsMs.join()}`);
 });
 
 test('Schedules end with what their function says, and with their function', async () => {

@@ -6,7 +6,7 @@ import { BUNDLE_FILES_FOLDER, type BundleFile, type BundleManifest, fail } from 
 /** What of `node:fs/promises` the store needs, so that each of its steps can be made to fail. */
 export type BundleFs = Pick<
   typeof fsPromises,
-  'access' | 'chmod' | 'mkdir' | 'open' | 'readdir' | 'readFile' | 'rename' | 'rm'
+  'access' | 'chmod' | 'mkdir' | 'open' | 'readdir' | 'readFile' | 'rename' | 'rm' | 'stat'
 >;
 
 /** A file on its way into the store. */
@@ -76,7 +76,7 @@ export async function syncFolder(fs: BundleFs, folder: string): Promise<void> {
 }
 
 /** Every folder that the files are in, parents first. */
-function foldersOf(manifest: BundleManifest): string[] {
+export function foldersOf(manifest: BundleManifest): string[] {
   const folders = new Set<string>();
   for (const { path } of manifest.files) {
     for (let parent = dirname(path); parent !== '.'; parent = dirname(parent)) folders.add(parent);

@@ -11,21 +11,18 @@ import {
   fail,
   isBundleDigest,
 } from '@hob/contracts';
-import {
-  type BundleFs,
-  drainFiles,
-  type IncomingFile,
-  MANIFEST_FILE,
-  syncFolder,
-  writeBundle,
-} from './bundle-folder.ts';
+import { type BundleFs, drainFiles, type IncomingFile, syncFolder, writeBundle } from './bundle-folder.ts';
+import { damageAtLoad, damagedPaths, readManifest, repair } from './bundle-damage.ts';
 
 /** Folders that are being made or removed start with a dot; no digest does. */
 const TEMPORARY = '.tmp-';
 
+const WRONG_MANIFEST = 'its manifest is not what was deployed';
+
 /**
  * Bundles in a folder, each in a folder named by its digest: `<digest>/manifest.json` and `<digest>/files/…`. A bundle comes
- * into being, and goes, by one rename, so whatever has a digest for a name is complete. One process uses the folder at a time.
+ * into being, and goes, by one rename, so whatever has a digest for a name was complete. What the disk or somebody has damaged since,
+ * `add` of the same content repairs. One process uses the folder at a time.
  *
  * A bundle that was just added belongs to no function yet. So that it is not removed before it does, `add` keeps it until
  * `release` is called for it.
@@ -63,7 +60,7 @@ export class DiskBundleStore implements BundleStore {
     const digest = bundleDigest(checked);
     this.keep(digest);
     try {
-      if (await this.has(digest)) await drainFiles(checked, files);
+      if (await this.#isWhole(digest, checked)) await drainFiles(checked, files);
       else await this.#make(digest, checked, files);
       return digest;
     } catch (error) {
@@ -83,14 +80,26 @@ export class DiskBundleStore implements BundleStore {
     return join(this.#place(digest), BUNDLE_FILES_FOLDER);
   }
 
-  /** The list of a bundle's files. @throws ERR_BUNDLE_INVALID when the bundle is not in the store. */
+  /** The list of a bundle's files. @throws ERR_BUNDLE_INVALID when the bundle is not in the store, ERR_BUNDLE_DAMAGED */
   async manifest(digest: string): Promise<BundleManifest> {
-    const path = join(this.#place(digest), MANIFEST_FILE);
+    const place = this.#place(digest);
+    if (!(await this.has(digest))) throw fail('ERR_BUNDLE_INVALID', [`there is no bundle ${digest}`]);
+    const manifest = await readManifest(this.#fs, place, digest);
+    if (manifest === undefined) throw fail('ERR_BUNDLE_DAMAGED', [`bundle ${digest}`, WRONG_MANIFEST]);
+    return manifest;
+  }
+
+  /**
+   * Looks whether a function can be loaded from a bundle: its code and manifest are checked by their digests, its other files by their size.
+   *
+   * @param code what was read of the code; undefined when it is missing.
+   * @returns what is wrong; undefined when nothing is.
+   */
+  async findDamage(digest: string, code: Uint8Array | undefined): Promise<string | undefined> {
+    const place = this.#place(digest);
     await this.#settling;
-    const text = await this.#fs.readFile(path, 'utf8').catch((cause: unknown) => {
-      throw fail('ERR_BUNDLE_INVALID', [`there is no bundle ${digest}`], { cause });
-    });
-    return checkManifest(JSON.parse(text));
+    const manifest = await readManifest(this.#fs, place, digest);
+    return manifest === undefined ? WRONG_MANIFEST : await damageAtLoad(this.#fs, place, manifest, code);
   }
 
   /** Every bundle that is in the store now. */
@@ -134,7 +143,7 @@ export class DiskBundleStore implements BundleStore {
       await this.#fs.mkdir(temporary, { mode: 0o755 });
       await writeBundle(this.#fs, temporary, manifest, files);
       // One after the other: whoever looks for a bundle waits until it is known whether one stays.
-      const settling = this.#settling.then(() => this.#settle(digest, temporary));
+      const settling = this.#settling.then(() => this.#settle(digest, temporary, manifest));
       this.#settling = settling.catch(() => {});
       await settling;
     } finally {
@@ -142,9 +151,9 @@ export class DiskBundleStore implements BundleStore {
     }
   }
 
-  /** Moves a complete bundle into place for good, if it is not there yet; when that cannot be made sure, moves it back. */
-  async #settle(digest: string, temporary: string): Promise<void> {
-    if (await this.#isInPlace(digest)) return;
+  /** Moves a complete bundle into place for good, or what is damaged of the one there; when that cannot be made sure, moves it back. */
+  async #settle(digest: string, temporary: string, manifest: BundleManifest): Promise<void> {
+    if (await this.#isInPlace(digest)) return await repair(this.#fs, this.#place(digest), manifest, temporary);
     await this.#fs.rename(temporary, this.#place(digest));
     try {
       await syncFolder(this.#fs, this.#folder);
@@ -152,6 +161,11 @@ export class DiskBundleStore implements BundleStore {
       await this.#fs.rename(this.#place(digest), temporary);
       throw error;
     }
+  }
+
+  async #isWhole(digest: string, manifest: BundleManifest): Promise<boolean> {
+    if (!(await this.has(digest))) return false;
+    return (await damagedPaths(this.#fs, this.#place(digest), manifest)).length === 0;
   }
 
   async #isInPlace(digest: string): Promise<boolean> {

@@ -15,6 +15,11 @@ import { ByteLru } from './byte-lru.ts';
 export interface BundleFolders {
   /** Absolute path of a bundle's folder. */
   folder(digest: string): string;
+  /**
+   * @param code what was read of the bundle's code; undefined when it is missing.
+   * @returns what of the bundle is not what was deployed; undefined when nothing is.
+   */
+  findDamage(digest: string, code: Uint8Array | undefined): Promise<string | undefined>;
 }
 
 /** Bytes that are sent to many containers: encoded once. */
@@ -39,7 +44,10 @@ export interface SecretSource {
 /** What the code is called inside containers, whether it is mounted there or not. */
 const CODE_FILENAME = `/var/task/${BUNDLE_CODE}`;
 
-/** Functions' code, read once for each bundle and kept as long as there is room. */
+/** A bundle is not what was deployed. */
+class Damage extends Error {}
+
+/** Functions' code, checked and read once for each bundle and kept as long as there is room. */
 export class BundleCode {
   readonly #bundles: BundleFolders;
   readonly #kept: ByteLru<SharedBytes>;
@@ -54,24 +62,37 @@ export class BundleCode {
     return this.#bundles.folder(digest);
   }
 
-  /** @throws ERR_SCHED_START_FAILED when the bundle cannot be read. */
-  load(digest: string): SharedBytes | Promise<SharedBytes> {
-    const kept = this.#kept.get(digest) ?? this.#reading.get(digest);
-    if (kept !== undefined) return kept;
-    const reading = this.#read(digest).finally(() => this.#reading.delete(digest));
-    this.#reading.set(digest, reading);
-    return reading;
+  /** @throws ERR_BUNDLE_DAMAGED when the bundle is not what was deployed, ERR_SCHED_START_FAILED when it cannot be read. */
+  load({ name, digest }: Pick<FunctionVersion, 'name' | 'digest'>): SharedBytes | Promise<SharedBytes> {
+    return this.#kept.get(digest) ?? this.#readFor(name, digest);
+  }
+
+  async #readFor(name: string, digest: string): Promise<SharedBytes> {
+    let reading = this.#reading.get(digest);
+    if (reading === undefined) {
+      reading = this.#read(digest).finally(() => this.#reading.delete(digest));
+      this.#reading.set(digest, reading);
+    }
+    try {
+      return await reading;
+    } catch (cause) {
+      if (cause instanceof Damage) {
+        throw fail('ERR_BUNDLE_DAMAGED', [`bundle ${digest} of function "${name}"`, cause.message], { cause });
+      }
+      throw fail('ERR_SCHED_START_FAILED', [`the code of bundle ${digest} cannot be read`], { cause });
+    }
   }
 
   async #read(digest: string): Promise<SharedBytes> {
-    try {
-      const bytes = await readFile(join(this.#bundles.folder(digest), BUNDLE_CODE));
-      const code = shared(FrameType.CODE, bytes);
-      this.#kept.set(digest, code, code.bytes);
-      return code;
-    } catch (cause) {
-      throw fail('ERR_SCHED_START_FAILED', [`the code of bundle ${digest} cannot be read`], { cause });
-    }
+    const bytes = await readFile(join(this.#bundles.folder(digest), BUNDLE_CODE)).catch((error: unknown) => {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+      throw error;
+    });
+    const damage = await this.#bundles.findDamage(digest, bytes);
+    if (bytes === undefined || damage !== undefined) throw new Damage(damage ?? `there is no ${BUNDLE_CODE}`);
+    const code = shared(FrameType.CODE, bytes);
+    this.#kept.set(digest, code, code.bytes);
+    return code;
   }
 }
 

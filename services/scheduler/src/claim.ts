@@ -21,10 +21,6 @@ export async function claim(
   const start = container.state === 'parked' ? 'pool' : 'cold';
   if (start === 'cold') await source.fork(container);
   container.claim(version, owner, start);
-  const [bytes, cache] = await Promise.all([
-    code.load(version.digest),
-    caches.find(version),
-    container.prepare(version),
-  ]);
+  const [bytes, cache] = await Promise.all([code.load(version), caches.find(version), container.prepare(version)]);
   return () => claimFrames(version, { code: bytes, cache }, secrets.env(version));
 }

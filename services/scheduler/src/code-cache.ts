@@ -109,7 +109,7 @@ export class CodeCaches {
     if (this.#status.get(key) !== 'absent' || !this.#compiler.isPossible) return;
     this.#status.set(key, 'making');
     try {
-      const code = await this.#code.load(version.digest);
+      const code = await this.#code.load(version);
       if (code.bytes < this.#env.config.codeCacheMinBytes) {
         this.#status.set(key, 'unusable');
         return;

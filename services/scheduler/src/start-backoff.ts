@@ -8,8 +8,13 @@ export interface BackoffLimits {
   readonly startBackoffMaxMs: number;
 }
 
-/** What code does at its start, it is likely to do again: these tell that module initialisation failed. */
-const certain: ReadonlySet<ErrorCode> = new Set(['ERR_FN_LOAD_FAILED', 'ERR_FN_EXITED', 'ERR_FN_THREW']);
+/** What code does at its start, it is likely to do again: these tell that module initialisation failed. So is what has damaged a bundle. */
+const certain: ReadonlySet<ErrorCode> = new Set([
+  'ERR_FN_LOAD_FAILED',
+  'ERR_FN_EXITED',
+  'ERR_FN_THREW',
+  'ERR_BUNDLE_DAMAGED',
+]);
 
 /**
  * Keeps a version, or a pool, that cannot be started from being started over and over.

@@ -70,7 +70,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       directory: registry,
       receipts,
       load: () => scheduler.load(),
-      attempted: (outcome) => metrics.attempted(outcome),
+      observer: metrics,
       log,
       config: config.queue,
       drainMs: config.gateway.drainMs,

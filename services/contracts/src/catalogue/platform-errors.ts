@@ -30,6 +30,13 @@ export const platformErrors = {
     title: 'No container could be started',
     message: (why: string) => why,
   },
+  ERR_BUNDLE_DAMAGED: {
+    http: 500,
+    kind: 'platform',
+    retry: 'never',
+    title: 'The bundle is damaged on disk',
+    message: (bundle: string, why: string) => `${bundle}: ${why}; deploy the same content again, which repairs it`,
+  },
   ERR_NATIVE_SYSCALL: {
     http: 500,
     kind: 'platform',

@@ -5,10 +5,13 @@ import {
   type DeathCause,
   type FunctionDirectory,
   type FunctionSnapshot,
+  type KeyHit,
+  keyHits,
   type LogLine,
   type Observer,
   type PoolSnapshot,
   type PreloadOutcome,
+  type QueueObserver,
   type Receipt,
   type SchedulerControl,
   type StartKind,
@@ -62,7 +65,7 @@ const seconds = (ms: number): number => ms / 1000;
  * Counters follow the events; gauges are read from the scheduler at each scrape. Labels are bounded: functions and
  * versions that do not exist any more are dropped, and those over the limit share the label `_other`.
  */
-export class Metrics implements Observer {
+export class Metrics implements Observer, QueueObserver {
   /** Media type of what `render` gives. */
   readonly contentType: string;
   readonly #registry = new Registry();
@@ -86,6 +89,7 @@ export class Metrics implements Observer {
     };
     this.#queueTime = this.#metrics.queueTime.of();
     for (const outcome of attemptOutcomes) this.#metrics.attempts.labels(outcome).inc(0);
+    for (const hit of keyHits) this.#metrics.keyHits.labels(hit).inc(0);
     for (const cause of causes) kills.labels(cause).inc(0);
     buildInfo.labels(options.version, process.versions.node).set(1);
     collectDefaultMetrics({ register: this.#registry });
@@ -144,6 +148,18 @@ export class Metrics implements Observer {
   /** An attempt of an asynchronous call has ended. */
   attempted(outcome: AttemptOutcome): void {
     this.#metrics.attempts.labels(outcome).inc();
+  }
+
+  scheduled(lagMs: number): void {
+    this.#metrics.scheduleLag.observe(seconds(lagMs));
+  }
+
+  keyHit(hit: KeyHit): void {
+    this.#metrics.keyHits.labels(hit).inc();
+  }
+
+  redisAnswered(ms: number): void {
+    this.#metrics.redisRoundTrip.observe(seconds(ms));
   }
 
   zygoteRestarted(): void {

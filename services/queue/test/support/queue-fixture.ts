@@ -13,6 +13,7 @@ import {
   type InvocationSink,
   type InvocationStatus,
   type Invoker,
+  type KeyHit,
   type Receipt,
 } from '@hob/contracts';
 import { pino } from 'pino';
@@ -120,6 +121,10 @@ export class QueueFixture implements AsyncDisposable {
   readonly invoker: TestInvoker;
   /** How the attempts ended. */
   readonly outcomes: AttemptOutcome[] = [];
+  /** How late schedules made their events, what calls met whose key was taken, and how long Redis took. */
+  readonly lagsMs: number[] = [];
+  readonly hits: KeyHit[] = [];
+  readonly answersMs: number[] = [];
   readonly unknown = new Set<string>();
   #queue: InvocationQueue | undefined;
   readonly #config: QueueConfig;
@@ -156,7 +161,12 @@ export class QueueFixture implements AsyncDisposable {
       invoker: this.invoker,
       directory: { resolve: (name, qualifier) => this.#resolve(name, qualifier) },
       receipts: this.invoker.receipts,
-      attempted: (outcome) => this.outcomes.push(outcome),
+      observer: {
+        attempted: (outcome) => this.outcomes.push(outcome),
+        scheduled: (lagMs) => this.lagsMs.push(lagMs),
+        keyHit: (hit) => this.hits.push(hit),
+        redisAnswered: (ms) => this.answersMs.push(ms),
+      },
       load: () => ({ running: this.invoker.running, started: this.invoker.started }),
       log: pino({ level: 'silent' }),
       config: this.#config,

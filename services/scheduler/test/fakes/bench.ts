@@ -163,6 +163,8 @@ export class Bench implements AsyncDisposable {
   readonly observer = new RecordingObserver();
   readonly scheduler: Scheduler;
   readonly folder: string;
+  /** What is wrong with the bundle. */
+  damage: string | undefined;
   #serial = 0;
 
   private constructor(
@@ -174,7 +176,7 @@ export class Bench implements AsyncDisposable {
     this.driver = new FakeDriver(program);
     this.scheduler = new Scheduler({
       driver: this.driver,
-      bundles: { folder: () => join(folder, 'bundle') },
+      bundles: { folder: () => join(folder, 'bundle'), findDamage: () => Promise.resolve(this.damage) },
       secrets,
       cacheFolder: join(folder, 'cache'),
       observer: this.observer,
