@@ -40,19 +40,23 @@ function workers(): ProcessSight[] {
   });
 }
 
-/** Inodes of the connections that clients have to hob's port. */
-function clientSockets(): Set<string> {
-  const port = Number(new URL(hob.url).port).toString(16).toUpperCase().padStart(4, '0');
+const inHex = (port: number): string => `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+
+/** Inodes of the connections that clients have to hob's port. @param from the port of the only client that counts. */
+function clientSockets(from?: number): Set<string> {
+  const [port, client] = [inHex(Number(new URL(hob.url).port)), from === undefined ? '' : inHex(from)];
   const lines = readFileSync('/proc/net/tcp', 'utf8').trim().split('\n').slice(1);
   const columns = lines.map((line) => line.trim().split(/\s+/));
   return new Set(
-    columns.filter(([, local, , state]) => local?.endsWith(`:${port}`) && state === '01').map((line) => line[9] ?? ''),
+    columns
+      .filter(([, local, remote, state]) => local?.endsWith(port) && remote?.endsWith(client) && state === '01')
+      .map((line) => line[9] ?? ''),
   );
 }
 
-/** How many clients' connections a process has. */
-function connectionsOf(pid: number): number {
-  const clients = clientSockets();
+/** How many clients' connections a process has. @param from as for `clientSockets`. */
+function connectionsOf(pid: number, from?: number): number {
+  const clients = clientSockets(from);
   const links = readdirSync(`/proc/${pid}/fd`).map((fd) => {
     try {
       return readlinkSync(`/proc/${pid}/fd/${fd}`);
@@ -185,36 +189,27 @@ test('DELETE /v1/invocations/<id> cancels a call of any worker', async () => {
 });
 
 test('a worker that is killed takes its calls with it and no others, and is started again', async () => {
-  const holders: RawConnection[] = [];
-  try {
-    holders.push(await hold());
-    const victim = workers().find(({ pid }) => connectionsOf(pid) > 0 && hasCall(pid, holders));
-    assert.ok(victim !== undefined);
-    const before = workers();
-    process.kill(victim.pid, 'SIGKILL');
-    await holders[0]?.all();
-    await until('its call has ended', async () => (await single()).busy === 0 && (await inFlight()) === 0);
-    // The next call gets the one container, which is held by nobody.
-    assert.match(await rawGet('/fn/single'), /done$/);
-    await until('there are two again', () => {
-      const now = workers();
-      return now.length === 2 && !now.some(({ pid }) => pid === victim.pid);
-    });
-    assert.equal(before.filter(isRunning).length, 1);
-    await until('the new one listens', async () => (await metric(/^hob_gateway_workers (\d+)$/m)) === 2);
-    assert.equal(await metric(/^hob_gateway_worker_restarts_total (\d+)$/m), 1);
-    assert.match(hob.output, /a gateway worker ended; it is started again/);
-    for (let call = 0; call < 20; call += 1) assert.equal(problem(await hob.fn('nothing')), '404 ERR_FN_NOT_FOUND');
-  } finally {
-    for (const held of holders) held[Symbol.dispose]();
-  }
+  using held = await hold();
+  const victim = workers().find(({ pid }) => connectionsOf(pid, held.port) > 0);
+  assert.ok(victim !== undefined);
+  const before = workers();
+  process.kill(victim.pid, 'SIGKILL');
+  await held.all();
+  await until('its call has ended', async () => (await single()).busy === 0 && (await inFlight()) === 0);
+  // The next call gets the one container, which is held by nobody.
+  assert.match(await rawGet('/fn/single'), /done$/);
+  await until('there are two again', () => {
+    const now = workers();
+    return now.length === 2 && !now.some(({ pid }) => pid === victim.pid);
+  });
+  assert.equal(before.filter(isRunning).length, 1);
+  await until('the new one listens', async () => (await metric(/^hob_gateway_workers (\d+)$/m)) === 2);
+  assert.equal(await metric(/^hob_gateway_worker_restarts_total (\d+)$/m), 1);
+  assert.match(hob.output, /a gateway worker ended; it is started again/);
+  for (let call = 0; call < 20; call += 1) assert.equal(problem(await hob.fn('nothing')), '404 ERR_FN_NOT_FOUND');
 });
 
 /** The worker that a single connection is at: it is the only one that is open. */
-function hasCall(pid: number, holders: readonly RawConnection[]): boolean {
-  return holders.length === 1 && connectionsOf(pid) > 0;
-}
-
 test('hob logs --follow streams through a worker', async () => {
   const headers = { authorization: `Bearer ${hob.token}` };
   const abort = new AbortController();

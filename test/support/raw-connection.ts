@@ -25,6 +25,11 @@ export class RawConnection implements Disposable {
     return new RawConnection(socket);
   }
 
+  /** Number of the port at this end. */
+  get port(): number {
+    return this.#socket.localPort ?? 0;
+  }
+
   /** Everything that came so far, a character for each byte. */
   get text(): string {
     return this.#text;
