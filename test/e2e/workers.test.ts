@@ -8,7 +8,7 @@ import { exampleFolder } from '../support/example.ts';
 import { writeFunction } from '../support/function-folder.ts';
 import { problem } from '../support/http-call.ts';
 import { HobServer } from '../support/hob-server.ts';
-import { descendants, isRunning, type ProcessSight, serverPid } from '../support/processes.ts';
+import { commandOf, descendants, isRunning, type ProcessSight, serverPid } from '../support/processes.ts';
 import { RawConnection } from '../support/raw-connection.ts';
 import { TemporaryFolder } from '../support/temporary-folder.ts';
 import { until } from '../support/until.ts';
@@ -31,13 +31,7 @@ after(async () => {
 
 /** The processes that are the gateway. */
 function workers(): ProcessSight[] {
-  return descendants(serverPid(hob.pid)).filter(({ pid }) => {
-    try {
-      return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').includes('worker');
-    } catch {
-      return false;
-    }
-  });
+  return descendants(serverPid(hob.pid)).filter(({ pid }) => commandOf(pid).includes('worker'));
 }
 
 const inHex = (port: number): string => `:${port.toString(16).toUpperCase().padStart(4, '0')}`;

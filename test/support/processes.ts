@@ -55,11 +55,19 @@ export function isRunning(sight: ProcessSight): boolean {
  * @param pid of `hob serve` as its operator sees it.
  */
 export function serverPid(pid: number): number {
-  const isServer = (seen: ProcessSight): boolean =>
-    seen.parentPid === pid && readFileSync(`/proc/${seen.pid}/cmdline`, 'utf8').split('\0').includes('serve');
+  const isServer = (seen: ProcessSight): boolean => seen.parentPid === pid && commandOf(seen.pid).includes('serve');
   const server = descendants(pid).find(isServer);
   if (server === undefined) throw new Error(`process ${pid} has no server`);
   return server.pid;
+}
+
+/** The words of the command that a process runs; none when it has ended. */
+export function commandOf(pid: number): readonly string[] {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+  } catch {
+    return [];
+  }
 }
 
 /** A field of /proc/<pid>/status. */
