@@ -346,6 +346,7 @@ export class HostDriver implements ContainerDriver {
     await removeLeftovers(this.#cgroups);
     await this.#cgroups.close();
     await this.#systemCalls.close();
+    this.#endLostChildren();
     this.#reaper.close();
   }
 

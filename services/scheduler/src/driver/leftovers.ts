@@ -54,8 +54,8 @@ function kill(pid: number): void {
 }
 
 /**
- * This process's living children that run a given program: what a zygote forked just before it died, without having
- * been able to say so.
+ * This process's children that run a given program, or are first in a pid namespace and have ended: what a zygote forked just before
+ * it died, without having been able to say so.
  */
 export function childrenRunning(program: string): number[] {
   return readdirSync('/proc')
@@ -66,10 +66,19 @@ export function childrenRunning(program: string): number[] {
 
 function isChildRunning(pid: number, program: string): boolean {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    const parent = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
-    return parent === process.pid && readlinkSync(`/proc/${pid}/exe`) === program;
+    const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+    if (!status.includes(`\nPPid:\t${process.pid}\n`)) return false;
+    return programOf(pid) === program || (programOf(pid) === undefined && /^NSpid:\t\d+\t/m.test(status));
   } catch {
-    return false; // gone, or a zombie
+    return false; // gone
+  }
+}
+
+/** @returns undefined when it has ended. */
+function programOf(pid: number): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/exe`);
+  } catch {
+    return undefined;
   }
 }
