@@ -1,5 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type AsyncInvocations, asyncPolicy, type InvocationRequest, type KeptResponse } from '@hob/contracts';
+import {
+  type AsyncInvocations,
+  asyncPolicy,
+  type InvocationRequest,
+  type KeptResponse,
+  LIVE_ALIAS,
+} from '@hob/contracts';
 import { collectBody } from './collect-body.ts';
 import type { GatewayLimits } from './gateway-limits.ts';
 
@@ -9,8 +15,8 @@ export interface AsyncCall {
   readonly response: ServerResponse;
   /** As it would be made now. */
   readonly invocation: InvocationRequest;
-  /** The version that the caller named. */
-  readonly version: number | undefined;
+  /** What the caller named: the number of a version, the name of an alias, or nothing. */
+  readonly qualifier: number | string | undefined;
 }
 
 /** What accepting needs of the gateway. */
@@ -36,13 +42,15 @@ export async function acceptAsync(call: AsyncCall, { queue, limits, draining }: 
 
 /** Queues a call whose body is there. @returns what is to be answered. @throws ERR_QUEUE_UNAVAILABLE, ERR_QUEUE_FULL */
 export async function submitAsync(
-  { invocation, version }: AsyncCall,
+  { invocation, qualifier }: AsyncCall,
   body: Buffer | undefined,
   queue: AsyncInvocations,
 ): Promise<KeptResponse> {
   const { id, method, url, headers } = invocation;
-  const { name, config } = invocation.version;
-  await queue.submit({ id, function: name, version, policy: asyncPolicy(config), method, url, headers, body });
+  const { name, config, version } = invocation.version;
+  // Which version is live is decided when it runs, what any other alias is has been decided now.
+  const named = qualifier === undefined || qualifier === LIVE_ALIAS ? undefined : version;
+  await queue.submit({ id, function: name, version: named, policy: asyncPolicy(config), method, url, headers, body });
   return {
     status: 202,
     headers: ['content-type', 'application/json', 'hob-invocation-id', id, 'location', `/v1/invocations/${id}`],

@@ -5,15 +5,13 @@ import {
   type AsyncInvocations,
   fail,
   type FunctionDirectory,
-  type FunctionVersion,
   type HobError,
   type InvocationRequest,
-  LIVE_ALIAS,
 } from '@hob/contracts';
 import { acceptAsync } from './async-acceptance.ts';
 import type { ExchangeContext } from './invocation-exchange.ts';
 import { InvocationExchange } from './invocation-exchange.ts';
-import { FUNCTION_PREFIX, type InvocationTarget, parseInvocationTarget } from './invocation-target.ts';
+import { FUNCTION_PREFIX, parseInvocationTarget } from './invocation-target.ts';
 import { answerKeyed } from './keyed-call.ts';
 import { problemOf, sendProblem } from './problem.ts';
 import { type ForwardedRequest, RequestHeaders, type TokenVerifier } from './request-headers.ts';
@@ -68,7 +66,7 @@ export class InvocationRoute {
       this.#check(invocation, forwarded, queue?.bodyBytesMax);
       if (expectsContinue) response.writeContinue();
       if (queue !== undefined) {
-        const call = { request, response, invocation, version: versionAsked(target, invocation.version) };
+        const call = { request, response, invocation, qualifier: target.qualifier };
         const context = { ...this.#options, queue };
         const answered =
           key === undefined ? acceptAsync(call, context) : answerKeyed({ ...call, key, isAsync }, context);
@@ -124,11 +122,6 @@ export class InvocationRoute {
       close: this.#options.draining(),
     });
   }
-}
-
-/** The version that a call names, itself or by an alias as that is now; undefined for whichever is live when it runs. */
-function versionAsked({ qualifier }: InvocationTarget, { version }: FunctionVersion): number | undefined {
-  return qualifier === undefined || qualifier === LIVE_ALIAS ? undefined : version;
 }
 
 /** @throws ERR_API_BAD_REQUEST */

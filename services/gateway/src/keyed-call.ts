@@ -119,10 +119,11 @@ function send({ response }: KeyedRequest, headers: readonly string[], { status, 
   response.end(isBodyless ? undefined : body);
 }
 
-function keyedCall({ key, invocation, isAsync, version }: KeyedRequest, body: Buffer | undefined): KeyedCall {
+/** The same call names the same alias, whatever version that is by then. */
+function keyedCall({ key, invocation, isAsync, qualifier }: KeyedRequest, body: Buffer | undefined): KeyedCall {
   const { id, method, url, headers } = invocation;
   const at = headers.findIndex((name, index) => index % 2 === 0 && name === 'authorization');
-  const same = createHash('sha256').update(JSON.stringify([method, url, isAsync, version ?? null]));
+  const same = createHash('sha256').update(JSON.stringify([method, url, isAsync, qualifier ?? null]));
   if (body !== undefined) same.update(body);
   const caller = at === -1 ? '' : headers[at + 1];
   const scope = JSON.stringify([invocation.version.name, caller]);

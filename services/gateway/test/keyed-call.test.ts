@@ -92,3 +92,24 @@ test('A keyed call is not made while Redis is away', async () => {
   assert.equal((await post(hob, 'k')).status, 503);
   assert.equal(hob.invoker.calls.length, 0);
 });
+
+test('A call of an alias is the same call when the alias has moved meanwhile', async () => {
+  await using hob = await startGateway();
+  hob.directory.add(configOf('hello'));
+  await hob.directory.setAlias('hello', 'beta', { weights: [{ version: 1, weight: 100 }] });
+  const async = { 'hob-invocation-type': 'async' };
+  for (const headers of [{}, async]) {
+    const key = `k-${Object.keys(headers).length}`;
+    const first = await post(hob, key, { path: 'hello@beta', headers });
+    await hob.directory.setAlias('hello', 'beta', { weights: [{ version: 2, weight: 100 }] });
+    const again = await post(hob, key, { path: 'hello@beta', headers });
+    assert.deepEqual([again.status, again.headers.get('hob-idempotent-replay')], [first.status, 'true']);
+    assert.equal((await post(hob, key, { path: 'hello@2', headers })).status, 422);
+    await hob.directory.setAlias('hello', 'beta', { weights: [{ version: 1, weight: 100 }] });
+  }
+  assert.deepEqual(
+    hob.queue.events.map(({ version }) => version),
+    [1],
+    'an event gets what the alias was when it was accepted',
+  );
+});

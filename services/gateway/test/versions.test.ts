@@ -108,12 +108,13 @@ test('PUT aliases refuses bad bodies, unknown versions and versions that cannot 
   assert.equal((await ask(hob, 'GET', 'hello/aliases')).body.length, 1);
 });
 
-test('POST rollback sets live back and tells the scheduler', async () => {
+test('POST rollback sets live back and tells the scheduler and the schedules', async () => {
   await using hob = await startGateway();
   await deploy(hob);
   const { status, body } = await ask(hob, 'POST', 'hello/rollback');
   assert.deepEqual([status, body.weights], [200, [{ version: 1, weight: 100 }]]);
   assert.equal(hob.control.replacedVersions.at(-1)?.version, 1);
+  assert.deepEqual(hob.queue.scheduled, ['hello@2', 'hello@1']);
 });
 
 test('GET versions/:version gives the version and its files', async () => {
