@@ -13,7 +13,7 @@ import type { DriverEvents, DriverOptions } from './driver-options.ts';
 import { HostContainer } from './host-container.ts';
 import { cgroupLimits, HostControl } from './host-control.ts';
 import { HostUids } from './host-uids.ts';
-import { childrenRunning, removeLeftovers } from './leftovers.ts';
+import { childrenOf, removeLeftovers } from './leftovers.ts';
 import { type ContainerNetwork, EgressNetwork } from './network/egress-network.ts';
 import { removeHostLeftovers } from './network/host-link.ts';
 import { ProcessReaper } from './process-reaper.ts';
@@ -326,7 +326,7 @@ export class HostDriver implements ContainerDriver {
   /** Ends children that a zygote forked but died before it could name them. */
   #endLostChildren(): void {
     const zygotes = new Set([...this.#zygotes.values()].map((slot) => slot.live?.pid));
-    for (const pid of childrenRunning(`${this.#options.root}/usr/local/bin/node`)) {
+    for (const pid of childrenOf(`${this.#options.root}/usr/local/bin/node`)) {
       if (zygotes.has(pid) || this.#alive.has(pid)) continue;
       process.kill(pid, 'SIGKILL');
       void this.#reaper.wait(pid);

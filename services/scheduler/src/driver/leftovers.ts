@@ -57,18 +57,19 @@ function kill(pid: number): void {
  * This process's children that run a given program, or are first in a pid namespace and have ended: what a zygote forked just before
  * it died, without having been able to say so.
  */
-export function childrenRunning(program: string): number[] {
+export function childrenOf(program: string): number[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .map(Number)
-    .filter((pid) => isChildRunning(pid, program));
+    .filter((pid) => isChildOf(pid, program));
 }
 
-function isChildRunning(pid: number, program: string): boolean {
+function isChildOf(pid: number, program: string): boolean {
   try {
     const status = readFileSync(`/proc/${pid}/status`, 'utf8');
     if (!status.includes(`\nPPid:\t${process.pid}\n`)) return false;
-    return programOf(pid) === program || (programOf(pid) === undefined && /^NSpid:\t\d+\t/m.test(status));
+    const running = programOf(pid);
+    return running === program || (running === undefined && /^NSpid:\t\d+\t/m.test(status));
   } catch {
     return false; // gone
   }
