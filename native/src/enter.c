@@ -61,7 +61,6 @@ int enter_container(const struct hob_spec *spec, const struct hob_filter *filter
         STEP("namespaces", leave_namespaces(spec));
         STEP("clocks", spec->clock_start_ns ? enter_time_namespace(spec->clock_start_ns) : 0);
         STEP("network", enter_network(spec));
-        _cleanup_close_ int user_limits = open_namespace_limits();
         STEP("root", build_root(spec));
         STEP("pivot", enter_root());
         STEP("hostname", name_host(spec->hostname));
@@ -69,7 +68,7 @@ int enter_container(const struct hob_spec *spec, const struct hob_filter *filter
         STEP("rlimits", set_resource_limits(spec));
         STEP("ids", become_user(spec));
         STEP("user namespace", enter_user_namespace(spec));
-        STEP("namespace limits", limit_namespaces(user_limits));
+        STEP("namespace limits", limit_namespaces());
         STEP("keyring", join_new_keyring());
         STEP("capabilities", drop_capabilities());
         STEP("identity", check_identity(spec));

@@ -76,6 +76,7 @@ int hob_fork(const struct hob_spec *spec, int channel, uint32_t serial, int32_t 
                 cgroup_fd = open(spec->cgroup2_dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
                 STEP("cgroup2", cgroup_fd < 0 ? -errno : 0);
         }
+        STEP("limits", prepare_namespace_limits());
         STEP("send", send_ends(channel, serial, &p));
         STEP("clone", 0);
 

@@ -81,8 +81,11 @@ int enter_cgroups(const struct hob_spec *spec);
 int enter_time_namespace(uint64_t start_ns);
 int bring_loopback_up(void);
 int enter_network(const struct hob_spec *spec);
-int open_namespace_limits(void);
-int limit_namespaces(int dir_fd);
+/* In the zygote, before each fork: the descriptor that limit_namespaces() writes through. */
+int prepare_namespace_limits(void);
+int limit_namespaces(void);
+/* A procfs of the caller's pid namespace, attached nowhere. Returns its descriptor. */
+int make_procfs(void);
 int build_root(const struct hob_spec *spec);
 int enter_root(void);
 int set_resource_limits(const struct hob_spec *spec);

@@ -138,6 +138,11 @@ static int mount_scratch(int root_fd, const struct scratch *scratch, const struc
         return fd < 0 ? fd : attach(fd, root_fd, scratch->path);
 }
 
+int make_procfs(void) {
+        static const struct mount_option options[] = { { 0 } };
+        return make_mount("proc", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+}
+
 static int mount_proc(int root_fd) {
         static const struct mount_option options[] = { { "subset", "pid" }, { "hidepid", "invisible" }, { 0 } };
         _cleanup_close_ int fd =

@@ -9,7 +9,7 @@ import { bundlesFolder, driverOptions, holdings, kindOf, limitsOf, shellProgram 
 
 type Ask = (container: ContainerProcess, digest: string) => Promise<void>;
 
-const forking = ['pipes', 'send', 'clone'];
+const forking = ['pipes', 'limits', 'send', 'clone'];
 const entering = [
   ...['spec', 'session', 'cgroup', 'namespaces', 'clocks', 'network', 'root', 'pivot', 'hostname', 'stdio', 'rlimits'],
   ...['ids', 'user namespace', 'namespace limits', 'keyring', 'capabilities', 'identity', 'parent', 'label'],
