@@ -1,12 +1,13 @@
 /*
- * hob-network - namespaces, links, packet-filter elements and their log, for containers with outbound network.
+ * hob-network - namespaces, links, packet-filter elements and their log, for containers' networks.
  *
  * Used by the process that makes containers, as root in the initial user namespace. The order of use:
  *
  *   once:            hob_namespace_create()                      a namespace to route through
  *                    hob_netlink_open() in each namespace        then links, addresses and routes by that socket
  *                    hob_socket_bind(), hob_denials_open()       sockets that belong to a namespace
- *   per container:   hob_namespace_create(), hob_veth_create()   its own namespace, given to hob_enter() by hob_spec.netns
+ *   per container:   hob_namespace_create()                      its own namespace, given to hob_enter() by hob_spec.netns
+ *                    hob_veth_create()                           where it may reach something
  *                    hob_element_set()                           what it may reach
  *                    hob_flows_delete()                          when it is gone
  *

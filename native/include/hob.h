@@ -53,7 +53,7 @@ struct hob_spec {
         const char *hostname;                       /* 1..64 characters */
         const char *cgroup_dirs[HOB_CGROUPS_MAX];   /* cgroup v1 folders to enter; NULL ends the list */
         const char *cgroup2_dir;                    /* cgroup v2 folder to be cloned into, or NULL */
-        const char *netns;                          /* path of the network namespace to enter; NULL: one of its own, with loopback only */
+        const char *netns;                          /* path of its network namespace, of hob_namespace_create() */
         uint32_t host_uid;                          /* its own uid and gid on the host, never 0 */
         uint32_t inside_uid;                        /* uid and gid inside, never 0 */
         uint64_t tmp_bytes;                         /* size of /tmp */

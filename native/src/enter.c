@@ -30,9 +30,8 @@ static int leave_session(void) {
 /* The time namespace is for children, until enter_time_namespace(). */
 static int leave_namespaces(const struct hob_spec *spec) {
         const int usual = CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP;
-        const int network = spec->netns ? 0 : CLONE_NEWNET;
         const int clocks = spec->clock_start_ns ? CLONE_NEWTIME : 0;
-        return unshare(usual | network | clocks) < 0 ? -errno : 0;
+        return unshare(usual | clocks) < 0 ? -errno : 0;
 }
 
 static int name_host(const char *hostname) {

@@ -10,6 +10,8 @@
  *    that it was given in, whatever the program made of it. And what descriptors it was given are for no other program.
  * 5. A container's clocks start near zero, but Node aborts when a clock goes back behind where it was when Node started: so
  *    the zygote has clocks of its own, which started near zero too.
+ * 6. V8 asks for each page of its heap at another random address, which takes up to three pages of page tables for each, that
+ *    every fork makes anew: they are put beside each other, at one random address.
  */
 #include <dlfcn.h>
 #include <linux/close_range.h>
@@ -18,6 +20,7 @@
 #include <stddef.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -78,6 +81,35 @@ EXPORT int madvise(void *address, size_t bytes, int advice) {
                 return 0;
         return (int) syscall(SYS_madvise, address, bytes, advice);
 }
+
+/* V8's pages are aligned to their size. It asks for so much more that it can cut an aligned one out. */
+#define V8_PAGE_BYTES ((uintptr_t) 256 * 1024)
+#define V8_SLACK_BYTES (V8_PAGE_BYTES - 4096)
+/* What is larger has its reasons for where it wants to be: compiled code is to be near the program's own. */
+#define CLUSTERED_BYTES_MAX ((size_t) 16 * 1024 * 1024)
+
+static uintptr_t next_page;
+
+/* Somewhere in the lower half of what a program can have. */
+__attribute__((constructor)) static void choose_heap_address(void) {
+        uint64_t random;
+        if (getrandom(&random, sizeof random, GRND_NONBLOCK) == sizeof random)
+                next_page = (random & UINT64_C(0x3fffffffffff)) & ~(V8_PAGE_BYTES - 1);
+}
+
+/* The kernel takes the address for a wish, and finds another where something is there already. */
+static void *place_in_cluster(size_t bytes) {
+        const uintptr_t pages = bytes <= V8_SLACK_BYTES ? 1 : (bytes - V8_SLACK_BYTES + V8_PAGE_BYTES - 1) / V8_PAGE_BYTES;
+        return (void *) __atomic_fetch_add(&next_page, pages * V8_PAGE_BYTES, __ATOMIC_RELAXED);
+}
+
+EXPORT void *mmap(void *address, size_t bytes, int protection, int flags, int fd, off_t offset) {
+        const bool is_wish = address && !(flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) && flags & MAP_ANONYMOUS;
+        if (is_wish && bytes <= CLUSTERED_BYTES_MAX && next_page)
+                address = place_in_cluster(bytes);
+        return (void *) syscall(SYS_mmap, address, bytes, protection, flags, fd, offset);
+}
+EXPORT void *mmap64(void *, size_t, int, int, int, off_t) __attribute__((alias("mmap")));
 
 /* What pthread_atfork(3) is made of in glibc. */
 EXPORT int __register_atfork(handler prepare, handler parent, handler child, void *library);

@@ -79,7 +79,6 @@ int enter_container(const struct hob_spec *spec, const struct hob_filter *filter
 int enter_cgroups(const struct hob_spec *spec);
 /* Enters the time namespace that the caller has made for its children, with clocks that show @start_ns. */
 int enter_time_namespace(uint64_t start_ns);
-int bring_loopback_up(void);
 int enter_network(const struct hob_spec *spec);
 /* In the zygote, before each fork: the descriptor that limit_namespaces() writes through. */
 int prepare_namespace_limits(void);

@@ -1,7 +1,10 @@
 /* Network namespaces: made by visiting them. */
 #include <fcntl.h>
+#include <net/if.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 
 #include "hob-network.h"
 #include "internal.h"
@@ -19,6 +22,15 @@ int hob_namespace_enter(int fd) {
 static void come_back(const int *home) {
         if (setns(*home, CLONE_NEWNET) < 0)
                 abort();
+}
+
+/* A network namespace starts with its loopback interface down. */
+static int bring_loopback_up(void) {
+        struct ifreq request = { .ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING };
+        _cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        if (fd < 0)
+                return -errno;
+        return ioctl(fd, SIOCSIFFLAGS, &request) < 0 ? -errno : 0;
 }
 
 static int visit_new(int home, char *step) {

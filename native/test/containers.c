@@ -7,6 +7,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "hob-network.h"
 #include "inside.h"
 #include "testing.h"
 
@@ -18,9 +19,15 @@ static char *const program_argv[] = { "/program", NULL }, *const program_envp[] 
 static const struct hob_program program = { program_argv, program_envp, "/tmp" };
 
 static struct hob_spec make_spec(void) {
+        static char netns[32];
+        if (netns[0] == '\0') {
+                char step[HOB_STEP_BYTES];
+                (void) snprintf(netns, sizeof netns, "/proc/%d/fd/%d", getpid(), hob_namespace_create(step));
+        }
         struct hob_spec spec = {
                 .root = in_folder("root"),
                 .hostname = "test",
+                .netns = netns,
                 .host_uid = 2100000,
                 .inside_uid = 1000,
                 .tmp_bytes = 1 << 20,

@@ -15,8 +15,7 @@ export interface ContainerSpec {
   readonly hostname: string;
   readonly cgroupDirs: readonly string[];
   readonly cgroup2Dir?: string | undefined;
-  /** Absent: a namespace of its own, with loopback only. */
-  readonly netns?: string | undefined;
+  readonly netns: string;
   readonly hostUid: number;
   readonly insideUid: number;
   readonly tmpBytes: number;
@@ -169,7 +168,7 @@ function toStruct(spec: ContainerSpec): Record<string, unknown> {
     hostname: spec.hostname,
     cgroup_dirs: pad<string | null>(spec.cgroupDirs, CGROUPS_MAX, null),
     cgroup2_dir: spec.cgroup2Dir ?? null,
-    netns: spec.netns ?? null,
+    netns: spec.netns,
     host_uid: spec.hostUid,
     inside_uid: spec.insideUid,
     tmp_bytes: spec.tmpBytes,

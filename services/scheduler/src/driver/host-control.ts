@@ -27,8 +27,8 @@ export interface HostControlParts {
   readonly limits: ContainerLimits;
   /** Undefined when it has no rules of its own. Released here. */
   readonly calls: WatchedCalls | undefined;
-  /** Only of a container of class `egress`. Released here. */
-  readonly network: ContainerNetwork | undefined;
+  /** Released here. */
+  readonly network: ContainerNetwork;
 }
 
 /** The part that cgroups enforce. */
@@ -71,9 +71,7 @@ export class HostControl implements ContainerControl {
 
   async setEgress(policy: EgressPolicy): Promise<void> {
     if (this.#isDying) throw fail('ERR_NATIVE_SYSCALL', ['egress', 'ESRCH']);
-    const { network } = this.#parts;
-    if (network === undefined) throw fail('ERR_NATIVE_SYSCALL', ['egress', 'ENETDOWN']);
-    network.open(policy, () => this.network);
+    this.#parts.network.open(policy, () => this.network);
   }
 
   /** The digest is all that the caller says of the place: see hob_mount() for what may be there. */
@@ -105,7 +103,7 @@ export class HostControl implements ContainerControl {
       cgroups.letDie(this.id);
     }
     const end = await reaper.wait(this.pid);
-    network?.release();
+    network.release();
     const { oomKills, pidsDenied, cpuSeconds } = await cgroups.usage(this.id);
     await cgroups.remove(this.id).catch(() => undefined); // busy for ever: the next start removes it
     this.#end.resolve({ ...end, oomKills, pidsDenied, cpuSeconds, ...calls?.release() });

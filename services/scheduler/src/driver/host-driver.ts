@@ -16,6 +16,7 @@ import { HostUids } from './host-uids.ts';
 import { childrenOf, removeLeftovers } from './leftovers.ts';
 import { type ContainerNetwork, EgressNetwork } from './network/egress-network.ts';
 import { removeHostLeftovers } from './network/host-link.ts';
+import { LoopbackNamespaces } from './network/loopback-namespaces.ts';
 import { ProcessReaper } from './process-reaper.ts';
 import { SystemCallWatch, type WatchedCalls } from './system-call-watch.ts';
 import { type ForkResult, Zygote } from './zygote.ts';
@@ -46,7 +47,7 @@ interface Made {
   readonly hostUid: number;
   readonly limits: ContainerLimits;
   readonly calls: WatchedCalls | undefined;
-  readonly network: ContainerNetwork | undefined;
+  readonly network: ContainerNetwork;
 }
 
 /** A container that was forked and is not yet parked. */
@@ -75,6 +76,7 @@ export class HostDriver implements ContainerDriver {
   readonly #containers = new Set<HostContainer>();
   readonly #events: DriverEvents;
   readonly #nativeNetwork: NativeNetwork;
+  readonly #loopbacks: LoopbackNamespaces;
   /** Opened when first needed: most functions have no network. */
   #network: Promise<EgressNetwork> | undefined;
   /** Two runs on one data folder never give a container the same name. */
@@ -86,6 +88,7 @@ export class HostDriver implements ContainerDriver {
     this.#options = options;
     this.#native = loadNative(options.library);
     this.#nativeNetwork = loadNetwork(options.library);
+    this.#loopbacks = new LoopbackNamespaces(this.#nativeNetwork);
     this.#cgroups = cgroups;
     this.#confinement = confinement;
     this.#reaper = new ProcessReaper(this.#native);
@@ -183,11 +186,11 @@ export class HostDriver implements ContainerDriver {
     let calls: WatchedCalls | undefined;
     let network: ContainerNetwork | undefined;
     try {
-      if (kind.network === 'egress') network = (await this.#openNetwork()).take();
+      network = (kind.network === 'egress' ? await this.#openNetwork() : this.#loopbacks).take();
       if (seccomp) calls = this.#systemCalls.watch(serial, seccomp);
       const limits = this.#parkedLimits(kind.memoryMb);
       this.#cgroups.create(id, cgroupLimits(limits), options.accountUid);
-      const request = { ...this.#request(id, hostUid), ...(network && { netns: network.path }) };
+      const request = { ...this.#request(id, hostUid), netns: network.path };
       const forked = await zygote.start(
         program
           ? { op: 'spawn', program, ...request }
@@ -206,7 +209,7 @@ export class HostDriver implements ContainerDriver {
     }
   }
 
-  #request(id: string, hostUid: number): Omit<ForkRequest, 'op' | 'serial'> {
+  #request(id: string, hostUid: number): Omit<ForkRequest, 'op' | 'serial' | 'netns'> {
     const { root, tmpBytes, tmpInodes, shmBytes, nofileMax, fileBytesMax, hostUidFirst } = this.#options;
     return {
       root,
@@ -343,6 +346,7 @@ export class HostDriver implements ContainerDriver {
     this.#zygotes.clear();
     await this.#endAll(); // what they forked meanwhile
     await (await this.#network?.catch(() => undefined))?.close();
+    this.#loopbacks.close();
     await removeLeftovers(this.#cgroups);
     await this.#cgroups.close();
     await this.#systemCalls.close();

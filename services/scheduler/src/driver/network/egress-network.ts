@@ -18,11 +18,15 @@ interface Admission extends Asker, Watched {
   readonly slot: Slot;
 }
 
-/** A container's connection to the outside: nothing passes until it is opened. */
+/** A container's network namespace, and its connection to the outside: nothing passes until that is opened. */
 export interface ContainerNetwork {
   /** For `hob_enter`. */
   readonly path: string;
-  /** Lets out what the policy allows. @throws ERR_NATIVE_SYSCALL, also when that was done before; nothing is let out then. */
+  /**
+   * Lets out what the policy allows.
+   *
+   * @throws ERR_NATIVE_SYSCALL, also when that was done before, or where there is no way out; nothing is let out then.
+   */
   open(policy: EgressPolicy, events: () => NetworkEvents): void;
   /** Ends it, after it told what was denied last. Idempotent; never throws. */
   release(): void;
