@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { fork, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -49,6 +49,15 @@ test('HostDriver: a thousand containers give a thousand of each random thing', a
     };
     for (let round = 0; round < 250; round++) await Promise.all([one(), one(), one(), one()]);
     for (const values of Object.values(seen)) assert.equal(values.size, 1000);
+  });
+});
+
+test('HostDriver: the page tables of a container are small, as its heap is in one place', async () => {
+  await withDriver(async (driver) => {
+    const container = await driver.create(kindOf(128));
+    const [, kilobytes] = /^VmPTE:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${container.pid}/status`, 'utf8')) ?? [];
+    // Of pages at random addresses each would have up to three of its own: 750 kB.
+    assert.ok(Number(kilobytes) > 0 && Number(kilobytes) < 400, `${kilobytes} kB`);
   });
 });
 
