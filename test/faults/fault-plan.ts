@@ -1,15 +1,32 @@
-/** What is done to a process: an end without a word, or a pause in which it answers nothing. */
+/** What is done to a queue's processes: an end without a word, or a pause in which one answers nothing. */
 export const faultKinds = ['kill-redis', 'kill-worker', 'kill-both', 'stop-redis', 'stop-worker'] as const;
 export type FaultKind = (typeof faultKinds)[number];
 
+/** What is done to the processes of a whole hob. */
+export const hobFaultKinds = [
+  'kill-server',
+  'kill-launcher',
+  'kill-redis',
+  'kill-zygote',
+  'kill-container',
+  'stop-server',
+  'stop-launcher',
+  'stop-redis',
+  'stop-zygote',
+  'stop-container',
+] as const;
+export type HobFaultKind = (typeof hobFaultKinds)[number];
+
 /** One fault. */
-export interface Fault {
-  readonly kind: FaultKind;
-  /** Which share of the events has been accepted when it comes, 0 to 1. */
+export interface Fault<Kind extends string> {
+  readonly kind: Kind;
+  /** Which share of the events has come when it comes, 0 to 1. */
   readonly share: number;
+  /** Which of several processes of a kind it is done to, as a share of them, 0 to below 1. */
+  readonly pick: number;
   /** Between the ends of two processes; how long a stopped one is stopped, ms. */
   readonly pauseMs: number;
-  /** Until a worker that was killed is started again, ms. */
+  /** Until what was killed is started again, ms. */
   readonly awayMs: number;
 }
 
@@ -27,16 +44,27 @@ export function randomOf(seed: number): () => number {
   };
 }
 
-/** Faults in their order, one at a random moment of each of equal parts of the time, the same for the same random numbers. @param kinds what they are chosen from. */
-export function planFaults(
+/**
+ * Faults in their order, one at a random moment of each of equal parts of the time, the same for the same random numbers.
+ *
+ * @param kinds what they are chosen from; none comes again before each has come.
+ */
+export function planFaults<Kind extends string>(
   random: () => number,
   count: number,
-  kinds: readonly [FaultKind, ...FaultKind[]] = faultKinds,
-): Fault[] {
+  kinds: readonly Kind[],
+): Fault<Kind>[] {
+  let left: Kind[] = [];
   return Array.from({ length: count }, (_, index) => {
     const share = (index + random()) / count;
-    const kind = kinds[Math.floor(random() * kinds.length)] ?? kinds[0];
+    if (left.length === 0) left = [...kinds];
+    const [kind] = left.splice(Math.floor(random() * left.length), 1) as [Kind];
     const pauseMs = random() * (kind.startsWith('stop') ? STOP_MS_MAX : PAUSE_MS_MAX);
-    return { kind, share, pauseMs, awayMs: random() * PAUSE_MS_MAX };
+    return { kind, share, pick: random(), pauseMs, awayMs: random() * PAUSE_MS_MAX };
   });
+}
+
+/** A plan, for people. */
+export function planText(faults: readonly Fault<string>[]): string {
+  return faults.map(({ kind, share }) => `${kind} at ${Math.round(share * 100)} %`).join(', ');
 }

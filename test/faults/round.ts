@@ -7,9 +7,11 @@ import { asyncPolicy, type InvocationRecord, isHobError } from '@hob/contracts';
 import { EventStore } from '@hob/queue';
 import { RedisServer } from '@hob/registry';
 import { pino } from 'pino';
+import { signal } from '../support/processes.ts';
 import { TemporaryFolder } from '../support/temporary-folder.ts';
 import { until } from '../support/until.ts';
-import type { Fault } from './fault-plan.ts';
+import { endsOf } from './ends.ts';
+import type { Fault, FaultKind } from './fault-plan.ts';
 import { queueConfig } from './queue-config.ts';
 import { QueueWorker } from './queue-worker.ts';
 
@@ -22,7 +24,7 @@ const policy = { ...asyncPolicy({}), maxAttempts: 4, backoffMs: 20, backoffMaxMs
 export interface RoundOptions {
   /** How many events are to be accepted. */
   readonly events: number;
-  readonly faults: readonly Fault[];
+  readonly faults: readonly Fault<FaultKind>[];
   readonly random: () => number;
 }
 
@@ -87,7 +89,7 @@ export async function faultRound(options: RoundOptions): Promise<string> {
   }
   await accepting;
 
-  const ends = await endsOf(accepted.kinds, store);
+  const ends = await endsOf(accepted.kinds.keys(), (id) => recordOf(id, store));
   const effects = new Set(readFileSync(file, 'utf8').split('\n'));
   for (const [id, kind] of accepted.kinds) {
     const status = ends.get(id)?.status;
@@ -103,14 +105,18 @@ export async function faultRound(options: RoundOptions): Promise<string> {
 }
 
 /** @returns whether Redis was killed. */
-async function strike({ kind, pauseMs, awayMs }: Fault, redis: RedisServer, worker: QueueWorker): Promise<boolean> {
+async function strike(
+  { kind, pauseMs, awayMs }: Fault<FaultKind>,
+  redis: RedisServer,
+  worker: QueueWorker,
+): Promise<boolean> {
   const { pid } = redis;
   const isKilled = pid !== undefined && (kind === 'kill-redis' || kind === 'kill-both');
-  if (isKilled) send(pid, 'SIGKILL');
-  if (pid !== undefined && kind === 'stop-redis') send(pid, 'SIGSTOP');
+  if (isKilled) signal(pid, 'SIGKILL');
+  if (pid !== undefined && kind === 'stop-redis') signal(pid, 'SIGSTOP');
   if (kind === 'stop-worker') worker.stop();
   await delay(pauseMs);
-  if (pid !== undefined && kind === 'stop-redis') send(pid, 'SIGCONT');
+  if (pid !== undefined && kind === 'stop-redis') signal(pid, 'SIGCONT');
   worker.continue();
   if (kind === 'kill-worker' || kind === 'kill-both') {
     await worker.kill();
@@ -120,40 +126,14 @@ async function strike({ kind, pauseMs, awayMs }: Fault, redis: RedisServer, work
   return isKilled;
 }
 
-/** It may have ended meanwhile. */
-function send(pid: number, signal: NodeJS.Signals): void {
+/** What is known of an event; undefined while Redis is not there, as after the last fault. */
+async function recordOf(id: string, store: EventStore): Promise<InvocationRecord | undefined> {
   try {
-    process.kill(pid, signal);
+    const record = await store.read(id);
+    assert.ok(record !== undefined, `${id} vanished`);
+    return record;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    if (isHobError(error) && error.code === 'ERR_QUEUE_UNAVAILABLE') return undefined;
+    throw error;
   }
-}
-
-async function endsOf(kinds: ReadonlyMap<string, string>, store: EventStore): Promise<Map<string, InvocationRecord>> {
-  const ends = new Map<string, InvocationRecord>();
-  const look = async (): Promise<void> => {
-    for (const id of kinds.keys()) {
-      if (ends.has(id)) continue;
-      const record = await store.read(id);
-      assert.ok(record !== undefined, `${id} vanished`);
-      if (record.endedAt !== undefined) ends.set(id, record);
-    }
-  };
-  // However many there are: it is not over as long as more of them end.
-  while (ends.size < kinds.size) {
-    const before = ends.size;
-    await until(
-      () => `more have ended, of ${kinds.size}, than ${ends.size}`,
-      async () => {
-        await look().catch(passWhileAway);
-        return ends.size > before;
-      },
-    );
-  }
-  return ends;
-}
-
-/** After the last fault Redis may not be there yet. */
-function passWhileAway(error: unknown): void {
-  if (!isHobError(error) || error.code !== 'ERR_QUEUE_UNAVAILABLE') throw error;
 }

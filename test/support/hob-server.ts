@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { type Answer, type CallOptions, call } from './http-call.ts';
 import { patience } from './patience.ts';
-import { descendants } from './processes.ts';
+import { descendants, signal } from './processes.ts';
 import { TemporaryFolder } from './temporary-folder.ts';
 import { until } from './until.ts';
 
@@ -31,6 +31,8 @@ export interface CommandResult {
 export interface HobServerOptions {
   /** Further `HOB_…` settings of `hob serve`. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Its data folder, in place of one of its own. It stays the caller's. */
+  readonly dataDir?: string;
 }
 
 /**
@@ -50,7 +52,7 @@ export class HobServer implements AsyncDisposable {
 
   private constructor(folder: TemporaryFolder, port: number, options: HobServerOptions) {
     this.#folder = folder;
-    this.dataDir = join(folder.path, 'data');
+    this.dataDir = options.dataDir ?? join(folder.path, 'data');
     this.url = `http://127.0.0.1:${port}`;
     this.#env = {
       PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
@@ -128,11 +130,11 @@ export class HobServer implements AsyncDisposable {
     await this.#end('SIGKILL');
   }
 
-  async #end(signal: 'SIGTERM' | 'SIGKILL'): Promise<number | undefined> {
+  async #end(how: 'SIGTERM' | 'SIGKILL'): Promise<number | undefined> {
     const child = this.#child;
     if (child === undefined) return undefined;
     const exited = child.exitCode === null && child.signalCode === null ? once(child, 'exit') : undefined;
-    child.kill(signal);
+    child.kill(how);
     const hung = setTimeout(() => this.#cut(child), STOP_MS_MAX);
     await exited;
     clearTimeout(hung);
@@ -144,13 +146,7 @@ export class HobServer implements AsyncDisposable {
   #cut(child: ChildProcess): void {
     const family = child.pid === undefined ? [] : descendants(child.pid);
     child.kill('SIGKILL');
-    for (const { pid } of family) {
-      try {
-        process.kill(pid, 'SIGKILL');
-      } catch {
-        // It ended between the look and the signal.
-      }
-    }
+    for (const { pid } of family) signal(pid, 'SIGKILL');
   }
 
   /** Runs the `hob` command as a user's shell would, and waits for its end. */

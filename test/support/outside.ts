@@ -19,9 +19,10 @@ const HTTP_PORT = 80;
  * another one that stands for the internet, where a web server answers with its name and who asks. Nothing of the machine's own
  * network is reached. Call it before anything uses the network.
  *
+ * @param visited told of each request of the web server: its path and query.
  * @returns what ends the servers; the namespaces go with the process.
  */
-export async function enterWorldOfOwn(): Promise<AsyncDisposable> {
+export async function enterWorldOfOwn(visited: (url: string) => void = () => undefined): Promise<AsyncDisposable> {
   const native = loadNetwork(libraryPath);
   const ended = new AsyncDisposableStack();
   const keep = (fd: number): number => ended.adopt(fd, closeSync);
@@ -41,11 +42,17 @@ export async function enterWorldOfOwn(): Promise<AsyncDisposable> {
   for (const address of [outside.web, outside.other]) {
     native.addAddress(theirs, 'lo', address, 32);
     const server = createServer((request, response) => {
+      visited(request.url ?? '');
       response.setHeader('connection', 'close').end(`web ${request.socket.remoteAddress}`);
     });
     const fd = native.within(internet, () => native.bindSocket('tcp', address, HTTP_PORT));
     await new Promise<void>((resolve) => server.listen({ fd }, resolve));
-    ended.defer(() => new Promise<void>((resolve) => server.close(() => resolve())));
+    ended.defer(async () => {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      // A container that was killed does not end its connections.
+      server.closeAllConnections();
+      await closed;
+    });
   }
   return ended;
 }

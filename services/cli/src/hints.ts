@@ -1,4 +1,5 @@
 const logs = '"hob logs <name>" shows what the function wrote';
+const redis = 'the log of hob serve says why, such as a full disk; it goes on by itself once Redis answers';
 const room = 'try again later, or raise maxContainers in hob.json';
 
 /** By the code of an error: hob's own, or the system's. */
@@ -31,6 +32,8 @@ const hints: Readonly<Record<string, string>> = {
   ERR_LAUNCHER_LOST: 'run "hob serve" as root, or start the launcher: infra/systemd',
   ERR_NATIVE_SYSCALL: '"hob doctor" shows what is missing on this host',
   ERR_NATIVE_UNSUPPORTED: '"hob doctor" shows what is missing on this host',
+  ERR_QUEUE_UNAVAILABLE: redis,
+  ERR_REGISTRY_UNAVAILABLE: redis,
   ERR_RESTORE_FAILED: 'give it all of a file that "hob backup" wrote, and a disk with room for what is in it',
   ERR_RESTORE_NOT_EMPTY: 'set HOB_DATA_DIR to a new folder, or move what is there to another place',
   ERR_SCHED_QUEUE_FULL: room,
@@ -41,6 +44,9 @@ const hints: Readonly<Record<string, string>> = {
   ERR_SERVE_DATA_NEWER: 'start the newer hob that wrote it; or give this one another HOB_DATA_DIR or Redis',
   ERR_SERVE_HAND_OVER: 'remove one of the two names, or move the file out of the data folder',
   ERR_SERVE_REDIS_UNFIT: 'or start without HOB_REDIS_URL: hob then runs a Redis of its own',
+  ERR_STORAGE_FAILED:
+    'see why the disk of HOB_DATA_DIR cannot be written to: "findmnt" and the log of the kernel may tell',
+  ERR_STORAGE_FULL: 'make room on the disk of HOB_DATA_DIR; hob goes on by itself',
   ERR_SERVE_WORKER: 'the lines above it in the log of hob serve say why',
   ERR_SERVE_LOCKED: 'stop that process, or set HOB_DATA_DIR to another folder',
   ERR_SERVE_SECRET_KEY:

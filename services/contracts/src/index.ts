@@ -20,6 +20,7 @@ export * from './receipt.ts';
 export * from './schedules.ts';
 export * from './services.ts';
 export * from './snapshot.ts';
+export * from './storage-error.ts';
 export * from './system-calls.ts';
 export * from './uuid.ts';
 export * from './version.ts';

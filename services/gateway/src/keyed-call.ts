@@ -53,7 +53,8 @@ export async function answerKeyed(keyed: KeyedRequest, context: KeyedContext): P
     send(keyed, [...claim.response.headers, 'hob-idempotent-replay', 'true'], claim.response);
     return;
   }
-  if (!claim.isFirst) throw fail('ERR_IDEMPOTENCY_IN_PROGRESS', []);
+  // An asynchronous call may be under way, or its hob may have ended: it has the same id each time, and the queue takes that once.
+  if (!claim.isFirst && !keyed.isAsync) throw fail('ERR_IDEMPOTENCY_IN_PROGRESS', []);
   const kept = await firstAnswer(keyed, body, { call, context });
   if (!response.destroyed) send(keyed, kept.headers, kept);
 }

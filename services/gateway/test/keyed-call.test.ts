@@ -86,6 +86,16 @@ test('An asynchronous call with a key is queued once, with the same id each time
   assert.equal(hob.queue.events[1]?.id, id, 'after a crash in the middle the queue gets the same event');
 });
 
+test('An asynchronous call with a key whose hob ended in the middle is accepted at once, as the same event', async () => {
+  await using hob = await startGateway();
+  const headers = { 'hob-invocation-type': 'async' };
+  const { id } = (await (await post(hob, 'k', { headers })).json()) as { id: string };
+  for (const [place, { call }] of hob.queue.held) hob.queue.held.set(place, { call });
+  const again = await post(hob, 'k', { headers });
+  assert.deepEqual([again.status, await again.json()], [202, { id }]);
+  assert.equal(again.headers.get('hob-idempotent-replay'), null);
+});
+
 test('A keyed call is not made while Redis is away', async () => {
   await using hob = await startGateway();
   hob.queue.failure = fail('ERR_QUEUE_UNAVAILABLE', ['it is away']);

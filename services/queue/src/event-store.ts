@@ -23,6 +23,7 @@ import { requestClient } from './redis-clients.ts';
 import { BULL_PREFIX, CANCEL_CHANNEL, cancelKey, EVENTS_QUEUE } from './redis-keys.ts';
 import { ScheduleStore } from './schedule-store.ts';
 import type { Attempt, StoredEvent } from './stored-event.ts';
+import { promoteStuck } from './stuck-events.ts';
 
 export type EventJob = Job<StoredEvent, Attempt>;
 
@@ -40,6 +41,8 @@ const CLOSE_MS_MAX = 1000;
 /** How often Redis is asked for its size and timed, and old records are removed, ms. */
 const MEMORY_EVERY_MS = 1000;
 const CLEAN_EVERY_MS = 60_000;
+/** How often it is looked for times that cannot be right, ms. */
+const UNSTICK_EVERY_MS = 5000;
 const CLEANED_MAX = 10_000;
 
 /**
@@ -91,6 +94,7 @@ export class EventStore implements AsyncInvocations, AsyncDisposable {
     this.#timers = [
       setInterval(() => this.#measure(), MEMORY_EVERY_MS).unref(),
       setInterval(() => void this.#clean(), CLEAN_EVERY_MS).unref(),
+      setInterval(() => void this.#unstick(), UNSTICK_EVERY_MS).unref(),
     ];
   }
 
@@ -181,6 +185,18 @@ export class EventStore implements AsyncInvocations, AsyncDisposable {
         this.#usedBytes = Number(/^used_memory:(\d+)/m.exec(info)?.[1] ?? 0);
       })
       .catch(() => undefined);
+  }
+
+  /** After the clock was set back, what was to come soon would come as much later. */
+  async #unstick(): Promise<void> {
+    try {
+      const events = await promoteStuck(this.#queue, this.#redis);
+      const schedules = await this.schedules.beginStuck();
+      if (events + schedules > 0)
+        this.#log.warn({ events, schedules }, 'the clock was set back; what waited is due now');
+    } catch (error) {
+      this.#log.debug({ err: error }, 'times could not be looked at; they are looked at again');
+    }
   }
 
   async #clean(): Promise<void> {

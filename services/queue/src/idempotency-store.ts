@@ -36,18 +36,22 @@ if found then return found end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return false`;
 
-/** KEYS: key. ARGV: the holder's value, ms, new value or ''. Does nothing unless it still holds the key. */
+/**
+ * KEYS: key. ARGV: the holder's value, ms, new value or '' to free the key. Does nothing when somebody else holds it. Its time may have run out
+ * before the holder was done, as when the clock was set forward.
+ */
 const HELD = `
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+local found = redis.call('GET', KEYS[1])
+if found and found ~= ARGV[1] then return 0 end
 if ARGV[3] ~= '' then redis.call('SET', KEYS[1], ARGV[3], 'PX', ARGV[2])
-elseif ARGV[2] == '0' then redis.call('DEL', KEYS[1])
-else redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+else redis.call('DEL', KEYS[1]) end
 return 1`;
 
 /** Idempotency keys in Redis. */
 export class IdempotencyStore implements IdempotencyKeys, Disposable {
   readonly #options: IdempotencyStoreOptions;
-  readonly #renewals = new Map<string, NodeJS.Timeout>();
+  /** Calls that are being made here, by their places: their keys are held whatever Redis has of them. */
+  readonly #holders = new Map<string, { readonly call: KeyedCall; readonly renewal: NodeJS.Timeout }>();
 
   constructor(options: IdempotencyStoreOptions) {
     this.#options = options;
@@ -56,10 +60,11 @@ export class IdempotencyStore implements IdempotencyKeys, Disposable {
   async claim(call: KeyedCall): Promise<KeyClaim> {
     const { ask, redis, hit } = this.#options;
     const place = placeOf(call);
-    const found = await ask(() => redis.eval(CLAIM, 1, place, heldValue(call), HOLD_MS));
+    const holder = this.#holders.get(place)?.call;
+    const found = holder ? heldValue(holder) : await ask(() => redis.eval(CLAIM, 1, place, heldValue(call), HOLD_MS));
     if (typeof found !== 'string') {
-      const renew = (): void => void this.#held(call, HOLD_MS, '').catch(() => undefined);
-      this.#renewals.set(place, setInterval(renew, HOLD_MS / 3).unref());
+      const renew = (): void => void this.#held(call, HOLD_MS, heldValue(call)).catch(() => undefined);
+      this.#holders.set(place, { call, renewal: setInterval(renew, HOLD_MS / 3).unref() });
       return { id: call.id, response: undefined, isFirst: true };
     }
     const { id, fingerprint, response } = JSON.parse(found) as StoredKey;
@@ -74,19 +79,19 @@ export class IdempotencyStore implements IdempotencyKeys, Disposable {
   }
 
   async settle(call: KeyedCall, { status, headers, body }: KeptResponse): Promise<void> {
-    this.#stopRenewing(call);
+    this.#stopHolding(call);
     const response = { status, headers, body: Buffer.from(body).toString('base64') };
     const value = JSON.stringify({ id: call.id, fingerprint: call.fingerprint, response } satisfies StoredKey);
     await this.#held(call, this.#options.keepMs, value);
   }
 
   async release(call: KeyedCall): Promise<void> {
-    this.#stopRenewing(call);
+    this.#stopHolding(call);
     await this.#held(call, 0, '');
   }
 
   [Symbol.dispose](): void {
-    for (const timer of this.#renewals.values()) clearInterval(timer);
+    for (const { renewal } of this.#holders.values()) clearInterval(renewal);
   }
 
   #held(call: KeyedCall, ms: number, value: string): Promise<unknown> {
@@ -94,10 +99,10 @@ export class IdempotencyStore implements IdempotencyKeys, Disposable {
     return ask(() => redis.eval(HELD, 1, placeOf(call), heldValue(call), ms, value));
   }
 
-  #stopRenewing(call: KeyedCall): void {
+  #stopHolding(call: KeyedCall): void {
     const place = placeOf(call);
-    clearInterval(this.#renewals.get(place));
-    this.#renewals.delete(place);
+    clearInterval(this.#holders.get(place)?.renewal);
+    this.#holders.delete(place);
   }
 }
 

@@ -30,6 +30,11 @@ export function isCurrent({ template }: JobSchedulerJson<Tick>, entry: ScheduleE
   return JSON.stringify(template?.data?.entry) === JSON.stringify(entry);
 }
 
+/** Whether the next time of a scheduler with a fixed rate is further away than it can be, with a rate more for the time that it takes. */
+export function isStuck({ every, next }: JobSchedulerJson<Tick>, nowMs: number): boolean {
+  return every !== undefined && next !== undefined && next - nowMs > 2 * every;
+}
+
 /** Whether an entry's one time has passed. */
 export function isPast({ at }: ScheduleEntry, nowMs: number): boolean {
   return at !== undefined && Date.parse(at) <= nowMs;

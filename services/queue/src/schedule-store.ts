@@ -3,7 +3,7 @@ import { type JobSchedulerJson, Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import { BULL_PREFIX, SCHEDULES_QUEUE } from './redis-keys.ts';
-import { checkSchedule, isCurrent, isPast, repetition, type Tick } from './schedule-plan.ts';
+import { checkSchedule, isCurrent, isPast, isStuck, repetition, type Tick } from './schedule-plan.ts';
 
 export interface ScheduleStoreOptions {
   readonly redis: Redis;
@@ -39,11 +39,7 @@ export class ScheduleStore implements Schedules {
         if (isPast(entry, Date.now())) continue;
         // In place of what it was, or the rest of that would count for the new one.
         if (before !== undefined) await this.#queue.removeJobScheduler(key);
-        await this.#queue.upsertJobScheduler(key, repetition(entry), {
-          name: 'tick',
-          data: { function: name, entry },
-          opts: { removeOnComplete: true, removeOnFail: true, attempts: 100, backoff: 1000 },
-        });
+        await this.#begin({ function: name, entry });
       }
       for (const key of there.keys()) await this.#queue.removeJobScheduler(key);
     });
@@ -72,8 +68,31 @@ export class ScheduleStore implements Schedules {
     for (const version of live) await this.apply(version);
   }
 
+  /**
+   * Begins those anew whose next time is further away than their rate: the clock was set back.
+   *
+   * @returns how many there were.
+   */
+  async beginStuck(): Promise<number> {
+    const stuck = (await this.#all()).filter((scheduler) => isStuck(scheduler, Date.now()));
+    for (const { key, template } of stuck) {
+      if (template?.data === undefined) continue;
+      await this.#queue.removeJobScheduler(key);
+      await this.#begin(template.data);
+    }
+    return stuck.length;
+  }
+
   async close(): Promise<void> {
     await this.#queue.close().catch(() => undefined);
+  }
+
+  async #begin(tick: Tick): Promise<void> {
+    await this.#queue.upsertJobScheduler(`${tick.function}/${tick.entry.name}`, repetition(tick.entry), {
+      name: 'tick',
+      data: tick,
+      opts: { removeOnComplete: true, removeOnFail: true, attempts: 100, backoff: 1000 },
+    });
   }
 
   async #of(functionName: string): Promise<JobSchedulerJson<Tick>[]> {

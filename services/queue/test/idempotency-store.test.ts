@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { KeyedCall } from '@hob/contracts';
+import { Redis } from 'ioredis';
 import { QueueFixture } from './support/queue-fixture.ts';
 
 const call: KeyedCall = { scope: 'work', key: 'k', fingerprint: 'f', id: 'first' };
@@ -35,6 +36,20 @@ test('IdempotencyStore.release frees a key, and changes nothing for who does not
   assert.equal((await keys.claim(call)).response, undefined);
   await keys.release(call);
   assert.equal((await keys.claim({ ...call, fingerprint: 'g', id: 'second' })).isFirst, true);
+});
+
+test('IdempotencyStore holds the key of a call that is being made also when its time in Redis has run out', async () => {
+  await using fixture = await QueueFixture.open();
+  const { keys } = fixture.queue;
+  await keys.claim(call);
+  // As when the clock is set forward.
+  const redis = new Redis(fixture.redis.socket, { disableClientInfo: true });
+  await redis.del(...(await redis.keys('hob:idempotency:*')));
+  redis.disconnect();
+  assert.deepEqual(await keys.claim({ ...call, id: 'second' }), { id: 'first', response: undefined, isFirst: false });
+  await assert.rejects(keys.claim({ ...call, fingerprint: 'g' }), { code: 'ERR_IDEMPOTENCY_KEY_REUSED' });
+  await keys.settle(call, response);
+  assert.deepEqual((await keys.claim({ ...call, id: 'third' })).response, response);
 });
 
 test('IdempotencyStore keeps answers through a kill of Redis', async () => {

@@ -10,6 +10,7 @@ import {
   checkManifest,
   fail,
   isBundleDigest,
+  storageError,
 } from '@hob/contracts';
 import { type BundleFs, drainFiles, type IncomingFile, syncFolder, writeBundle } from './bundle-folder.ts';
 import { damageAtLoad, damagedPaths, readManifest, repair } from './bundle-damage.ts';
@@ -54,7 +55,7 @@ export class DiskBundleStore implements BundleStore {
     return store;
   }
 
-  /** See BundleStore. Errors of the disk and of `files` come out as they are. */
+  /** See BundleStore; also ERR_STORAGE_FULL and ERR_STORAGE_FAILED. Errors of `files` come out as they are. */
   async add(manifest: BundleManifest, files: AsyncIterable<IncomingFile>): Promise<string> {
     const checked = checkManifest(manifest);
     const digest = bundleDigest(checked);
@@ -65,7 +66,7 @@ export class DiskBundleStore implements BundleStore {
       return digest;
     } catch (error) {
       this.release(digest);
-      throw error;
+      throw storageError(error, 'the bundle');
     }
   }
 

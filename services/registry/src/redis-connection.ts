@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fail } from '@hob/contracts';
 import { Redis } from 'ioredis';
 import type { Logger } from 'pino';
+import { RedisHeartbeat } from './redis-heartbeat.ts';
 
 /** How long a command waits for a connection that is being made again. */
 const READY_WAIT_MS = 3_000;
@@ -15,6 +16,7 @@ const RECONNECT_MS_MAX = 500;
  */
 export class RedisConnection {
   readonly #redis: Redis;
+  readonly #heartbeat: RedisHeartbeat;
   #ready = Promise.withResolvers<void>();
 
   /** @param target `redis://…`, `rediss://…`, or the absolute path of a socket. */
@@ -30,6 +32,7 @@ export class RedisConnection {
       protocol: 2,
       disableClientInfo: true,
     });
+    this.#heartbeat = new RedisHeartbeat(this.#redis);
     let lastError = '';
     this.#redis.on('error', (error: Error) => {
       // The same error comes again with every attempt.
@@ -47,6 +50,11 @@ export class RedisConnection {
     };
     this.#redis.on('close', again);
     this.#redis.on('end', again);
+  }
+
+  /** Whether Redis answers, as far as is known: it is asked every second. */
+  get isAnswering(): boolean {
+    return this.#heartbeat.isThere;
   }
 
   get isReady(): boolean {
@@ -78,6 +86,7 @@ export class RedisConnection {
 
   /** Cuts the connection for good. Commands on their way fail. */
   close(): void {
+    this.#heartbeat[Symbol.dispose]();
     this.#redis.disconnect();
   }
 

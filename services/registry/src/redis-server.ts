@@ -32,6 +32,8 @@ const START_MS_MAX = 60_000;
 const STOP_MS_MAX = 10_000;
 const RESTART_DELAY_MS = 50;
 const RESTART_DELAY_MS_MAX = 5_000;
+/** A server that ended sooner after its start is as good as one that did not start: its disk may be full. */
+const LIFE_MS_MIN = 2_000;
 const ROTATE_EVERY_MS = 60_000;
 
 /**
@@ -51,6 +53,8 @@ export class RedisServer implements AsyncDisposable {
   #state: 'starting' | 'running' | 'restarting' | 'stopping' | 'stopped' = 'starting';
   #child: ChildProcess | undefined;
   #restarts = 0;
+  #pauseMs = RESTART_DELAY_MS;
+  #startedMs = 0;
   #restarting: Promise<void> | undefined;
   #stopped: Promise<void> | undefined;
 
@@ -149,6 +153,7 @@ export class RedisServer implements AsyncDisposable {
     while (!ended.signal.aborted && !this.#stopping.signal.aborted && performance.now() < deadlineMs) {
       if ((await ping(this.socketPath, 1000)) && !ended.signal.aborted && !this.#stopping.signal.aborted) {
         this.#state = 'running';
+        this.#startedMs = performance.now();
         return;
       }
       await delay(10, undefined, { signal: ended.signal }).catch(() => {});
@@ -184,19 +189,20 @@ export class RedisServer implements AsyncDisposable {
 
   #died(code: number | null, signal: NodeJS.Signals | null): void {
     if (this.#state !== 'running') return;
-    this.#log.error({ code, signal }, 'redis-server ended; starting it again');
     this.#state = 'restarting';
-    this.#restarting = this.#restart();
+    if (performance.now() - this.#startedMs > LIFE_MS_MIN) this.#pauseMs = RESTART_DELAY_MS;
+    this.#restarting = this.#restart({ code, signal });
   }
 
   /** Tries until a server runs or `stop` is called. Never rejects. */
-  async #restart(): Promise<void> {
+  async #restart(end: { readonly code: number | null; readonly signal: NodeJS.Signals | null }): Promise<void> {
     const { signal } = this.#stopping;
-    let pauseMs = RESTART_DELAY_MS;
+    this.#log.error({ ...end, said: await endOfLog(this.#folder) }, 'redis-server ended; starting it again');
     while (this.#state === 'restarting') {
+      const pauseMs = this.#pauseMs;
       await delay(pauseMs, undefined, { signal }).catch(() => {});
       if (signal.aborted) return;
-      pauseMs = Math.min(2 * pauseMs, RESTART_DELAY_MS_MAX);
+      this.#pauseMs = Math.min(2 * pauseMs, RESTART_DELAY_MS_MAX);
       try {
         this.#restarts += 1;
         await this.#launch();

@@ -84,14 +84,14 @@ export class Registry implements FunctionDirectory, AsyncDisposable {
     return registry;
   }
 
-  /** Whether Redis can be reached at this moment. */
+  /** Whether Redis can be reached, and answers within two seconds. */
   get available(): boolean {
-    return this.#connection.isReady;
+    return this.#connection.isAnswering;
   }
 
-  /** Whether everything that Redis held when the connection was last made is in memory. */
+  /** Whether there is a connection, and everything that Redis held when it was made is in memory. */
   get current(): boolean {
-    return !this.#stale && !this.#isCatchingUp;
+    return this.#connection.isReady && !this.#stale && !this.#isCatchingUp;
   }
 
   resolve(name: string, qualifier?: number | string, headers?: readonly string[]): FunctionVersion {
@@ -116,12 +116,11 @@ export class Registry implements FunctionDirectory, AsyncDisposable {
     for (const { name } of this.list()) void listener(this.#table.record(name));
   }
 
-  /** See FunctionDirectory; also ERR_CONFIG_INVALID. Takes over the bundle that `bundles.add` kept. */
+  /** See FunctionDirectory; also ERR_CONFIG_INVALID. Takes over the bundle that `bundles.add` kept, also when it fails. */
   async deploy(config: FunctionConfig, digest: string): Promise<FunctionVersion> {
-    this.#refuseClosed();
-    const checked = checkFunctionConfig(config);
-    this.#bundles.keep(digest);
     try {
+      this.#refuseClosed();
+      const checked = checkFunctionConfig(config);
       const stored = await this.#describeBundle(checked, digest);
       const { name } = checked;
       const keys = [COUNTERS_KEY, FUNCTIONS_KEY, versionsKey(name)];
@@ -132,10 +131,10 @@ export class Registry implements FunctionDirectory, AsyncDisposable {
       this.#unsettled.add(`${name}@${deployed.version}`);
       this.#table.add(deployed);
       this.#changes += 1;
-      this.#bundles.release(digest); // What `add` kept; the function keeps it from now on.
       await this.#listener(this.#table.record(name));
       return deployed;
     } finally {
+      // What `add` kept: a version of it keeps it from now on. Whether there is one that Redis could not tell of, `collect` waits to learn.
       this.#bundles.release(digest);
     }
   }
@@ -276,7 +275,7 @@ export class Registry implements FunctionDirectory, AsyncDisposable {
   /** Reads until it has all that there was when the connection was last made, or there is none. Never rejects. */
   async #catchUp(): Promise<void> {
     this.#isCatchingUp = true;
-    while (this.#stale && this.available && !this.#closed) {
+    while (this.#stale && this.#connection.isReady && !this.#closed) {
       this.#stale = false;
       try {
         await this.#reload();

@@ -67,6 +67,21 @@ test('RedisServer starts a killed server again, with the same socket and every a
   }
 });
 
+test('RedisServer tells what a server that ended has said, and starts one that never lives long ever more slowly', async () => {
+  await using folder = await temporaryFolder();
+  const { log, lines } = keepingLogger();
+  await using server = await RedisServer.start({ folder: folder.path, log });
+  for (let round = 1; round <= 4; round += 1) {
+    const pid = pidOf(server);
+    process.kill(pid, 'SIGTERM');
+    await until('another process', () => server.pid !== undefined && server.pid !== pid && server.restarts === round);
+    await until('it is told', () => lines.filter((line) => line.includes('runs again')).length === round);
+  }
+  const ends = lines.filter((line) => line.includes('redis-server ended'));
+  assert.equal(ends.length, 4);
+  for (const line of ends) assert.match(line, /"said":"[^"]*bye bye/);
+});
+
 test('RedisServer.stop ends a server that is just being started again', async () => {
   await using folder = await temporaryFolder();
   const server = await RedisServer.start({ folder: folder.path, log: quiet });

@@ -251,10 +251,23 @@ test('Registry refuses changes within a bounded time when Redis is stuck, and le
   } finally {
     process.kill(fixture.redisPid, 'SIGCONT');
   }
+  assert.equal(await bundles.has(digest), true);
   // The server reads what was sent to it before it sees that the connection is gone.
   await until('the truth', () => registry.list().length === 1);
   assert.equal(registry.resolve('stuck', 1).version, 1);
   assert.throws(() => registry.resolve('stuck'), { code: 'ERR_FN_NOT_LIVE' });
+});
+
+test('Registry.available tells that Redis answers nothing though it has a connection, and that it answers again', async () => {
+  await using fixture = await RegistryFixture.open();
+  const { registry } = fixture;
+  process.kill(fixture.redisPid, 'SIGSTOP');
+  try {
+    await until('it is known', () => !registry.available);
+  } finally {
+    process.kill(fixture.redisPid, 'SIGCONT');
+  }
+  await until('it is known', () => registry.available);
 });
 
 test('Registry leaves out what cannot be read, and says so', async () => {

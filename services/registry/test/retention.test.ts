@@ -130,6 +130,17 @@ test('Registry.collect after a kill at any moment leaves each version its bundle
   assert.deepEqual((await bundles.digests()).toSorted(), [3, 4].map((at) => digestOf(contents(at))).toSorted());
 });
 
+test('Registry.collect removes the bundle of a deploy that failed', async () => {
+  await using fixture = await RegistryFixture.open();
+  const { registry, bundles } = fixture;
+  const digest = await addBundle(bundles, contents('failed'));
+  await registry.collect(unused);
+  assert.ok(await bundles.has(digest), 'the deploy is to come');
+  await assert.rejects(registry.deploy({ ...config, name: 'NO' }, digest), { code: 'ERR_CONFIG_INVALID' });
+  await registry.collect(unused);
+  assert.ok(!(await bundles.has(digest)));
+});
+
 test('Registry.collect does nothing while Redis is away, when versions may be there that memory does not know', async () => {
   await using fixture = await RegistryFixture.open();
   const { registry, bundles } = fixture;

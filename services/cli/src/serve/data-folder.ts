@@ -1,5 +1,5 @@
 import { ftruncateSync, writeSync } from 'node:fs';
-import { mkdir, readFile, realpath } from 'node:fs/promises';
+import { access, constants, mkdir, readFile, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fail } from '@hob/contracts';
@@ -26,6 +26,7 @@ export interface DataFolder extends Disposable {
 export async function takeDataFolder(folder: string): Promise<DataFolder> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const path = await realpath(folder);
+  await access(path, constants.W_OK);
   const lock = await takeLock(path);
   // Only for a message: the lock itself is the kernel's, and this number may outlive its process.
   ftruncateSync(lock.fd);

@@ -1,3 +1,4 @@
+import { storageError } from '@hob/contracts';
 import type { Logger } from 'pino';
 import type { Tools } from '../tools.ts';
 import { readServeConfig, type ServeConfig, unknownVariables } from './serve-config.ts';
@@ -30,8 +31,8 @@ const CUT_EXIT_CODE = 130;
  *
  * @param flags `json`: the URL is told as JSON; `strict` and `workers`: as HOB_STRICT and HOB_WORKERS.
  * @returns the exit code: 0 after a signal, 1 after an error.
- * @throws ERR_CONFIG_INVALID, ERR_SERVE_LOCKED, ERR_SERVE_STRICT, ERR_NATIVE_UNSUPPORTED, ERR_REGISTRY_UNAVAILABLE, … when it cannot start;
- *   nothing is left running then.
+ * @throws ERR_CONFIG_INVALID, ERR_SERVE_LOCKED, ERR_SERVE_STRICT, ERR_STORAGE_FULL, ERR_STORAGE_FAILED, ERR_NATIVE_UNSUPPORTED,
+ *   ERR_REGISTRY_UNAVAILABLE, … when it cannot start; nothing is left running then.
  */
 export async function serve(tools: Tools, { json, strict, workers }: ServeFlags): Promise<number> {
   const config = readServeConfig({
@@ -41,14 +42,22 @@ export async function serve(tools: Tools, { json, strict, workers }: ServeFlags)
   });
   const log = createServerLog(tools.terminal, config.server.logLevel);
   const serving = { tools, config, log, json };
+  try {
+    return await serveAsUser(serving);
+  } catch (error) {
+    throw storageError(error, `the data folder ${config.server.dataDir}`);
+  }
+}
+
+async function serveAsUser(serving: Serving): Promise<number> {
   if (process.getuid?.() === 0) {
     warnOfUnknown(serving);
     const { supervise } = await import('./supervise.ts');
-    return supervise(serving);
+    return await supervise(serving);
   }
-  if (config.server.launcher !== 'inherited') warnOfUnknown(serving);
+  if (serving.config.server.launcher !== 'inherited') warnOfUnknown(serving);
   const { runServer } = await import('./server.ts');
-  return runServer(serving);
+  return await runServer(serving);
 }
 
 function warnOfUnknown({ tools, log, config }: Serving): void {

@@ -51,6 +51,13 @@ export const capacityErrors = {
     title: 'The queue is full',
     message: (bytesMax: number) => `Redis already holds ${bytesMax} bytes; no event is accepted until there are fewer`,
   },
+  ERR_STORAGE_FULL: {
+    http: 507,
+    kind: 'capacity',
+    retry: 'after-backoff',
+    title: 'The disk is full',
+    message: (what: string) => `no space is left on the disk for ${what}`,
+  },
   ERR_LAUNCHER_LOST: {
     http: 503,
     kind: 'capacity',

@@ -22,7 +22,8 @@ export interface ErrorSpec {
     | 500
     | 502
     | 503
-    | 504;
+    | 504
+    | 507;
   readonly kind: ErrorKind;
   /** What the caller should do next. */
   readonly retry: 'never' | 'same-request' | 'after-backoff';

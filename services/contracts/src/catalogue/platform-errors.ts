@@ -37,6 +37,13 @@ export const platformErrors = {
     title: 'The bundle is damaged on disk',
     message: (bundle: string, why: string) => `${bundle}: ${why}; deploy the same content again, which repairs it`,
   },
+  ERR_STORAGE_FAILED: {
+    http: 500,
+    kind: 'platform',
+    retry: 'never',
+    title: 'The disk cannot be written to',
+    message: (what: string, errno: string) => `${what} cannot be written: ${errno}`,
+  },
   ERR_NATIVE_SYSCALL: {
     http: 500,
     kind: 'platform',
