@@ -31,7 +31,7 @@ export const phases: readonly Phase[] = [
   {
     name: 'parts',
     globs: [
-      'services/{builder,cli,contracts,gateway,queue,registry}/test/**/*.test.ts',
+      'services/{builder,cli,contracts,gateway,queue,redis,registry}/test/**/*.test.ts',
       'functions/runtimes/*/test/**/*.test.ts',
     ],
     concurrency: 2,

@@ -86,6 +86,11 @@ const broken: readonly (readonly [string, Readonly<Record<string, string>>, RegE
   ],
   [
     'import-direction',
+    { 'services/gateway/src/a.ts': "import { RedisTarget } from '@hob/redis';\n" },
+    /must not import @hob\/redis/,
+  ],
+  [
+    'import-direction',
     { 'test/e2e/a.ts': "import {\n  f,\n} from '../../native/ts/library.ts';\n" },
     /a\.ts:3: .*leaves test/,
   ],

@@ -1,6 +1,6 @@
 /**
  * Imports go one way: service → contracts → nothing. No service imports another, except that `services/cli` composes
- * them all; native code is reached by its binding only.
+ * them all, and that those which keep data in Redis share `services/redis`; native code is reached by its binding only.
  */
 import { posix } from 'node:path';
 import { isTest, lineAt, type Repository, type Rule, scripts } from './repository.ts';
@@ -12,6 +12,7 @@ function allowedFor(folder: string): readonly RegExp[] {
   if (folder === 'native') return [/^@hob\/contracts/];
   if (folder.startsWith('functions/runtimes/')) return [/^@hob\/contracts/, /^@hob\/native/];
   if (folder === 'services/scheduler') return [/^@hob\/contracts/, /^@hob\/native/, /^@hob\/runtime-/];
+  if (folder === 'services/queue' || folder === 'services/registry') return [/^@hob\/contracts/, /^@hob\/redis/];
   return [/^@hob\/contracts/, /^@hob\/native/];
 }
 

@@ -36,7 +36,7 @@ for (const [how, signal] of [
     const file = join(folder.path, 'effects');
     writeFileSync(file, '');
     try {
-      await using store = new EventStore({ redis: redis.socketPath, log, config: queueConfig });
+      await using store = new EventStore({ redis: redis.target, log, config: queueConfig });
       await using worker = new QueueWorker(redis.socketPath, file);
       const event = { function: 'work', version: undefined, policy, method: 'POST', url: 'http://h/', headers: [] };
       const submit = (): Promise<void> => store.submit({ ...event, id: randomUUID(), body: Buffer.from('once') });

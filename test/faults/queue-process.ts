@@ -5,6 +5,7 @@
 import { appendFileSync } from 'node:fs';
 import type { FunctionConfig, InvocationHandle, InvocationRequest, InvocationSink } from '@hob/contracts';
 import { InvocationQueue, Receipts } from '@hob/queue';
+import { RedisTarget } from '@hob/redis';
 import { pino } from 'pino';
 import { queueConfig } from './queue-config.ts';
 
@@ -41,7 +42,7 @@ const version = {
 };
 const ignore = (): void => undefined;
 const queue = new InvocationQueue({
-  redis,
+  redis: RedisTarget.parse(redis),
   invoker: { invoke, cancel: () => false },
   directory: { resolve: (name) => ({ name, ...version }) },
   receipts,

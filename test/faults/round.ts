@@ -75,7 +75,7 @@ export async function faultRound(options: RoundOptions): Promise<string> {
   await using redis = await RedisServer.start({ folder: join(folder.path, 'redis'), log });
   const file = join(folder.path, 'effects');
   writeFileSync(file, '');
-  await using store = new EventStore({ redis: redis.socketPath, log, config: queueConfig });
+  await using store = new EventStore({ redis: redis.target, log, config: queueConfig });
   await using worker = new QueueWorker(redis.socketPath, file);
 
   const accepted = new Accepted();

@@ -19,7 +19,7 @@ const code = 'export default () => new Response("kept");';
 /** What a data folder holds, with everything real that reads and writes it but containers. */
 async function opened<T>(dataDir: string, use: (parts: Parts) => Promise<T>): Promise<T> {
   await using server = await RedisServer.start({ folder: join(dataDir, 'redis'), log });
-  const redis = server.socketPath;
+  const redis = server.target;
   await prepareRedis(redis, log);
   const bundles = await DiskBundleStore.open(bundlesFolder(dataDir));
   await using registry = await Registry.open({ redis, bundles, log });
@@ -168,9 +168,18 @@ test('hob restore says that there is no such file, and makes no data folder', as
 test('hob backup says what is not in it: what a Redis of the operator has, and a key that was given', async (t) => {
   const { dataDir } = await filled(t);
   const file = join(await temporaryFolder(t), 'hob.tar.gz');
-  const env = { HOB_DATA_DIR: dataDir, HOB_REDIS_URL: 'redis://127.0.0.1:1', HOB_SECRET_KEY: '0'.repeat(64) };
+  const env = {
+    HOB_DATA_DIR: dataDir,
+    HOB_REDIS_URL: 'redis+sentinel://:sesame@127.0.0.1:1/m',
+    HOB_SECRET_KEY: '0'.repeat(64),
+  };
   const { code: exitCode, stderr } = await hob(['backup', file], { env });
   assert.equal(exitCode, 0);
-  assert.match(stderr, /in that Redis, and not in this file/);
+  assert.match(stderr, /in that Redis, and not in this file; back up its keys hob:\* too/);
+  assert.doesNotMatch(stderr, /sesame/);
+  const onCluster = { ...env, HOB_REDIS_URL: 'redis+cluster://:sesame@127.0.0.1:1', HOB_REDIS_PREFIX: 'blue' };
+  const { stdout } = await hob(['backup', `${file}.2`, '--json'], { env: onCluster });
+  const { notInFile } = JSON.parse(stdout) as { notInFile: object };
+  assert.deepEqual(notInFile, { url: 'redis+cluster://127.0.0.1:1', keys: '{blue}:*' });
   assert.match(stderr, /key of the secrets is not in this file/);
 });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { localUrl, parseListen, parseServerUrl } from '../src/address.ts';
-import { readServeConfig, settings, unknownVariables } from '../src/serve/serve-config.ts';
+import { readServeConfig, settings, shownConfig, unknownVariables } from '../src/serve/serve-config.ts';
 import { serveHelp } from '../src/serve/serve-help.ts';
 
 const rejection = (env: Record<string, string>): string => {
@@ -61,6 +61,22 @@ test('readServeConfig() refuses a bad value with the place and the accepted rang
   assert.match(rejection({ HOB_HTTP_TRUST_FORWARDED: 'yes' }), /must be true or false/);
   assert.match(rejection({ HOB_REDIS_URL: 'http://x' }), /^HOB_REDIS_URL: /);
   assert.match(rejection({ HOB_LISTEN: 'a b:1' }), /^HOB_LISTEN: /);
+});
+
+test('readServeConfig() refuses a URL of Redis that is none, and a prefix that is none or for nothing, without passwords', () => {
+  for (const url of ['ftp://:sesame@x', 'redis+sentinel://:sesame@x', 'redis+cluster://:sesame@x/1', 'redis:/sesame']) {
+    const said = rejection({ HOB_REDIS_URL: url });
+    assert.match(said, /^HOB_REDIS_URL: must /);
+    assert.doesNotMatch(said, /sesame/);
+  }
+  for (const prefix of ['a:b', '{a}', '-', 'ä', 'x'.repeat(65)]) {
+    assert.match(rejection({ HOB_REDIS_URL: 'redis://x', HOB_REDIS_PREFIX: prefix }), /^HOB_REDIS_PREFIX: /);
+  }
+  assert.match(rejection({ HOB_REDIS_PREFIX: 'blue' }), /^HOB_REDIS_PREFIX: .* set HOB_REDIS_URL too$/);
+  const config = readServeConfig({ HOB_REDIS_URL: 'redis+cluster://ada:sesame@x', HOB_REDIS_PREFIX: 'blue.1_x-y' });
+  assert.equal(config.server.redisPrefix, 'blue.1_x-y');
+  assert.match(JSON.stringify(shownConfig(config)), /"redisUrl":"redis\+cluster:\/\/x:6379"/);
+  assert.doesNotMatch(JSON.stringify(shownConfig(config)), /ada|sesame/);
 });
 
 test('readServeConfig() names every bad variable at once', () => {

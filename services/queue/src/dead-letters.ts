@@ -4,12 +4,13 @@ import type { Redis } from 'ioredis';
 import type { EventJob } from './event-store.ts';
 import { keptText } from './answer-sink.ts';
 import { recordOf } from './invocation-record.ts';
-import { bodyKey } from './redis-keys.ts';
+import type { QueueKeys } from './redis-keys.ts';
 import type { Attempt, StoredEvent } from './stored-event.ts';
 
 export interface DeadLettersOptions {
   readonly queue: Queue<StoredEvent, Attempt>;
   readonly redis: Redis;
+  readonly keys: QueueKeys;
   /** Runs commands; their failure is ERR_QUEUE_UNAVAILABLE. */
   readonly ask: <T>(commands: () => Promise<T>) => Promise<T>;
   /** How long the body of an event is kept that begins anew, s. */
@@ -42,12 +43,12 @@ export class QueueDeadLetters implements DeadLetters {
   }
 
   read(id: string): Promise<DeadLetter | undefined> {
-    const { redis, ask } = this.#options;
+    const { redis, keys, ask } = this.#options;
     return ask(async () => {
       const job = await this.#job(id);
       if (job === undefined) return undefined;
       const { method, url, headers, body = '', isBodyBeside } = job.data;
-      const beside = isBodyBeside ? await redis.getBuffer(bodyKey(id)) : undefined;
+      const beside = isBodyBeside ? await redis.getBuffer(keys.body(id)) : undefined;
       const bytes = beside ?? Buffer.from(body, 'base64');
       const request = { method, url, headers, ...keptText(bytes), bodyBytes: bytes.byteLength };
       return { ...recordOf(job, 'failed', false), request };
@@ -55,19 +56,19 @@ export class QueueDeadLetters implements DeadLetters {
   }
 
   redrive(choice: DeadLetterChoice): Promise<number> {
-    const { redis, bodyKeepS } = this.#options;
+    const { redis, keys, bodyKeepS } = this.#options;
     return this.#each(choice, async (job) => {
       await job.updateData({ ...job.data, redrivenMs: Date.now() });
-      if (job.data.isBodyBeside) await redis.expire(bodyKey(job.id ?? ''), bodyKeepS(job.data));
+      if (job.data.isBodyBeside) await redis.expire(keys.body(job.id ?? ''), bodyKeepS(job.data));
       await job.retry('failed', { resetAttemptsMade: true, resetAttemptsStarted: true });
     });
   }
 
   purge(choice: DeadLetterChoice): Promise<number> {
-    const { redis } = this.#options;
+    const { redis, keys } = this.#options;
     return this.#each(choice, async (job) => {
       await job.remove();
-      if (job.data.isBodyBeside) await redis.del(bodyKey(job.id ?? ''));
+      if (job.data.isBodyBeside) await redis.del(keys.body(job.id ?? ''));
     });
   }
 

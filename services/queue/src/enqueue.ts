@@ -1,7 +1,7 @@
 import type { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { QueueConfig } from './config.ts';
-import { bodyKey } from './redis-keys.ts';
+import type { QueueKeys } from './redis-keys.ts';
 import {
   type Attempt,
   type EventPolicy,
@@ -14,6 +14,7 @@ import {
 /** Where events go. */
 export interface EventTarget {
   readonly redis: Redis;
+  readonly keys: QueueKeys;
   readonly queue: Queue<StoredEvent, Attempt>;
   readonly config: Pick<QueueConfig, 'deadKeepMs'>;
 }
@@ -27,10 +28,10 @@ export function bodyKeepS({ maxAgeMs }: EventPolicy, { deadKeepMs }: EventTarget
 }
 
 /** Puts an event into the queue; one whose id is there already changes nothing. */
-export async function enqueue({ redis, queue, config }: EventTarget, event: NewEvent): Promise<void> {
+export async function enqueue({ redis, keys, queue, config }: EventTarget, event: NewEvent): Promise<void> {
   const { id, policy, body } = event;
   if (body !== undefined && isBeside(body)) {
-    await redis.set(bodyKey(id), Buffer.from(body), 'EX', bodyKeepS(policy, config));
+    await redis.set(keys.body(id), Buffer.from(body), 'EX', bodyKeepS(policy, config));
   }
   await queue.add(event.webhook === undefined ? 'event' : 'webhook', storedEvent(event), {
     jobId: id,

@@ -11,16 +11,15 @@ import {
   type QueueCounts,
   type QueueObserver,
 } from '@hob/contracts';
+import { RequestClient, type RedisTarget } from '@hob/redis';
 import { type Job, Queue } from 'bullmq';
-import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import type { QueueConfig } from './config.ts';
 import { QueueDeadLetters } from './dead-letters.ts';
 import { bodyKeepS, enqueue, type EventTarget, MARGIN_S } from './enqueue.ts';
 import { IdempotencyStore } from './idempotency-store.ts';
 import { recordOf } from './invocation-record.ts';
-import { requestClient } from './redis-clients.ts';
-import { BULL_PREFIX, CANCEL_CHANNEL, cancelKey, EVENTS_QUEUE } from './redis-keys.ts';
+import { EVENTS_QUEUE, type QueueKeys, queueKeys } from './redis-keys.ts';
 import { ScheduleStore } from './schedule-store.ts';
 import type { Attempt, StoredEvent } from './stored-event.ts';
 import { promoteStuck } from './stuck-events.ts';
@@ -28,8 +27,7 @@ import { promoteStuck } from './stuck-events.ts';
 export type EventJob = Job<StoredEvent, Attempt>;
 
 export interface EventStoreOptions {
-  /** `redis://…`, `rediss://…`, or the absolute path of a socket. */
-  readonly redis: string;
+  readonly redis: RedisTarget;
   readonly log: Logger;
   readonly config: QueueConfig;
   /** Told which keys come again, and how fast Redis is. */
@@ -54,7 +52,8 @@ export class EventStore implements AsyncInvocations, AsyncDisposable {
   readonly deadLetters: DeadLetters;
   readonly keys: IdempotencyStore;
   readonly schedules: ScheduleStore;
-  readonly #redis: Redis;
+  readonly #redis: RequestClient;
+  readonly #keys: QueueKeys;
   readonly #queue: Queue<StoredEvent, Attempt>;
   readonly #config: QueueConfig;
   readonly #log: Logger;
@@ -68,28 +67,36 @@ export class EventStore implements AsyncInvocations, AsyncDisposable {
     this.#config = config;
     this.bodyBytesMax = config.bodyBytesMax;
     this.#log = log;
-    this.#redis = requestClient(redis, log);
+    this.#redis = new RequestClient(redis, 'queue', log);
+    this.#keys = queueKeys(redis);
     this.#queue = new Queue(EVENTS_QUEUE, {
       connection: this.#redis,
-      prefix: BULL_PREFIX,
+      prefix: this.#keys.bullPrefix,
       skipWaitingForReady: true,
       skipVersionCheck: true,
     });
-    this.#target = { redis: this.#redis, queue: this.#queue, config };
+    this.#target = { redis: this.#redis, keys: this.#keys, queue: this.#queue, config };
     this.#queue.on('error', (error) => log.debug({ err: error }, 'a queue command failed'));
     this.deadLetters = new QueueDeadLetters({
       queue: this.#queue,
       redis: this.#redis,
+      keys: this.#keys,
       ask: (commands) => this.#ask(commands),
       bodyKeepS: ({ policy }) => bodyKeepS(policy, config),
     });
     this.keys = new IdempotencyStore({
       redis: this.#redis,
+      keys: this.#keys,
       ask: (commands) => this.#ask(commands),
       keepMs: config.idempotencyKeepMs,
       hit: (hit) => observer?.keyHit(hit),
     });
-    this.schedules = new ScheduleStore({ redis: this.#redis, log, ask: (commands) => this.#ask(commands) });
+    this.schedules = new ScheduleStore({
+      redis: this.#redis,
+      keys: this.#keys,
+      log,
+      ask: (commands) => this.#ask(commands),
+    });
     this.#redis.on('ready', () => this.#measure());
     this.#timers = [
       setInterval(() => this.#measure(), MEMORY_EVERY_MS).unref(),
@@ -111,7 +118,10 @@ export class EventStore implements AsyncInvocations, AsyncDisposable {
   read(id: string): Promise<InvocationRecord | undefined> {
     return this.#ask(async () => {
       // The state first: what the job says of a state was written before or with it.
-      const [state, isCancelled] = await Promise.all([this.#queue.getJobState(id), this.#redis.exists(cancelKey(id))]);
+      const [state, isCancelled] = await Promise.all([
+        this.#queue.getJobState(id),
+        this.#redis.exists(this.#keys.cancel(id)),
+      ]);
       const job = await this.#queue.getJob(id);
       if (job === undefined || state === 'unknown') return undefined;
       return recordOf(job, state, isCancelled === 1);
@@ -139,8 +149,8 @@ export class EventStore implements AsyncInvocations, AsyncDisposable {
       const state = await job?.getState();
       if (job === undefined || state === 'completed' || state === 'failed' || state === 'unknown') return false;
       const keepS = Math.ceil(job.data.policy.maxAgeMs / 1000) + MARGIN_S;
-      await this.#redis.set(cancelKey(id), '1', 'EX', keepS);
-      await this.#redis.publish(CANCEL_CHANNEL, id);
+      await this.#redis.set(this.#keys.cancel(id), '1', 'EX', keepS);
+      await this.#redis.publish(this.#keys.cancelChannel, id);
       // It need not wait for its time to be told that there is none. A job that has just begun cannot be promoted.
       if (state === 'delayed') await job.promote().catch(() => undefined);
       return true;
@@ -170,7 +180,7 @@ export class EventStore implements AsyncInvocations, AsyncDisposable {
 
   async #ask<T>(commands: () => Promise<T>): Promise<T> {
     try {
-      return await commands();
+      return await this.#redis.follow(commands);
     } catch (cause) {
       throw isHobError(cause) ? cause : unavailable(cause);
     }

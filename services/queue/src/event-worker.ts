@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type CallLoad, fail, type FunctionDirectory, isHobError, type QueueObserver } from '@hob/contracts';
+import { type RedisTarget, WorkerClient } from '@hob/redis';
 import { DelayedError, Queue, UnrecoverableError, Worker } from 'bullmq';
 import type { Logger } from 'pino';
 import { backoffMs } from './backoff.ts';
@@ -9,15 +10,14 @@ import { Destinations } from './destinations.ts';
 import type { EventEnd, EventRunner } from './event-runner.ts';
 import type { EventJob } from './event-store.ts';
 import { interrupted } from './invocation-record.ts';
-import { WorkerClient } from './redis-clients.ts';
-import { BULL_PREFIX, bodyKey, CANCEL_CHANNEL, cancelKey, EVENTS_QUEUE } from './redis-keys.ts';
+import { EVENTS_QUEUE, type QueueKeys, queueKeys } from './redis-keys.ts';
 import { ScheduleWorker } from './schedule-worker.ts';
 import { SpareCapacity } from './spare-capacity.ts';
 import type { Attempt, StoredEvent } from './stored-event.ts';
 import { sendWebhook } from './webhook.ts';
 
 export interface EventWorkerOptions {
-  readonly redis: string;
+  readonly redis: RedisTarget;
   readonly log: Logger;
   readonly config: QueueConfig;
   readonly runner: EventRunner;
@@ -63,6 +63,7 @@ const NO_BYTES = new Uint8Array(0);
 export class EventWorker implements AsyncDisposable {
   readonly #options: EventWorkerOptions;
   readonly #redis: WorkerClient;
+  readonly #keys: QueueKeys;
   readonly #subscriber: WorkerClient;
   readonly #worker: Worker<StoredEvent, Attempt>;
   readonly #queue: Queue<StoredEvent, Attempt>;
@@ -78,18 +79,20 @@ export class EventWorker implements AsyncDisposable {
     this.#options = options;
     const max = config.concurrency ?? availableParallelism();
     this.#capacity = new SpareCapacity({ max, load });
-    this.#redis = new WorkerClient(redis, log);
-    this.#subscriber = new WorkerClient(redis, log);
+    this.#redis = new WorkerClient(redis, 'queue-worker', log);
+    this.#subscriber = new WorkerClient(redis, 'queue-worker', log);
+    this.#keys = queueKeys(redis);
+    const { bullPrefix: prefix } = this.#keys;
     this.#subscriber.on('message', (_channel, id) => this.#running.get(id)?.abort());
-    this.#subscriber.subscribe(CANCEL_CHANNEL).catch(() => undefined);
-    this.#queue = new Queue(EVENTS_QUEUE, { connection: this.#redis, prefix: BULL_PREFIX, skipVersionCheck: true });
+    this.#subscriber.subscribe(this.#keys.cancelChannel).catch(() => undefined);
+    this.#queue = new Queue(EVENTS_QUEUE, { connection: this.#redis, prefix, skipVersionCheck: true });
     this.#queue.on('error', (error) => log.debug({ err: error }, 'a command of the queue worker failed'));
-    const target = { redis: this.#redis, queue: this.#queue, config };
+    const target = { redis: this.#redis, keys: this.#keys, queue: this.#queue, config };
     this.#destinations = new Destinations({ target, directory });
     this.#schedules = new ScheduleWorker({ redis: this.#redis, target, directory, observer, log });
     this.#worker = new Worker<StoredEvent, Attempt>(EVENTS_QUEUE, (job, token) => this.#attempt(job, token), {
       connection: this.#redis,
-      prefix: BULL_PREFIX,
+      prefix,
       concurrency: max,
       lockDuration: LOCK_MS,
       stalledInterval: LOCK_MS / 2,
@@ -100,7 +103,7 @@ export class EventWorker implements AsyncDisposable {
     });
     this.#worker.on('error', (error) => log.debug({ err: error }, 'a command of the queue worker failed'));
     this.#worker.on('completed', (job) => {
-      if (job.data.isBodyBeside) void this.#redis.del(bodyKey(job.id ?? '')).catch(() => undefined);
+      if (job.data.isBodyBeside) void this.#redis.del(this.#keys.body(job.id ?? '')).catch(() => undefined);
     });
     this.#worker.on('failed', (job, error) => {
       // BullMQ has given it up by itself: its workers were lost too often.
@@ -219,13 +222,13 @@ export class EventWorker implements AsyncDisposable {
 
   async #bodyOf(id: string, event: StoredEvent): Promise<Uint8Array | undefined> {
     if (!event.isBodyBeside) return event.body === undefined ? undefined : Buffer.from(event.body, 'base64');
-    const body = await this.#redis.getBuffer(bodyKey(id));
+    const body = await this.#redis.getBuffer(this.#keys.body(id));
     if (body === null) throw fail('ERR_EVENT_BODY_LOST', []);
     return body;
   }
 
   async #isCancelled(id: string): Promise<boolean> {
-    return (await this.#redis.exists(cancelKey(id))) === 1;
+    return (await this.#redis.exists(this.#keys.cancel(id))) === 1;
   }
 }
 

@@ -8,9 +8,11 @@ import {
   type KeyHit,
 } from '@hob/contracts';
 import type { Redis } from 'ioredis';
+import type { QueueKeys } from './redis-keys.ts';
 
 export interface IdempotencyStoreOptions {
   readonly redis: Redis;
+  readonly keys: QueueKeys;
   /** Runs commands; their failure is ERR_QUEUE_UNAVAILABLE. */
   readonly ask: <T>(commands: () => Promise<T>) => Promise<T>;
   /** How long an answer is kept, ms. */
@@ -59,7 +61,7 @@ export class IdempotencyStore implements IdempotencyKeys, Disposable {
 
   async claim(call: KeyedCall): Promise<KeyClaim> {
     const { ask, redis, hit } = this.#options;
-    const place = placeOf(call);
+    const place = this.#placeOf(call);
     const holder = this.#holders.get(place)?.call;
     const found = holder ? heldValue(holder) : await ask(() => redis.eval(CLAIM, 1, place, heldValue(call), HOLD_MS));
     if (typeof found !== 'string') {
@@ -96,11 +98,15 @@ export class IdempotencyStore implements IdempotencyKeys, Disposable {
 
   #held(call: KeyedCall, ms: number, value: string): Promise<unknown> {
     const { ask, redis } = this.#options;
-    return ask(() => redis.eval(HELD, 1, placeOf(call), heldValue(call), ms, value));
+    return ask(() => redis.eval(HELD, 1, this.#placeOf(call), heldValue(call), ms, value));
+  }
+
+  #placeOf({ scope, key }: KeyedCall): string {
+    return this.#options.keys.idempotency(createHash('sha256').update(`${scope}\0${key}`).digest('hex'));
   }
 
   #stopHolding(call: KeyedCall): void {
-    const place = placeOf(call);
+    const place = this.#placeOf(call);
     clearInterval(this.#holders.get(place)?.renewal);
     this.#holders.delete(place);
   }
@@ -108,8 +114,4 @@ export class IdempotencyStore implements IdempotencyKeys, Disposable {
 
 function heldValue({ id, fingerprint }: KeyedCall): string {
   return JSON.stringify({ id, fingerprint } satisfies StoredKey);
-}
-
-function placeOf({ scope, key }: KeyedCall): string {
-  return `hob:idempotency:${createHash('sha256').update(`${scope}\0${key}`).digest('hex')}`;
 }

@@ -12,6 +12,7 @@ import type {
   QueueObserver,
   Schedules,
 } from '@hob/contracts';
+import type { RedisTarget } from '@hob/redis';
 import type { Logger } from 'pino';
 import type { QueueConfig } from './config.ts';
 import { EventRunner } from './event-runner.ts';
@@ -22,8 +23,7 @@ import { webhookKey } from './webhook.ts';
 
 /** What a queue is made of. It owns none of it. */
 export interface InvocationQueueOptions {
-  /** `redis://…`, `rediss://…`, or the absolute path of a socket. */
-  readonly redis: string;
+  readonly redis: RedisTarget;
   readonly invoker: Invoker;
   readonly directory: Pick<FunctionDirectory, 'resolve'>;
   /** Told of every call that ends. */

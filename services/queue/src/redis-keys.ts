@@ -1,18 +1,30 @@
-/** What BullMQ's keys begin with. */
-export const BULL_PREFIX = 'hob:bull';
+import type { RedisTarget } from '@hob/redis';
+
 /** The queue of events. */
 export const EVENTS_QUEUE = 'events';
 /** The queue of the schedules' ticks. */
 export const SCHEDULES_QUEUE = 'schedules';
-/** Channel: ids of running events that are to be ended. */
-export const CANCEL_CHANNEL = 'hob:event-cancelled';
 
-/** The body of an event that is too large for its job. */
-export function bodyKey(id: string): string {
-  return `hob:event-body:${id}`;
+/** The keys of the events in one Redis. */
+export interface QueueKeys {
+  /** What BullMQ's keys begin with. */
+  readonly bullPrefix: string;
+  /** Channel: ids of running events that are to be ended. */
+  readonly cancelChannel: string;
+  /** The body of an event that is too large for its job. */
+  body(id: string): string;
+  /** There while an event is cancelled that has not been taken from the queue yet. */
+  cancel(id: string): string;
+  /** An idempotency key, by its digest, and the answer to its call. */
+  idempotency(digest: string): string;
 }
 
-/** There while an event is cancelled that has not been taken from the queue yet. */
-export function cancelKey(id: string): string {
-  return `hob:event-cancelled:${id}`;
+export function queueKeys(redis: RedisTarget): QueueKeys {
+  return {
+    bullPrefix: redis.key('bull'),
+    cancelChannel: redis.key('event-cancelled'),
+    body: (id) => redis.key(`event-body:${id}`),
+    cancel: (id) => redis.key(`event-cancelled:${id}`),
+    idempotency: (digest) => redis.key(`idempotency:${digest}`),
+  };
 }

@@ -2,11 +2,12 @@ import type { FunctionConfig, FunctionVersion, ScheduleRecord, Schedules } from 
 import { type JobSchedulerJson, Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
-import { BULL_PREFIX, SCHEDULES_QUEUE } from './redis-keys.ts';
+import { type QueueKeys, SCHEDULES_QUEUE } from './redis-keys.ts';
 import { checkSchedule, isCurrent, isPast, isStuck, repetition, type Tick } from './schedule-plan.ts';
 
 export interface ScheduleStoreOptions {
   readonly redis: Redis;
+  readonly keys: QueueKeys;
   readonly log: Logger;
   /** Runs commands; their failure is ERR_QUEUE_UNAVAILABLE. */
   readonly ask: <T>(commands: () => Promise<T>) => Promise<T>;
@@ -17,9 +18,9 @@ export class ScheduleStore implements Schedules {
   readonly #ask: ScheduleStoreOptions['ask'];
   readonly #queue: Queue<Tick>;
 
-  constructor({ redis, log, ask }: ScheduleStoreOptions) {
+  constructor({ redis, keys, log, ask }: ScheduleStoreOptions) {
     this.#ask = ask;
-    const options = { prefix: BULL_PREFIX, skipWaitingForReady: true, skipVersionCheck: true };
+    const options = { prefix: keys.bullPrefix, skipWaitingForReady: true, skipVersionCheck: true };
     this.#queue = new Queue(SCHEDULES_QUEUE, { connection: redis, ...options });
     this.#queue.on('error', (error) => log.debug({ err: error }, 'a queue command failed'));
   }

@@ -3,7 +3,7 @@ import { type Job, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import { enqueue, type EventTarget } from './enqueue.ts';
-import { BULL_PREFIX, SCHEDULES_QUEUE } from './redis-keys.ts';
+import { SCHEDULES_QUEUE } from './redis-keys.ts';
 import type { Tick } from './schedule-plan.ts';
 
 export interface ScheduleWorkerOptions {
@@ -24,11 +24,11 @@ export class ScheduleWorker {
   readonly #worker: Worker<Tick>;
 
   constructor(options: ScheduleWorkerOptions) {
-    const { redis, log } = options;
+    const { redis, target, log } = options;
     this.#options = options;
     this.#worker = new Worker<Tick>(SCHEDULES_QUEUE, (job) => this.#tick(job), {
       connection: redis,
-      prefix: BULL_PREFIX,
+      prefix: target.keys.bullPrefix,
       lockDuration: 15_000,
       stalledInterval: 7_500,
       maxStalledCount: 1000,

@@ -1,48 +1,23 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { fail } from '@hob/contracts';
-import { Redis } from 'ioredis';
+import { RequestClient, type RedisTarget } from '@hob/redis';
+import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
-import { RedisHeartbeat } from './redis-heartbeat.ts';
 
 /** How long a command waits for a connection that is being made again. */
 const READY_WAIT_MS = 3_000;
-/** How long a command's answer may take. */
-const COMMAND_MS_MAX = 5_000;
-const RECONNECT_MS_MAX = 500;
 
 /**
- * One connection to Redis on which every command ends within a bounded time, and no command is ever sent twice: one that
+ * One connection to Redis on which every command ends within a bounded time, and no command is ever done twice: one that
  * was on its way when the connection broke fails, and nobody knows whether it was done.
  */
 export class RedisConnection {
-  readonly #redis: Redis;
-  readonly #heartbeat: RedisHeartbeat;
+  readonly #redis: RequestClient;
   #ready = Promise.withResolvers<void>();
 
-  /** @param target `redis://…`, `rediss://…`, or the absolute path of a socket. */
-  constructor(target: string, name: string, log: Logger) {
-    this.#redis = new Redis(target, {
-      connectionName: `hob-${name}`,
-      enableOfflineQueue: false,
-      autoResendUnfulfilledCommands: false,
-      maxRetriesPerRequest: 0,
-      connectTimeout: READY_WAIT_MS,
-      commandTimeout: COMMAND_MS_MAX,
-      retryStrategy: (times) => Math.min(10 * 2 ** Math.min(times, 10), RECONNECT_MS_MAX),
-      protocol: 2,
-      disableClientInfo: true,
-    });
-    this.#heartbeat = new RedisHeartbeat(this.#redis);
-    let lastError = '';
-    this.#redis.on('error', (error: Error) => {
-      // The same error comes again with every attempt.
-      if (error.message !== lastError) log.warn({ err: error, connection: name }, 'Redis connection failed');
-      lastError = error.message;
-    });
-    this.#redis.on('ready', () => {
-      lastError = '';
-      this.#ready.resolve();
-    });
+  constructor(target: RedisTarget, name: string, log: Logger) {
+    this.#redis = new RequestClient(target, name, log);
+    this.#redis.on('ready', () => this.#ready.resolve());
     const again = (): void => {
       // Those who wait look again, and wait for the next connection or give up.
       this.#ready.resolve();
@@ -52,9 +27,9 @@ export class RedisConnection {
     this.#redis.on('end', again);
   }
 
-  /** Whether Redis answers, as far as is known: it is asked every second. */
+  /** Whether Redis answers, as far as is known. */
   get isAnswering(): boolean {
-    return this.#heartbeat.isThere;
+    return this.#redis.isAnswering;
   }
 
   get isReady(): boolean {
@@ -69,13 +44,14 @@ export class RedisConnection {
   /**
    * Runs commands.
    *
+   * @param commands may be run again when a server has refused one of them since its keys are at another one.
    * @throws ERR_REGISTRY_UNAVAILABLE when there is no connection within 3 s, no answer within 5 s, or Redis refuses.
    *   Unless it refused, the command may have been done all the same.
    */
   async run<T>(commands: (redis: Redis) => Promise<T>): Promise<T> {
     await this.#untilReady();
     try {
-      return await commands(this.#redis);
+      return await this.#redis.follow(() => commands(this.#redis));
     } catch (cause) {
       const why = cause instanceof Error ? cause.message : String(cause);
       // A server that is stuck may answer later; what it did meanwhile is learned by connecting again.
@@ -86,7 +62,6 @@ export class RedisConnection {
 
   /** Cuts the connection for good. Commands on their way fail. */
   close(): void {
-    this.#heartbeat[Symbol.dispose]();
     this.#redis.disconnect();
   }
 
@@ -97,7 +72,9 @@ export class RedisConnection {
     try {
       while (!this.isReady) {
         if (this.#redis.status === 'end' || performance.now() >= deadlineMs) {
-          throw fail('ERR_REGISTRY_UNAVAILABLE', ['there is no connection']);
+          const { failure } = this.#redis;
+          const why = failure === undefined ? '' : `: ${failure}`;
+          throw fail('ERR_REGISTRY_UNAVAILABLE', [`there is no connection${why}`]);
         }
         await Promise.race([this.#ready.promise, timeout]);
       }

@@ -8,15 +8,15 @@ import {
   type LogLine,
   type LogStore,
 } from '@hob/contracts';
+import { isElsewhere, type RedisTarget } from '@hob/redis';
 import { type ChainableCommander, ReplyError } from 'ioredis';
 import type { Logger } from 'pino';
 import { LogBuffer, type LogBatch } from './log-buffer.ts';
 import { RedisConnection } from './redis-connection.ts';
-import { logsKey } from './redis-keys.ts';
+import { type RegistryKeys, registryKeys } from './redis-keys.ts';
 
 export interface RedisLogStoreOptions {
-  /** `redis://…`, `rediss://…`, or the absolute path of a socket. */
-  readonly redis: string;
+  readonly redis: RedisTarget;
   readonly log: Logger;
 }
 
@@ -45,6 +45,7 @@ interface Entry {
  */
 export class RedisLogStore implements LogStore, AsyncDisposable {
   readonly #connection: RedisConnection;
+  readonly #keys: RegistryKeys;
   readonly #log: Logger;
   readonly #buffer = new LogBuffer();
   readonly #closing = new AbortController();
@@ -55,6 +56,7 @@ export class RedisLogStore implements LogStore, AsyncDisposable {
 
   constructor(options: RedisLogStoreOptions) {
     this.#connection = new RedisConnection(options.redis, 'logs', options.log);
+    this.#keys = registryKeys(options.redis);
     this.#log = options.log;
   }
 
@@ -137,11 +139,11 @@ export class RedisLogStore implements LogStore, AsyncDisposable {
   }
 
   async #write(): Promise<HobError | undefined> {
-    const batches = this.#buffer.batches();
     try {
       await this.#connection.run(async (redis) => {
+        const batches = this.#buffer.batches();
         const pipeline = redis.pipeline();
-        for (const batch of batches) addBatch(pipeline, batch);
+        for (const batch of batches) addBatch(pipeline, this.#keys.logs(batch.function), batch);
         this.#settle(batches, (await pipeline.exec()) ?? []);
       });
       if (!this.#buffer.isEmpty) this.#schedule(FLUSH_AFTER_MS);
@@ -164,7 +166,7 @@ export class RedisLogStore implements LogStore, AsyncDisposable {
       const commands = batch.lines.length + 1;
       const errors = replies.slice(at, at + commands).flatMap(([error]) => (error === null ? [] : [error]));
       at += commands;
-      const unanswered = errors.find((error) => !(error instanceof ReplyError));
+      const unanswered = errors.find((error) => !(error instanceof ReplyError) || isElsewhere(error));
       if (unanswered !== undefined) {
         broken ??= unanswered;
         continue;
@@ -185,7 +187,7 @@ export class RedisLogStore implements LogStore, AsyncDisposable {
     const found: Entry[] = [];
     for (let before = '+'; found.length < count;) {
       const page = await this.#connection.run((redis) =>
-        redis.xrevrange(logsKey(functionName), before, '-', 'COUNT', pageLines),
+        redis.xrevrange(this.#keys.logs(functionName), before, '-', 'COUNT', pageLines),
       );
       const entries = page.map((entry) => toEntry(functionName, entry));
       found.push(...entries.filter(({ line }) => isChosen(line, channel)));
@@ -198,7 +200,7 @@ export class RedisLogStore implements LogStore, AsyncDisposable {
 
   async #after(functionName: string, position: string): Promise<Entry[]> {
     const entries = await this.#connection.run((redis) =>
-      redis.xrange(logsKey(functionName), `(${position}`, '+', 'COUNT', PAGE_LINES),
+      redis.xrange(this.#keys.logs(functionName), `(${position}`, '+', 'COUNT', PAGE_LINES),
     );
     return entries.map((entry) => toEntry(functionName, entry));
   }
@@ -224,8 +226,7 @@ export class RedisLogStore implements LogStore, AsyncDisposable {
 }
 
 /** Lines, then the stream's expiry: one command more than lines. */
-function addBatch(pipeline: ChainableCommander, batch: LogBatch): void {
-  const key = logsKey(batch.function);
+function addBatch(pipeline: ChainableCommander, key: string, batch: LogBatch): void {
   const longest = batch.lines.reduce((most, { line }) => Math.max(most, line.length), 1);
   const linesMax = Math.min(LOG_LINES_MAX, Math.ceil(LOG_CHARACTERS_MAX / longest));
   for (const { timeMs, version, invocationId, channel, line } of batch.lines) {

@@ -4,6 +4,7 @@ import { access, chmod, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fail } from '@hob/contracts';
+import { RedisTarget } from '@hob/redis';
 import type { Logger } from 'pino';
 import {
   endLeftovers,
@@ -92,6 +93,11 @@ export class RedisServer implements AsyncDisposable {
   get socketPath(): string {
     const path = join(this.#folder, REDIS_SOCKET);
     return Buffer.byteLength(path) <= SOCKET_PATH_BYTES_MAX ? path : `/proc/self/fd/${this.#folderFd}/${REDIS_SOCKET}`;
+  }
+
+  /** The same for this hob's clients, who may have all of it. */
+  get target(): RedisTarget {
+    return RedisTarget.parse(this.socketPath);
   }
 
   /** Pid of the server; undefined while there is none. */

@@ -1,7 +1,13 @@
 // What has to happen in one step, in Lua. No other command runs meanwhile.
 
-/** KEYS: counters, functions, versions. ARGV: name, stored version. Gives the number of the new version. */
+/**
+ * KEYS: counters, functions, versions. ARGV: name, stored version, a number that was given already. Gives the number of the new
+ * version.
+ */
 export const DEPLOY = `
+if tonumber(redis.call('HGET', KEYS[1], ARGV[1]) or 0) < tonumber(ARGV[3]) then
+  redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
+end
 local version = redis.call('HINCRBY', KEYS[1], ARGV[1], 1)
 redis.call('HSET', KEYS[3], version, ARGV[2])
 redis.call('HSETNX', KEYS[2], ARGV[1], 0)

@@ -14,11 +14,12 @@ import {
   type FunctionVersion,
   LIVE_ALIAS,
 } from '@hob/contracts';
+import type { RedisTarget } from '@hob/redis';
 import type { Logger } from 'pino';
 import type { DiskBundleStore } from './disk-bundle-store.ts';
 import { FunctionTable, readStoredVersion, type StoredVersion } from './function-table.ts';
 import { RedisConnection } from './redis-connection.ts';
-import { aliasesKey, COUNTERS_KEY, FUNCTIONS_KEY, logsKey, versionsKey } from './redis-keys.ts';
+import { type RegistryKeys, registryKeys } from './redis-keys.ts';
 import { DEPLOY, PRUNE, REMOVE, SET_ALIAS } from './registry-scripts.ts';
 import { changed, readStoredAlias, rolledBack, type StoredAlias, WHOLE_WEIGHT } from './stored-alias.ts';
 
@@ -27,8 +28,7 @@ const VERSIONS_KEPT_DEFAULT = 10;
 const REREAD_PAUSE_MS = 200;
 
 export interface RegistryOptions {
-  /** `redis://…`, `rediss://…`, or the absolute path of a socket. */
-  readonly redis: string;
+  readonly redis: RedisTarget;
   /** Stays the caller's. */
   readonly bundles: DiskBundleStore;
   /** How many of the last versions of a function stay, whether an alias names them or not. */
@@ -43,16 +43,22 @@ export type FunctionListener = (record: FunctionRecord) => Promise<void> | void;
  * Functions and their versions: Redis is the truth, and a copy in memory answers every question.
  *
  * The copy is filled when the registry is opened, follows each deploy and removal, and is filled anew whenever the connection
- * to Redis was made again: a command that was cut off by its loss may have been done or not.
+ * to Redis was made again: a command that was cut off by its loss may have been done or not, and another server may have less.
  */
 export class Registry implements FunctionDirectory, AsyncDisposable {
   readonly #connection: RedisConnection;
+  readonly #keys: RegistryKeys;
   readonly #bundles: DiskBundleStore;
   readonly #versionsKept: number;
   readonly #log: Logger;
   #table = new FunctionTable();
   /** `name@version` of those whose deploys are not over. */
   readonly #unsettled = new Set<string>();
+  /**
+   * The highest number of each function that this process has seen. A Redis that lost its last writes, as a replica in the place of
+   * its master may have, would give them again.
+   */
+  readonly #given = new Map<string, number>();
   /** Counts the changes to `#table`, so that a copy read meanwhile is known to be old. */
   #changes = 0;
   /** The connection was made again, and what happened meanwhile is not known yet. */
@@ -63,6 +69,7 @@ export class Registry implements FunctionDirectory, AsyncDisposable {
 
   private constructor(options: RegistryOptions) {
     this.#connection = new RedisConnection(options.redis, 'registry', options.log);
+    this.#keys = registryKeys(options.redis);
     this.#bundles = options.bundles;
     this.#versionsKept = options.versionsKept ?? VERSIONS_KEPT_DEFAULT;
     this.#log = options.log;
@@ -123,11 +130,12 @@ export class Registry implements FunctionDirectory, AsyncDisposable {
       const checked = checkFunctionConfig(config);
       const stored = await this.#describeBundle(checked, digest);
       const { name } = checked;
-      const keys = [COUNTERS_KEY, FUNCTIONS_KEY, versionsKey(name)];
+      const keys = [this.#keys.counters, this.#keys.functions, this.#keys.versions(name)];
       const version = await this.#connection.run((redis) =>
-        redis.eval(DEPLOY, keys.length, ...keys, name, JSON.stringify(stored)),
+        redis.eval(DEPLOY, keys.length, ...keys, name, JSON.stringify(stored), this.#given.get(name) ?? 0),
       );
       const deployed = { name, version: Number(version), ...stored };
+      this.#note(name, deployed.version);
       this.#unsettled.add(`${name}@${deployed.version}`);
       this.#table.add(deployed);
       this.#changes += 1;
@@ -142,7 +150,7 @@ export class Registry implements FunctionDirectory, AsyncDisposable {
   async settle({ name, version }: Pick<FunctionVersion, 'name' | 'version'>): Promise<void> {
     this.#unsettled.delete(`${name}@${version}`);
     try {
-      const keys = [versionsKey(name), aliasesKey(name)];
+      const keys = [this.#keys.versions(name), this.#keys.aliases(name)];
       const unsettled = [...this.#unsettled].filter((each) => each.startsWith(`${name}@`));
       const numbers = unsettled.map((each) => each.slice(name.length + 1));
       const pruned = await this.#connection.run((redis) =>
@@ -186,7 +194,7 @@ export class Registry implements FunctionDirectory, AsyncDisposable {
 
   async remove(name: string): Promise<void> {
     this.#refuseClosed();
-    const keys = [FUNCTIONS_KEY, versionsKey(name), aliasesKey(name), logsKey(name)];
+    const keys = [this.#keys.functions, this.#keys.versions(name), this.#keys.aliases(name), this.#keys.logs(name)];
     const found = await this.#connection.run((redis) => redis.eval(REMOVE, keys.length, ...keys, name));
     const versions = this.#table.remove(name);
     this.#changes += 1;
@@ -232,9 +240,9 @@ export class Registry implements FunctionDirectory, AsyncDisposable {
   ): Promise<T extends StoredAlias ? FunctionAlias : undefined> {
     this.#refuseClosed();
     this.#table.describe(name);
-    const keys = [FUNCTIONS_KEY, versionsKey(name), aliasesKey(name)];
+    const keys = [this.#keys.functions, this.#keys.versions(name), this.#keys.aliases(name)];
     for (;;) {
-      const before = await this.#connection.run((redis) => redis.hget(aliasesKey(name), alias));
+      const before = await this.#connection.run((redis) => redis.hget(this.#keys.aliases(name), alias));
       const stored = before === null ? undefined : readStoredAlias(before);
       const next = decide(stored);
       const text = next === undefined ? '' : next === stored ? (before ?? '') : JSON.stringify(next);
@@ -301,15 +309,20 @@ export class Registry implements FunctionDirectory, AsyncDisposable {
     this.#table = table;
     this.#changes += 1;
     const names = new Set([...before, ...table.list()].map(({ name }) => name));
+    for (const { name, versions } of table.list()) this.#note(name, versions.at(-1) ?? 0);
     for (const name of names) void this.#listener(table.record(name));
   }
 
+  #note(name: string, version: number): void {
+    this.#given.set(name, Math.max(version, this.#given.get(name) ?? 0));
+  }
+
   async #read(): Promise<FunctionTable> {
-    const functions = await this.#connection.run((redis) => redis.hkeys(FUNCTIONS_KEY));
+    const functions = await this.#connection.run((redis) => redis.hkeys(this.#keys.functions));
     const table = new FunctionTable();
     for (const name of functions) {
-      const versions = await this.#connection.run((redis) => redis.hgetall(versionsKey(name)));
-      const aliases = await this.#connection.run((redis) => redis.hgetall(aliasesKey(name)));
+      const versions = await this.#connection.run((redis) => redis.hgetall(this.#keys.versions(name)));
+      const aliases = await this.#connection.run((redis) => redis.hgetall(this.#keys.aliases(name)));
       table.set(this.#readVersions(name, versions), this.#readAliases(name, aliases));
     }
     return table;

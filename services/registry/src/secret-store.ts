@@ -7,9 +7,10 @@ import {
   secretForm,
   type SecretNote,
 } from '@hob/contracts';
+import type { RedisTarget } from '@hob/redis';
 import type { Logger } from 'pino';
 import { RedisConnection } from './redis-connection.ts';
-import { SECRET_CHECK_KEY, SECRETS_KEY } from './redis-keys.ts';
+import { type RegistryKeys, registryKeys } from './redis-keys.ts';
 import { SecretCipher } from './secret-cipher.ts';
 
 /** One value, bytes of UTF-8. */
@@ -17,6 +18,8 @@ const VALUE_BYTES_MAX = 32 * 1024;
 /** All values of one function, as JSON: a container gets them in one frame. */
 const FUNCTION_BYTES_MAX = 256 * 1024;
 const CHECK = 'hob';
+/** What the check is encrypted for, under whatever key it is stored. */
+const CHECK_PLACE = 'hob:secret-check';
 
 /** A secret as Redis has it, in the hash of all under `<function>/<secret>`. */
 interface StoredSecret {
@@ -25,8 +28,7 @@ interface StoredSecret {
 }
 
 export interface SecretStoreOptions {
-  /** `redis://…`, `rediss://…`, or the absolute path of a socket. */
-  readonly redis: string;
+  readonly redis: RedisTarget;
   /** SECRET_KEY_BYTES of them. */
   readonly key: Buffer;
   /** What messages call the key's source. */
@@ -37,12 +39,14 @@ export interface SecretStoreOptions {
 /** Secrets of functions: encrypted in Redis, and as such in memory, where containers' starts find them. */
 export class SecretStore implements SecretDirectory, AsyncDisposable {
   readonly #connection: RedisConnection;
+  readonly #keys: RegistryKeys;
   readonly #cipher: SecretCipher;
   /** By `<function>/<secret>`. */
   #secrets = new Map<string, StoredSecret>();
 
   private constructor({ redis, key, log }: SecretStoreOptions) {
     this.#connection = new RedisConnection(redis, 'secrets', log);
+    this.#keys = registryKeys(redis);
     this.#cipher = new SecretCipher(key);
   }
 
@@ -95,21 +99,21 @@ export class SecretStore implements SecretDirectory, AsyncDisposable {
     this.#check(functionName, secret, value);
     const field = fieldOf(functionName, secret);
     const stored = { sealed: this.#cipher.seal(value, field), updatedAt: new Date().toISOString() };
-    await this.#connection.run((redis) => redis.hset(SECRETS_KEY, field, JSON.stringify(stored)));
+    await this.#connection.run((redis) => redis.hset(this.#keys.secrets, field, JSON.stringify(stored)));
     this.#secrets.set(field, stored);
     return { name: secret, updatedAt: stored.updatedAt };
   }
 
   async remove(functionName: string, secret: string): Promise<void> {
     const field = fieldOf(functionName, secret);
-    const found = await this.#connection.run((redis) => redis.hdel(SECRETS_KEY, field));
+    const found = await this.#connection.run((redis) => redis.hdel(this.#keys.secrets, field));
     if (!this.#secrets.delete(field) && found === 0) throw fail('ERR_SECRET_NOT_FOUND', [functionName, secret]);
   }
 
   async removeAll(functionName: string): Promise<void> {
     const fields = this.#of(functionName).map(([secret]) => fieldOf(functionName, secret));
     if (fields.length === 0) return;
-    await this.#connection.run((redis) => redis.hdel(SECRETS_KEY, ...fields));
+    await this.#connection.run((redis) => redis.hdel(this.#keys.secrets, ...fields));
     for (const field of fields) this.#secrets.delete(field);
   }
 
@@ -154,18 +158,18 @@ export class SecretStore implements SecretDirectory, AsyncDisposable {
   }
 
   async #checkKey(source: string): Promise<void> {
-    const fresh = this.#cipher.seal(CHECK, SECRET_CHECK_KEY);
-    await this.#connection.run((redis) => redis.setnx(SECRET_CHECK_KEY, fresh));
-    const sealed = await this.#connection.run((redis) => redis.get(SECRET_CHECK_KEY));
+    const fresh = this.#cipher.seal(CHECK, CHECK_PLACE);
+    await this.#connection.run((redis) => redis.setnx(this.#keys.secretCheck, fresh));
+    const sealed = await this.#connection.run((redis) => redis.get(this.#keys.secretCheck));
     try {
-      this.#cipher.open(sealed ?? '', SECRET_CHECK_KEY);
+      this.#cipher.open(sealed ?? '', CHECK_PLACE);
     } catch (cause) {
       throw fail('ERR_SERVE_SECRET_KEY', [source], { cause });
     }
   }
 
   async #reload(): Promise<void> {
-    const stored = await this.#connection.run((redis) => redis.hgetall(SECRETS_KEY));
+    const stored = await this.#connection.run((redis) => redis.hgetall(this.#keys.secrets));
     const secrets = Object.entries(stored).map(([field, json]): [string, StoredSecret] => [field, JSON.parse(json)]);
     this.#secrets = new Map(secrets);
   }

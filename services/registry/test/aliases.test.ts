@@ -172,7 +172,7 @@ test('Registry loses none of many changes of an alias that two registries make a
   await using fixture = await RegistryFixture.open();
   await withVersions(fixture, 10);
   const { server, bundles } = fixture;
-  await using second = await Registry.open({ redis: server.socketPath, bundles, log: quiet });
+  await using second = await Registry.open({ redis: server.target, bundles, log: quiet });
   const changes = Array.from({ length: 10 }, (_, at) => {
     return (at % 2 === 0 ? fixture.registry : second).setAlias('hello', 'beta', { weights: whole(at + 1) });
   });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { BUNDLE_CODE, checkFunctionConfig } from '@hob/contracts';
+import { RedisTarget } from '@hob/redis';
 import { Redis } from 'ioredis';
 import { prepareRedis } from '../src/index.ts';
 import { refuseUnfit } from '../src/redis-fitness.ts';
@@ -13,10 +14,10 @@ const VERSION_KEY = 'hob:data-version';
 const code = { [BUNDLE_CODE]: 'export default () => new Response("1");' };
 
 /** A Redis with a registry, and a client for what another hob did to it. */
-async function open(): Promise<AsyncDisposable & { fixture: RegistryFixture; redis: Redis; target: string }> {
+async function open(): Promise<AsyncDisposable & { fixture: RegistryFixture; redis: Redis; target: RedisTarget }> {
   const fixture = await RegistryFixture.open();
-  const target = fixture.server.socketPath;
-  const redis = new Redis(target, { disableClientInfo: true });
+  const { target } = fixture.server;
+  const redis = new Redis(fixture.server.socketPath, { disableClientInfo: true });
   const dispose = async (): Promise<void> => {
     redis.disconnect();
     await fixture[Symbol.asyncDispose]();
@@ -52,7 +53,7 @@ test('prepareRedis refuses every maxmemory-policy but noeviction, and leaves Red
     await it.redis.config('SET', 'maxmemory-policy', policy);
     await assert.rejects(prepareRedis(it.target, quiet), {
       code: 'ERR_SERVE_REDIS_UNFIT',
-      message: new RegExp(`maxmemory-policy is ${policy}, .*; set "maxmemory-policy noeviction"`),
+      message: new RegExp(`redis.sock has maxmemory-policy ${policy}, .*; set "maxmemory-policy noeviction"`),
     });
   }
   assert.deepEqual(await it.redis.keys('*'), []);
@@ -65,13 +66,13 @@ test('A Redis older than 6.2 is refused, and newer ones are not', async () => {
   const info = await it.redis.info();
   const ofVersion = (version: string): string => info.replace(/^redis_version:.*$/m, `redis_version:${version}\r`);
   for (const version of ['6.1.240', '6.0.16', '5.0.14', '2.8.24']) {
-    assert.throws(() => refuseUnfit(ofVersion(version), quiet), {
+    assert.throws(() => refuseUnfit(ofVersion(version), it.target, quiet), {
       code: 'ERR_SERVE_REDIS_UNFIT',
-      message: `Redis cannot be used: it has version ${version}; use Redis 6.2 or newer`,
+      message: `Redis cannot be used: ${String(it.target)} has version ${version}; use Redis 6.2 or newer`,
     });
   }
   for (const version of ['6.2.0', '6.10.1', '7.0.15', '8.2.1', '10.0.0', '255.255.255']) {
-    refuseUnfit(ofVersion(version), quiet);
+    refuseUnfit(ofVersion(version), it.target, quiet);
   }
 });
 
@@ -138,5 +139,7 @@ test('prepareRedis does an upgrade again that was cut off before its version was
 });
 
 test('prepareRedis ends with a code when there is no Redis', async () => {
-  await assert.rejects(prepareRedis('/nowhere/redis.sock', quiet), { code: 'ERR_REGISTRY_UNAVAILABLE' });
+  await assert.rejects(prepareRedis(RedisTarget.parse('/nowhere/redis.sock'), quiet), {
+    code: 'ERR_REGISTRY_UNAVAILABLE',
+  });
 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { LogChannel, LogLine } from '@hob/contracts';
+import { RedisTarget } from '@hob/redis';
 import { Redis } from 'ioredis';
 import { RedisLogStore, RedisServer } from '../src/index.ts';
 import { LOG_LINES_MAX } from '../src/redis-log-store.ts';
@@ -30,7 +31,7 @@ class Fixture implements AsyncDisposable {
   private constructor(folder: AsyncDisposable, server: RedisServer) {
     this.#folder = folder;
     this.server = server;
-    this.store = new RedisLogStore({ redis: server.socketPath, log: quiet });
+    this.store = new RedisLogStore({ redis: server.target, log: quiet });
     this.redis = new Redis(server.socketPath, { disableClientInfo: true });
     this.redis.on('error', () => {}); // It connects again.
   }
@@ -164,7 +165,7 @@ test('RedisLogStore.follow gives the last lines and then those that come, withou
 
 test('RedisLogStore.follow sees the first line of a function and lines that another process writes', async () => {
   await using fixture = await Fixture.open();
-  await using another = new RedisLogStore({ redis: fixture.server.socketPath, log: quiet });
+  await using another = new RedisLogStore({ redis: fixture.server.target, log: quiet });
   const follower = new Follower(fixture.store, 10, { name: 'new' });
   another.append(lineOf('from elsewhere', { function: 'new' }));
   await follower.has('from elsewhere');
@@ -232,7 +233,7 @@ test('RedisLogStore lets a log that Redis refuses hold up no other', async () =>
   await using fixture = await Fixture.open();
   await fixture.redis.set('hob:logs:broken', 'this is no stream');
   const { log, lines } = keepingLogger();
-  await using store = new RedisLogStore({ redis: fixture.server.socketPath, log });
+  await using store = new RedisLogStore({ redis: fixture.server.target, log });
   store.append(lineOf('lost', { function: 'broken' }));
   store.append(lineOf('kept'));
   assert.deepEqual(
@@ -247,7 +248,7 @@ test('RedisLogStore lets a log that Redis refuses hold up no other', async () =>
 
 test('RedisLogStore.read and follow fail within a bounded time when there is no Redis', async () => {
   await using folder = await temporaryFolder();
-  await using store = new RedisLogStore({ redis: `${folder.path}/nothing.sock`, log: quiet });
+  await using store = new RedisLogStore({ redis: RedisTarget.parse(`${folder.path}/nothing.sock`), log: quiet });
   store.append(lineOf('x'));
   await Promise.all([
     assert.rejects(store.read('hello', { tail: 1 }), { code: 'ERR_REGISTRY_UNAVAILABLE' }),
@@ -257,7 +258,7 @@ test('RedisLogStore.read and follow fail within a bounded time when there is no 
 
 test('RedisLogStore.close writes what waits, ends every follow, and takes no more', async () => {
   await using fixture = await Fixture.open();
-  const store = new RedisLogStore({ redis: fixture.server.socketPath, log: quiet });
+  const store = new RedisLogStore({ redis: fixture.server.target, log: quiet });
   const follower = new Follower(store, 1);
   store.append(lineOf('last'));
   await Promise.all([store.close(), follower.ended]);

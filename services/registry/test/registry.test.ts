@@ -3,6 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { BUNDLE_CODE, checkFunctionConfig, type FunctionConfig, isHobError } from '@hob/contracts';
+import { RedisTarget } from '@hob/redis';
 import { Redis } from 'ioredis';
 import { RedisServer, Registry } from '../src/index.ts';
 import { addBundle, digestOf } from './support/bundle.ts';
@@ -114,7 +115,7 @@ test('Registry.deploy gives parallel deploys of two registries different numbers
   await using fixture = await RegistryFixture.open();
   const { bundles, server } = fixture;
   const digest = await addBundle(bundles, code);
-  await using second = await Registry.open({ redis: server.socketPath, bundles, log: quiet });
+  await using second = await Registry.open({ redis: server.target, bundles, log: quiet });
   const versions = await Promise.all(
     Array.from({ length: 40 }, (_, index) =>
       deployLive(index % 2 ? second : fixture.registry, configOf('busy'), digest),
@@ -180,7 +181,7 @@ test('Registry answers from memory while Redis is away, and refuses changes with
   // A Redis that nobody starts again.
   const server = await RedisServer.start({ folder: join(folder.path, 'redis'), log: quiet });
   const { log, lines } = keepingLogger();
-  await using registry = await Registry.open({ redis: server.socketPath, bundles, log });
+  await using registry = await Registry.open({ redis: server.target, bundles, log });
   const digest = await addBundle(bundles, code);
   const deployed = await deployLive(registry, configOf('hello'), digest);
   await server.stop();
@@ -198,10 +199,25 @@ test('Registry answers from memory while Redis is away, and refuses changes with
   assert.ok(lines.length >= 1 && lines.length <= 4, lines.join(''));
 });
 
+test('Registry gives no number twice, also when Redis has lost its last writes', async () => {
+  await using fixture = await RegistryFixture.open();
+  const { registry, bundles, server } = fixture;
+  const digest = await addBundle(bundles, code);
+  for (const _ of [1, 2, 3]) await deployLive(registry, configOf('hello'), digest);
+  const redis = new Redis(server.socketPath, { disableClientInfo: true });
+  redis.on('error', () => {}); // Redis is killed.
+  await redis.hset('hob:counters', 'hello', '1');
+  await redis.hdel('hob:versions:hello', '2', '3');
+  redis.disconnect();
+  await fixture.killRedis();
+  await until('memory is as Redis', () => registry.current && registry.describe('hello').versions.length === 1);
+  assert.equal((await registry.deploy(configOf('hello'), digest)).version, 4);
+});
+
 test('Registry.open fails within a bounded time when there is no Redis', async () => {
   await using folder = await temporaryFolder();
   await using fixture = await RegistryFixture.open();
-  const redis = join(folder.path, 'nothing.sock');
+  const redis = RedisTarget.parse(join(folder.path, 'nothing.sock'));
   await assertUnavailable(Registry.open({ redis, bundles: fixture.bundles, log: quiet }));
 });
 
@@ -281,7 +297,7 @@ test('Registry leaves out what cannot be read, and says so', async () => {
   await redis.hset('hob:versions:good', '2', 'no JSON');
   redis.disconnect();
   const { log, lines } = keepingLogger();
-  await using registry = await Registry.open({ redis: server.socketPath, bundles, log });
+  await using registry = await Registry.open({ redis: server.target, bundles, log });
   assert.deepEqual(
     registry.list().map((summary) => [summary.name, summary.live?.version]),
     [['good', 1]],

@@ -15,7 +15,7 @@ const unused = (): boolean => false;
 
 /** A registry that keeps three versions. */
 async function keeping(fixture: RegistryFixture): Promise<Registry> {
-  return Registry.open({ redis: fixture.server.socketPath, bundles: fixture.bundles, versionsKept: 3, log: quiet });
+  return Registry.open({ redis: fixture.server.target, bundles: fixture.bundles, versionsKept: 3, log: quiet });
 }
 
 /** A deploy from its upload to its end. */
@@ -124,7 +124,7 @@ test('Registry.collect after a kill at any moment leaves each version its bundle
   await redis.hdel('hob:versions:hello', '2');
   redis.disconnect();
   const bundles = await DiskBundleStore.open(fixture.bundlesFolder);
-  await using again = await Registry.open({ redis: fixture.server.socketPath, bundles, log: quiet });
+  await using again = await Registry.open({ redis: fixture.server.target, bundles, log: quiet });
   await again.collect(unused);
   assert.deepEqual(versionsOf(again), [3, 4]);
   assert.deepEqual((await bundles.digests()).toSorted(), [3, 4].map((at) => digestOf(contents(at))).toSorted());

@@ -16,7 +16,7 @@ function versionOf(...secrets: string[]): FunctionVersion {
 }
 
 async function open(fixture: RegistryFixture, ownKey = key): Promise<SecretStore> {
-  return SecretStore.open({ redis: fixture.server.socketPath, key: ownKey, keySource: 'a test', log: quiet });
+  return SecretStore.open({ redis: fixture.server.target, key: ownKey, keySource: 'a test', log: quiet });
 }
 
 /** All that Redis holds, as text. */

@@ -11,7 +11,9 @@ interface BackupOptions {
 export function addBackup(program: Command, tools: Tools): void {
   const backup = program
     .command('backup')
-    .description('Write all data of HOB_DATA_DIR, the key of the secrets too, to a new file. Stop hob before.')
+    .description(
+      'Write all data of HOB_DATA_DIR, the key of the secrets too, to a new file. Stop hob before. What is in a Redis of yours (HOB_REDIS_URL) is not in it.',
+    )
     .argument('<file>', 'a file that does not exist yet')
     .action((file: string, options: BackupOptions) => backUpTo(tools, file, options));
   complete(backup, [['hob backup hob.tar.gz', 'keep it as safe as the secrets in it']]);
@@ -26,12 +28,15 @@ export function addBackup(program: Command, tools: Tools): void {
 async function backUpTo(tools: Tools, file: string, { json }: BackupOptions): Promise<void> {
   const { terminal, env } = tools;
   const dataDir = dataFolder(tools);
+  const redis = await foreignRedis(tools);
   const { backUp } = await import('../backup/back-up.ts');
   const bytes = await terminal.progress(`backing up ${dataDir}`, () => backUp(dataDir, file));
-  if (json) await terminal.json({ file, bytes, dataDir });
+  if (json) await terminal.json({ file, bytes, dataDir, ...(redis && { notInFile: redis }) });
   else await terminal.result(`wrote ${file}, ${bytes} bytes`);
-  if (variable(env, 'HOB_REDIS_URL') !== undefined) {
-    terminal.note('HOB_REDIS_URL is set: functions, events and secrets are in that Redis, and not in this file');
+  if (redis !== undefined) {
+    terminal.note(
+      `HOB_REDIS_URL is set: functions, events and secrets are in that Redis, and not in this file; back up its keys ${redis.keys} too (${redis.url})`,
+    );
   }
   if (variable(env, 'HOB_SECRET_KEY') !== undefined) {
     terminal.note('HOB_SECRET_KEY is set: that key of the secrets is not in this file');
@@ -44,6 +49,15 @@ async function restoreFrom(tools: Tools, file: string, { json }: BackupOptions):
   await tools.terminal.progress(`restoring ${dataDir}`, () => restore(file, dataDir));
   if (json) await tools.terminal.json({ file, dataDir });
   else await tools.terminal.result(`restored ${dataDir}`);
+}
+
+/** What a backup leaves to the operator, without passwords. */
+async function foreignRedis({ env }: Tools): Promise<{ url: string; keys: string } | undefined> {
+  const url = variable(env, 'HOB_REDIS_URL');
+  if (url === undefined) return undefined;
+  const { RedisTarget } = await import('@hob/redis/target');
+  const redis = RedisTarget.parse(url, variable(env, 'HOB_REDIS_PREFIX'));
+  return { url: String(redis), keys: redis.key('*') };
 }
 
 function dataFolder({ env }: Tools): string {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Observer } from '@hob/contracts';
 import { combineObservers, createGateway, type Gateway, Metrics } from '@hob/gateway';
 import { InvocationQueue, Receipts } from '@hob/queue';
+import type { RedisTarget } from '@hob/redis';
 import { DiskBundleStore, prepareRedis, RedisLogStore, RedisServer, Registry, SecretStore } from '@hob/registry';
 import { type LauncherConnection, RemoteDriver, Scheduler } from '@hob/scheduler';
 import { driverDefaults } from '@hob/scheduler/launcher';
@@ -12,7 +13,7 @@ import type { Environment } from '../environment.ts';
 import { VERSION } from '../version.ts';
 import { bundlesFolder, instanceName } from './launcher-options.ts';
 import type { SecretKey } from './secret-key.ts';
-import type { ServeConfig } from './serve-config.ts';
+import { foreignRedis, type ServeConfig } from './serve-config.ts';
 import { GATEWAY_SOCKET, sharedAddress, WorkerProcesses } from './worker-processes.ts';
 
 const COLLECT_EVERY_MS = 60_000;
@@ -51,7 +52,7 @@ export interface PlatformOptions {
 export async function startPlatform(options: PlatformOptions): Promise<Platform> {
   const { config, dataDir, tokens, secretKey, log } = options;
   await using started = new AsyncDisposableStack();
-  const redis = config.server.redisUrl ?? (await startRedis(dataDir, log, started));
+  const redis = foreignRedis(config) ?? (await startRedis(dataDir, log, started));
   await prepareRedis(redis, log);
   const bundles = await DiskBundleStore.open(bundlesFolder(dataDir));
   const registry = started.use(await Registry.open({ redis, bundles, versionsKept: config.server.versionsKept, log }));
@@ -122,9 +123,9 @@ function collectBundles(
   started.defer(() => clearInterval(timer));
 }
 
-async function startRedis(dataDir: string, log: Logger, started: AsyncDisposableStack): Promise<string> {
+async function startRedis(dataDir: string, log: Logger, started: AsyncDisposableStack): Promise<RedisTarget> {
   const server = started.use(await RedisServer.start({ folder: join(dataDir, 'redis'), log }));
-  return server.socketPath;
+  return server.target;
 }
 
 function openDriver(

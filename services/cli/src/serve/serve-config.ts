@@ -1,6 +1,7 @@
 import { fail } from '@hob/contracts';
 import { gatewayLimitsSchema } from '@hob/gateway/limits';
 import { queueConfigSchema } from '@hob/queue/config';
+import { PREFIX_DEFAULT, redisPrefixPattern, RedisTarget, redisUrlForms } from '@hob/redis/target';
 import { egressOptionsSchema, schedulerConfigSchema } from '@hob/scheduler/config';
 import { type Static, Type, type TSchema } from 'typebox';
 import { Check } from 'typebox/value';
@@ -20,12 +21,14 @@ const serverSchema = Type.Object(
       description: 'Folder for everything that lasts: bundles, the private Redis, hashes of tokens. An absolute path.',
     }),
     redisUrl: Type.Optional(
-      Type.String({
-        pattern: '^(?:rediss?://|/)',
-        description:
-          'A Redis to use in place of the private one: redis://host:port/db, rediss://…, or the path of a socket.',
-      }),
+      Type.String({ description: `A Redis to use in place of the private one: ${redisUrlForms}.` }),
     ),
+    redisPrefix: Type.String({
+      default: PREFIX_DEFAULT,
+      pattern: redisPrefixPattern,
+      description:
+        'What the names of keys and channels in that Redis begin with, so that several hobs may share it: 1 to 64 letters, digits, dots, hyphens and underscores.',
+    }),
     versionsKept: Type.Integer({
       default: 10,
       minimum: 1,
@@ -173,7 +176,26 @@ export function readServeConfig(env: Environment): ServeConfig {
   const config: unknown = groups;
   if (!Check(serveConfigSchema, config)) throw fail('ERR_INTERNAL', []);
   parseListen(config.server.listen, 'HOB_LISTEN');
+  foreignRedis(config);
   return config;
+}
+
+/**
+ * The operator's Redis, where there is one.
+ *
+ * @throws ERR_CONFIG_INVALID with nothing of the URL in it; for a prefix without a URL, too, as what is in the private Redis would seem to
+ *   be gone.
+ */
+export function foreignRedis({ server }: ServeConfig): RedisTarget | undefined {
+  const { redisUrl, redisPrefix } = server;
+  if (redisUrl !== undefined) return RedisTarget.parse(redisUrl, redisPrefix);
+  if (redisPrefix === PREFIX_DEFAULT) return undefined;
+  throw fail('ERR_CONFIG_INVALID', ['HOB_REDIS_PREFIX', 'is for a Redis of yours: set HOB_REDIS_URL too']);
+}
+
+/** The settings as a log may have them: without passwords. */
+export function shownConfig(config: ServeConfig): object {
+  return { ...config, server: { ...config.server, redisUrl: foreignRedis(config) } };
 }
 
 function valueOf(text: string, schema: SettingSchema): unknown {

@@ -1,7 +1,7 @@
 import { storageError } from '@hob/contracts';
 import type { Logger } from 'pino';
 import type { Tools } from '../tools.ts';
-import { readServeConfig, type ServeConfig, unknownVariables } from './serve-config.ts';
+import { readServeConfig, type ServeConfig, shownConfig, unknownVariables } from './serve-config.ts';
 import { createServerLog } from './server-log.ts';
 import type { StopReason } from './stop-signal.ts';
 
@@ -62,7 +62,7 @@ async function serveAsUser(serving: Serving): Promise<number> {
 
 function warnOfUnknown({ tools, log, config }: Serving): void {
   for (const name of unknownVariables(tools.env)) log.warn({ variable: name }, 'unknown variable; is it misspelt?');
-  log.debug({ config }, 'configuration');
+  log.debug({ config: shownConfig(config) }, 'configuration');
 }
 
 /** Says why a process ends at once, whose stop was asked for before. @returns its exit code */

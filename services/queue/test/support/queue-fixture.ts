@@ -157,7 +157,7 @@ export class QueueFixture implements AsyncDisposable {
   /** A further one on the same Redis, with the same functions; whoever asks for it closes it. */
   anotherQueue(): InvocationQueue {
     return new InvocationQueue({
-      redis: this.redis.socket,
+      redis: this.redis.target,
       invoker: this.invoker,
       directory: { resolve: (name, qualifier) => this.#resolve(name, qualifier) },
       receipts: this.invoker.receipts,

@@ -5,6 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { RedisTarget } from '@hob/redis';
 import { until } from './until.ts';
 
 /** A redis-server with a folder of its own, that writes each command to the disk before it answers, as hob's own does. */
@@ -24,6 +25,10 @@ export class TestRedis implements AsyncDisposable {
 
   get socket(): string {
     return join(this.#folder, 'redis.sock');
+  }
+
+  get target(): RedisTarget {
+    return RedisTarget.parse(this.socket);
   }
 
   async start(): Promise<void> {

@@ -39,7 +39,7 @@ export class RegistryFixture implements AsyncDisposable {
   /** What hob sees after it was started again. */
   async reopen(): Promise<Registry> {
     await this.#registry?.close();
-    this.#registry = await Registry.open({ redis: this.server.socketPath, bundles: this.bundles, log: quiet });
+    this.#registry = await Registry.open({ redis: this.server.target, bundles: this.bundles, log: quiet });
     return this.#registry;
   }
 
