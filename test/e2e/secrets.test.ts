@@ -98,6 +98,53 @@ test('secrets reach their function and no log, answer, receipt, listing or file'
   assert.equal((await ask()).ends, second.slice(-6));
 });
 
+test('the key of the secrets is changed while hob runs, and from one that is given to another; functions notice nothing', async () => {
+  const value = `value-${randomBytes(24).toString('hex')}`;
+  await using hob = await HobServer.create();
+  await using folder = await TemporaryFolder.create('secrets');
+  const own = await writeFunction(join(folder.path, 'keen'), { name: 'keen', secrets: ['API_KEY'] }, source);
+  assert.equal((await hob.hob(['secret', 'set', 'keen', 'API_KEY'], { input: value })).exitCode, 0);
+  await hob.deploy(own);
+  const keyFile = (name = 'secret.key') => readFile(join(hob.dataDir, name), 'utf8');
+  const isRight = async (start?: string) => {
+    const answer = await hob.fn('keen');
+    assert.equal((JSON.parse(answer.body.toString()) as { ends: string }).ends, value.slice(-6), hob.output);
+    if (start !== undefined) assert.equal(answer.headers['hob-start'], start);
+  };
+  await isRight();
+
+  const first = await keyFile();
+  const rotated = await hob.hob(['secret', 'rotate-key']);
+  const said = /^1 secret is encrypted with a new key, ([0-9a-f]{12}); the former one was ([0-9a-f]{12})\n$/.exec(
+    rotated.stdout,
+  );
+  assert.ok(said !== null && said[1] !== said[2], rotated.stdout + rotated.stderr);
+  const second = await keyFile();
+  assert.notEqual(second, first);
+  assert.equal(await keyFile('secret.key.previous'), first);
+  await isRight('warm');
+  await hob.kill();
+  await hob.start();
+  await isRight();
+  await assert.rejects(keyFile('secret.key.previous'), { code: 'ENOENT' });
+
+  // From the file to a key that is given.
+  const given = randomBytes(32).toString('hex');
+  await hob.stop();
+  await assert.rejects(
+    hob.start({ HOB_SECRET_KEY: given }),
+    new RegExp(`with the key ${said[1]}, and HOB_SECRET_KEY is `),
+  );
+  await hob.stop();
+  await hob.start({ HOB_SECRET_KEY: given, HOB_SECRET_KEY_PREVIOUS: second });
+  await isRight();
+  const refused = await hob.hob(['secret', 'rotate-key']);
+  assert.deepEqual([refused.exitCode, /ERR_SECRET_KEY_GIVEN/.test(refused.stderr)], [1, true], refused.stderr);
+  await hob.kill();
+  await hob.start({ HOB_SECRET_KEY: given });
+  await isRight();
+});
+
 /** Every file of the data folder, byte by byte. */
 async function allFiles(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });

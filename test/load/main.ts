@@ -3,12 +3,13 @@
  * what it sees. Exit code 0: all went as it should; 2: the arguments are not understood.
  */
 import { parseArgs } from 'node:util';
+import { backlog } from './backlog.ts';
 import { density } from './density.ts';
 import { loadRisingAndFalling } from './following.ts';
 import { overload } from './overload.ts';
 
 /** Each gives what did not go as it should. */
-const loads = { pool: loadRisingAndFalling, overload, density } as const satisfies Record<
+const loads = { pool: loadRisingAndFalling, overload, density, backlog } as const satisfies Record<
   string,
   () => Promise<string[]>
 >;

@@ -3,12 +3,27 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { BUNDLE_CODE, checkFunctionConfig, checkManifest, type LogLine } from '@hob/contracts';
 import type { RedisTarget } from '@hob/redis';
-import { DiskBundleStore, prepareRedis, RedisLogStore, Registry, SecretStore } from '@hob/registry';
+import {
+  DiskBundleStore,
+  prepareRedis,
+  RedisLogStore,
+  Registry,
+  type SecretKeySource,
+  SecretStore,
+} from '@hob/registry';
 import { pino } from 'pino';
 import { TemporaryFolder } from '../support/temporary-folder.ts';
 
 export const quiet = pino({ level: 'silent' });
-const secretKey = { key: Buffer.alloc(32, 3), keySource: 'a test' };
+const key = Buffer.alloc(32, 3);
+const keys: SecretKeySource = {
+  name: 'a test',
+  keys: [key],
+  former: undefined,
+  next: () => Promise.resolve(key),
+  use: () => Promise.resolve(),
+  forget: () => Promise.resolve(),
+};
 
 /** A registry on a Redis that was prepared as `hob serve` does it. */
 export class TestRegistry implements AsyncDisposable {
@@ -73,7 +88,7 @@ export async function registryActs(redis: RedisTarget, name = 'acts'): Promise<v
   assert.deepEqual((await registry.rollback(name)).weights, [{ version: 2, weight: 100 }]);
   await registry.settle({ name, version: 3 });
 
-  await using secrets = await SecretStore.open({ redis, ...secretKey, log: quiet });
+  await using secrets = await SecretStore.open({ redis, keys, log: quiet });
   await secrets.set(name, 'API_KEY', 'sesame');
   await using logs = new RedisLogStore({ redis, log: quiet });
   const line: LogLine = { timeMs: 1, function: name, version: 2, invocationId: 'x', channel: 'stdout', line: 'hello' };
@@ -87,7 +102,7 @@ export async function registryActs(redis: RedisTarget, name = 'acts'): Promise<v
   await using again = await Registry.open({ redis, bundles, log: quiet });
   assert.deepEqual(again.describe(name).summary.versions, [1, 2, 3]);
   assert.equal(again.resolve(name).version, 2);
-  await using secretsAgain = await SecretStore.open({ redis, ...secretKey, log: quiet });
+  await using secretsAgain = await SecretStore.open({ redis, keys, log: quiet });
   const config = checkFunctionConfig({ name, secrets: ['API_KEY'] });
   assert.deepEqual(secretsAgain.env({ ...again.resolve(name), config }), { API_KEY: 'sesame' });
   await secretsAgain.remove(name, 'API_KEY');

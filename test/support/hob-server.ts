@@ -91,11 +91,11 @@ export class HobServer implements AsyncDisposable {
     return this.#output;
   }
 
-  /** Starts it after `stop` or `kill`, on the same port and data folder. */
-  async start(): Promise<void> {
+  /** Starts it after `stop` or `kill`, on the same port and data folder. @param env further settings, for this time. */
+  async start(env: Readonly<Record<string, string>> = {}): Promise<void> {
     if (this.#child !== undefined) throw new Error('hob serve runs already');
     const child = spawn(process.execPath, ['--max-semi-space-size=64', serveProgram, 'serve'], {
-      env: this.#env,
+      env: { ...this.#env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.#child = child;

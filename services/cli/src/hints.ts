@@ -38,7 +38,9 @@ const hints: Readonly<Record<string, string>> = {
   ERR_RESTORE_NOT_EMPTY: 'set HOB_DATA_DIR to a new folder, or move what is there to another place',
   ERR_SCHED_QUEUE_FULL: room,
   ERR_SCHED_QUEUE_TIMEOUT: room,
+  ERR_SECRET_DAMAGED: '"hob secret set" sets it again, "hob secret rm" removes it',
   ERR_SECRET_IN_USE: 'deploy a version that does not name it, or set it to another value',
+  ERR_SECRET_KEY_GIVEN: 'start "hob serve" with a new key in HOB_SECRET_KEY and this one in HOB_SECRET_KEY_PREVIOUS',
   ERR_SECRET_MISSING: '"hob secret set <name> <key>" sets one to what comes on its standard input',
   ERR_SECRET_NOT_FOUND: '"hob secret ls <name>" shows what there is',
   ERR_SERVE_DATA_NEWER: 'start the newer hob that wrote it; or give this one another HOB_DATA_DIR or Redis',
@@ -50,7 +52,7 @@ const hints: Readonly<Record<string, string>> = {
   ERR_SERVE_WORKER: 'the lines above it in the log of hob serve say why',
   ERR_SERVE_LOCKED: 'stop that process, or set HOB_DATA_DIR to another folder',
   ERR_SERVE_SECRET_KEY:
-    'give the key that they were encrypted with: in HOB_SECRET_KEY, or as secret.key of the data folder',
+    'give the key that they were encrypted with: in HOB_SECRET_KEY, or as secret.key of the data folder; to change it, in HOB_SECRET_KEY_PREVIOUS',
 };
 
 /** What the user should do next after an error with this code. */

@@ -10,7 +10,7 @@ import { DiskBundleStore, type IncomingFile, prepareRedis, RedisServer, Registry
 import { pino } from 'pino';
 import { takeDataFolder } from '../src/serve/data-folder.ts';
 import { bundlesFolder } from '../src/serve/launcher-options.ts';
-import { readSecretKey } from '../src/serve/secret-key.ts';
+import { SecretKeyFiles } from '../src/serve/secret-key-files.ts';
 import { hob, type Outcome, temporaryFolder } from './fakes/command-run.ts';
 
 const log = pino({ level: 'silent' });
@@ -23,8 +23,7 @@ async function opened<T>(dataDir: string, use: (parts: Parts) => Promise<T>): Pr
   await prepareRedis(redis, log);
   const bundles = await DiskBundleStore.open(bundlesFolder(dataDir));
   await using registry = await Registry.open({ redis, bundles, log });
-  const { key, source: keySource } = await readSecretKey(dataDir, undefined);
-  await using secrets = await SecretStore.open({ redis, key, keySource, log });
+  await using secrets = await SecretStore.open({ redis, keys: await SecretKeyFiles.open(dataDir), log });
   return await use({ bundles, registry, secrets });
 }
 
@@ -157,6 +156,19 @@ test('hob restore refuses a file that is cut off, changed or no backup, after wh
   await opened(target, async ({ registry }) => assert.deepEqual(registry.resolve('hello'), version));
 });
 
+test('a backup that was made before a rotation has the key that it needs', async (t) => {
+  const { dataDir, version } = await filled(t);
+  const folder = await temporaryFolder(t);
+  const [file, restored] = [join(folder, 'hob.tar.gz'), join(folder, 'restored')];
+  assert.equal((await run('backup', file, dataDir)).code, 0);
+  await opened(dataDir, async ({ secrets }) => void (await secrets.rotateKey()));
+  assert.equal((await run('restore', file, restored)).code, 0);
+  for (const each of [restored, dataDir]) {
+    await opened(each, async ({ secrets }) => assert.deepEqual(secrets.env(version), { API_KEY: 'a secret' }));
+  }
+  assert.notDeepEqual(readFileSync(join(restored, 'secret.key')), readFileSync(join(dataDir, 'secret.key')));
+});
+
 test('hob restore says that there is no such file, and makes no data folder', async (t) => {
   const folder = await temporaryFolder(t);
   const { code: exitCode, stderr } = await run('restore', join(folder, 'none'), join(folder, 'data'));
@@ -181,5 +193,5 @@ test('hob backup says what is not in it: what a Redis of the operator has, and a
   const { stdout } = await hob(['backup', `${file}.2`, '--json'], { env: onCluster });
   const { notInFile } = JSON.parse(stdout) as { notInFile: object };
   assert.deepEqual(notInFile, { url: 'redis+cluster://127.0.0.1:1', keys: '{blue}:*' });
-  assert.match(stderr, /key of the secrets is not in this file/);
+  assert.match(stderr, /key of the secrets, [0-9a-f]{12}, is not in this file/);
 });

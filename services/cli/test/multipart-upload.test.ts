@@ -50,6 +50,7 @@ async function gatewayWith(t: TestContext, bundles: DiskBundleStore): Promise<st
     list: () => [],
     missing: () => [],
     set: async () => assert.fail('no secret is set'),
+    rotateKey: async () => assert.fail('no key is rotated'),
     remove: async () => undefined,
     removeAll: async () => undefined,
   };

@@ -31,7 +31,7 @@ test('hob alias set sends versions and weights, of the alias live unless another
   for (const [args, name, body] of cases) {
     const route = `PUT ${functionPath}/aliases/${name}`;
     const { code, stdout, seen } = await run({ [route]: json({ ...alias, name }) }, ['alias', 'set', ...args]);
-    assert.deepEqual([code, stdout], [0, name === 'live' ? 'hello  3\n' : `hello:${name}  3\n`]);
+    assert.deepEqual([code, stdout], [0, name === 'live' ? 'hello:live  3\n' : `hello:${name}  3\n`]);
     assert.deepEqual(JSON.parse(seen[0]?.body ?? ''), body);
   }
 });
@@ -68,8 +68,8 @@ test('hob alias ls and hob versions show what the aliases name, in percent', asy
     versions: [{ ...version, version: 2 }, version],
   };
   const versions = await run({ [`GET ${functionPath}`]: json(description) }, ['versions', 'hello']);
-  assert.match(versions.stdout, /^2 +beta +abababababab /m);
-  assert.match(versions.stdout, /^3 +beta live +abababababab /m);
+  assert.match(versions.stdout, /^2 +beta \(66\.7 %\) +abababababab /m);
+  assert.match(versions.stdout, /^3 +beta \(33\.3 %\), live +abababababab /m);
 });
 
 test('hob rollback prints what is live now', async () => {

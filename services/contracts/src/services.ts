@@ -67,6 +67,16 @@ export interface SecretNote {
   readonly updatedAt: string;
 }
 
+/** What a rotation of the key of all secrets has done. Keys are named by a part of their digest. */
+export interface SecretKeyNote {
+  /** The key that everything is encrypted with now. */
+  readonly key: string;
+  /** The key before it; a backup that was made before needs it. */
+  readonly former: string;
+  /** How many secrets there are. */
+  readonly secrets: number;
+}
+
 /** Secrets of functions: whoever asks gets their names, and nobody their values but the functions themselves. */
 export interface SecretDirectory {
   /** Sorted by name; empty for a function that has none or does not exist. */
@@ -83,6 +93,14 @@ export interface SecretDirectory {
   remove(functionName: string, secret: string): Promise<void>;
   /** Removes all that a function has. @throws ERR_REGISTRY_UNAVAILABLE */
   removeAll(functionName: string): Promise<void>;
+  /**
+   * Encrypts all secrets with a new key, at once; functions notice nothing. After an error either the new key or the former one opens
+   * them all, and it can be called again.
+   *
+   * @throws ERR_SECRET_KEY_GIVEN when the key is not hob's to change, ERR_SECRET_DAMAGED, ERR_REGISTRY_UNAVAILABLE, and what the file
+   *   system gives.
+   */
+  rotateKey(): Promise<SecretKeyNote>;
 }
 
 /** Content-addressed bundles on disk. */

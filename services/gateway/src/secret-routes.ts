@@ -14,6 +14,15 @@ const secretBody = Type.Object(
   { description: 'Nothing gives it back but the environment of the function.' },
 );
 
+const keyNote = Type.Object(
+  {
+    key: Type.String({ description: 'Name of the key that all secrets are encrypted with now.' }),
+    former: Type.String({ description: 'Name of the key before it.' }),
+    secrets: Type.Integer({ description: 'How many secrets there are.' }),
+  },
+  { description: 'A rotation, without the keys.' },
+);
+
 /** Adds the routes for secrets of functions. No answer has a value. */
 export function addSecretRoutes(app: TypedApp, { directory, scheduler, secrets }: ControlApiOptions): void {
   app.get(
@@ -27,6 +36,17 @@ export function addSecretRoutes(app: TypedApp, { directory, scheduler, secrets }
       },
     },
     (request, reply) => reply.send([...secrets.list(request.params.name)]),
+  );
+  app.post(
+    '/secret-key/rotate',
+    {
+      schema: {
+        operationId: 'rotateSecretKey',
+        summary: 'Encrypts all secrets with a new key. Functions notice nothing.',
+        response: { 200: keyNote, default: problemAnswer },
+      },
+    },
+    async (_request, reply) => reply.send(await secrets.rotateKey()),
   );
   app.put(
     '/functions/:name/secrets/:secret',

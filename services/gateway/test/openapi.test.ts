@@ -42,6 +42,7 @@ const routes = [
   'post /v1/functions/{name}/rollback',
   'post /v1/functions/{name}/seccomp/learn',
   'post /v1/functions/{name}/versions',
+  'post /v1/secret-key/rotate',
   'put /v1/functions/{name}/aliases/{alias}',
   'put /v1/functions/{name}/secrets/{secret}',
 ];

@@ -59,6 +59,17 @@ test('DELETE secrets refuses one that a version in service names; removing the f
   assert.equal(hob.secrets.values.size, 0, 'also those of a function that there never was');
 });
 
+test('POST secret-key/rotate tells what was done, needs the token, and renews no container', async () => {
+  await using hob = await startGateway();
+  await ask(hob, 'PUT', 'hello/secrets/A', { value: CANARY });
+  const rotate = (headers: Record<string, string>) =>
+    fetch(`${hob.url}/v1/secret-key/rotate`, { method: 'POST', headers });
+  assert.equal((await rotate({})).status, 401);
+  const answer = await rotate({ authorization });
+  assert.deepEqual([answer.status, await answer.json()], [200, { key: 'new', former: 'old', secrets: 1 }]);
+  assert.deepEqual(hob.control.renewedNames, ['hello'], 'but for the secret that was set');
+});
+
 test('POST versions names the secrets that are not set, and makes nothing', async () => {
   await using hob = await startGateway();
   const content = 'export default 1;';

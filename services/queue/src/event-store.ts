@@ -14,6 +14,7 @@ import {
 import { RequestClient, type RedisTarget } from '@hob/redis';
 import { type Job, Queue } from 'bullmq';
 import type { Logger } from 'pino';
+import { bullOptions } from './bull-options.ts';
 import type { QueueConfig } from './config.ts';
 import { QueueDeadLetters } from './dead-letters.ts';
 import { bodyKeepS, enqueue, type EventTarget, MARGIN_S } from './enqueue.ts';
@@ -73,7 +74,7 @@ export class EventStore implements AsyncInvocations, AsyncDisposable {
       connection: this.#redis,
       prefix: this.#keys.bullPrefix,
       skipWaitingForReady: true,
-      skipVersionCheck: true,
+      ...bullOptions,
     });
     this.#target = { redis: this.#redis, keys: this.#keys, queue: this.#queue, config };
     this.#queue.on('error', (error) => log.debug({ err: error }, 'a queue command failed'));

@@ -4,6 +4,7 @@ import { type CallLoad, fail, type FunctionDirectory, isHobError, type QueueObse
 import { type RedisTarget, WorkerClient } from '@hob/redis';
 import { DelayedError, Queue, UnrecoverableError, Worker } from 'bullmq';
 import type { Logger } from 'pino';
+import { bullOptions } from './bull-options.ts';
 import { backoffMs } from './backoff.ts';
 import type { QueueConfig } from './config.ts';
 import { Destinations } from './destinations.ts';
@@ -85,7 +86,7 @@ export class EventWorker implements AsyncDisposable {
     const { bullPrefix: prefix } = this.#keys;
     this.#subscriber.on('message', (_channel, id) => this.#running.get(id)?.abort());
     this.#subscriber.subscribe(this.#keys.cancelChannel).catch(() => undefined);
-    this.#queue = new Queue(EVENTS_QUEUE, { connection: this.#redis, prefix, skipVersionCheck: true });
+    this.#queue = new Queue(EVENTS_QUEUE, { connection: this.#redis, prefix, ...bullOptions });
     this.#queue.on('error', (error) => log.debug({ err: error }, 'a command of the queue worker failed'));
     const target = { redis: this.#redis, keys: this.#keys, queue: this.#queue, config };
     this.#destinations = new Destinations({ target, directory });
@@ -98,7 +99,7 @@ export class EventWorker implements AsyncDisposable {
       stalledInterval: LOCK_MS / 2,
       maxStalledCount: LOST_MAX,
       runRetryDelay: 1000,
-      skipVersionCheck: true,
+      ...bullOptions,
       settings: { backoffStrategy: (_attempts, _type, error) => (error instanceof Again ? error.pauseMs : 0) },
     });
     this.#worker.on('error', (error) => log.debug({ err: error }, 'a command of the queue worker failed'));

@@ -2,6 +2,7 @@ import type { FunctionConfig, FunctionVersion, ScheduleRecord, Schedules } from 
 import { type JobSchedulerJson, Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
+import { bullOptions } from './bull-options.ts';
 import { type QueueKeys, SCHEDULES_QUEUE } from './redis-keys.ts';
 import { checkSchedule, isCurrent, isPast, isStuck, repetition, type Tick } from './schedule-plan.ts';
 
@@ -20,7 +21,7 @@ export class ScheduleStore implements Schedules {
 
   constructor({ redis, keys, log, ask }: ScheduleStoreOptions) {
     this.#ask = ask;
-    const options = { prefix: keys.bullPrefix, skipWaitingForReady: true, skipVersionCheck: true };
+    const options = { prefix: keys.bullPrefix, skipWaitingForReady: true, ...bullOptions };
     this.#queue = new Queue(SCHEDULES_QUEUE, { connection: redis, ...options });
     this.#queue.on('error', (error) => log.debug({ err: error }, 'a queue command failed'));
   }

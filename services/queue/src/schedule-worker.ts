@@ -2,6 +2,7 @@ import { asyncPolicy, type FunctionDirectory, isHobError, type QueueObserver, uu
 import { type Job, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
+import { bullOptions } from './bull-options.ts';
 import { enqueue, type EventTarget } from './enqueue.ts';
 import { SCHEDULES_QUEUE } from './redis-keys.ts';
 import type { Tick } from './schedule-plan.ts';
@@ -33,7 +34,7 @@ export class ScheduleWorker {
       stalledInterval: 7_500,
       maxStalledCount: 1000,
       runRetryDelay: 1000,
-      skipVersionCheck: true,
+      ...bullOptions,
     });
     this.#worker.on('error', (error) => log.debug({ err: error }, 'a command of the schedule worker failed'));
   }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fail } from '@hob/contracts';
+import { Redis } from 'ioredis';
 import { policy, QueueFixture } from './support/queue-fixture.ts';
 import { until } from './support/until.ts';
 
@@ -38,6 +39,26 @@ test('InvocationQueue keeps large bodies beside the jobs, and the beginning of l
   const { result } = await fixture.reached(id, 'succeeded');
   assert.equal(fixture.invoker.calls[0]?.body.length, body.length);
   assert.deepEqual([result?.body.length, result?.bodyBytes, result?.isCut], [64, body.length, true]);
+});
+
+test('InvocationQueue waits for the next attempt to the part of a second', async () => {
+  await using fixture = await QueueFixture.open();
+  fixture.invoker.behaviour = ({ attempt }) => (attempt === 1 ? 500 : 'done');
+  const redis = new Redis(fixture.redis.socket, { disableClientInfo: true });
+  const monitor = await redis.monitor();
+  const waits: number[] = [];
+  monitor.on('monitor', (_time: string, [command, , seconds]: string[]) => {
+    if (command?.toLowerCase() === 'bzpopmin') waits.push(Number(seconds));
+  });
+  const slow = { ...policy, backoffMs: 400, backoffMaxMs: 400 };
+  const ids = await Promise.all(Array.from({ length: 10 }, () => fixture.submit({ policy: slow })));
+  for (const id of ids) await fixture.reached(id, 'succeeded');
+  monitor.disconnect();
+  redis.disconnect();
+  assert.ok(
+    waits.some((seconds) => !Number.isInteger(seconds)),
+    waits.join(),
+  );
 });
 
 test('InvocationQueue takes an answer below 500 as one, whatever it says', async () => {

@@ -5,5 +5,6 @@ export { RedisLogStore, type RedisLogStoreOptions } from './redis-log-store.ts';
 export { endLeftovers } from './redis-process.ts';
 export { RedisServer, type RedisServerOptions } from './redis-server.ts';
 export { Registry, type RegistryOptions } from './registry.ts';
-export { SECRET_KEY_BYTES } from './secret-cipher.ts';
+export { SECRET_KEY_BYTES, SecretCipher } from './secret-cipher.ts';
+export type { SecretKeySource } from './secret-key-source.ts';
 export { SecretStore, type SecretStoreOptions } from './secret-store.ts';

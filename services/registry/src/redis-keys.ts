@@ -12,6 +12,8 @@ export interface RegistryKeys {
   readonly secrets: string;
   /** A known text, encrypted with the key of the secrets. */
   readonly secretCheck: string;
+  /** Names the key that the secrets are encrypted with. */
+  readonly secretKeyId: string;
   /** Hash: version number → what was deployed, as JSON. */
   versions(functionName: string): string;
   /** Hash: name of an alias → what it names, as JSON. */
@@ -27,6 +29,7 @@ export function registryKeys(redis: RedisTarget): RegistryKeys {
     counters: redis.key('counters'),
     secrets: redis.key('secrets'),
     secretCheck: redis.key('secret-check'),
+    secretKeyId: redis.key('secret-key-id'),
     versions: (functionName) => redis.key(`versions:${functionName}`),
     aliases: (functionName) => redis.key(`aliases:${functionName}`),
     logs: (functionName) => redis.key(`logs:${functionName}`),

@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto';
 
 /** Bytes of a key. */
 export const SECRET_KEY_BYTES = 32;
@@ -7,6 +7,7 @@ const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 /** In front of what is sealed, so that another form can follow. */
 const FORM = 'v1:';
+const ID_CHARACTERS = 12;
 
 /**
  * Encrypts short texts with AES-256-GCM. What is sealed for one purpose cannot be opened for another, so that nobody who can
@@ -18,6 +19,11 @@ export class SecretCipher {
   /** @param key SECRET_KEY_BYTES of them. */
   constructor(key: Buffer) {
     this.#key = key;
+  }
+
+  /** Names the key, in messages and in Redis, and says nothing else about it. */
+  get id(): string {
+    return createHash('sha256').update('hob secret key').update(this.#key).digest('hex').slice(0, ID_CHARACTERS);
   }
 
   seal(text: string, purpose: string): string {

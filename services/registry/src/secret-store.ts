@@ -5,89 +5,113 @@ import {
   type FunctionVersion,
   type SecretDirectory,
   secretForm,
+  type SecretKeyNote,
   type SecretNote,
 } from '@hob/contracts';
 import type { RedisTarget } from '@hob/redis';
 import type { Logger } from 'pino';
 import { RedisConnection } from './redis-connection.ts';
-import { type RegistryKeys, registryKeys } from './redis-keys.ts';
+import { registryKeys } from './redis-keys.ts';
+import {
+  beginSealing,
+  checkOf,
+  isOpenedBy,
+  nameKey,
+  readSealed,
+  replaceSealed,
+  type SealedPlace,
+  type SealedSecrets,
+  storeSecret,
+} from './sealed-secrets.ts';
 import { SecretCipher } from './secret-cipher.ts';
+import type { SecretKeySource } from './secret-key-source.ts';
 
 /** One value, bytes of UTF-8. */
 const VALUE_BYTES_MAX = 32 * 1024;
 /** All values of one function, as JSON: a container gets them in one frame. */
 const FUNCTION_BYTES_MAX = 256 * 1024;
-const CHECK = 'hob';
-/** What the check is encrypted for, under whatever key it is stored. */
-const CHECK_PLACE = 'hob:secret-check';
 
-/** A secret as Redis has it, in the hash of all under `<function>/<secret>`. */
+export interface SecretStoreOptions {
+  readonly redis: RedisTarget;
+  /** Stays the caller's. */
+  readonly keys: SecretKeySource;
+  readonly log: Logger;
+}
+
+/** A secret as Redis has it, as JSON in the hash of all under `<function>/<secret>`. */
 interface StoredSecret {
   readonly sealed: string;
   readonly updatedAt: string;
 }
 
-export interface SecretStoreOptions {
-  readonly redis: RedisTarget;
-  /** SECRET_KEY_BYTES of them. */
+/** What is in Redis, with the key that opens it: they change together. */
+interface Opened extends SealedSecrets {
   readonly key: Buffer;
-  /** What messages call the key's source. */
-  readonly keySource: string;
-  readonly log: Logger;
+  readonly cipher: SecretCipher;
+  readonly fields: Map<string, string>;
 }
 
 /** Secrets of functions: encrypted in Redis, and as such in memory, where containers' starts find them. */
 export class SecretStore implements SecretDirectory, AsyncDisposable {
-  readonly #connection: RedisConnection;
-  readonly #keys: RegistryKeys;
-  readonly #cipher: SecretCipher;
-  /** By `<function>/<secret>`. */
-  #secrets = new Map<string, StoredSecret>();
+  readonly #place: SealedPlace;
+  readonly #keys: SecretKeySource;
+  readonly #log: Logger;
+  #opened: Opened;
+  /** The end of the last change: they go one after another. */
+  #changed: Promise<unknown> = Promise.resolve();
 
-  private constructor({ redis, key, log }: SecretStoreOptions) {
-    this.#connection = new RedisConnection(redis, 'secrets', log);
-    this.#keys = registryKeys(redis);
-    this.#cipher = new SecretCipher(key);
+  private constructor(place: SealedPlace, { keys, log }: SecretStoreOptions, opened: Opened) {
+    this.#place = place;
+    this.#keys = keys;
+    this.#log = log;
+    this.#opened = opened;
   }
 
   /**
-   * Connects to Redis and reads all of it.
+   * Connects to Redis and reads all of it. What is encrypted with the former key is encrypted with the one in use.
    *
-   * @throws ERR_SERVE_SECRET_KEY when what is there was encrypted with another key, ERR_REGISTRY_UNAVAILABLE
+   * @throws ERR_SERVE_SECRET_KEY when what is there was encrypted with another key, ERR_SECRET_DAMAGED, ERR_REGISTRY_UNAVAILABLE, and what
+   *   the source of the keys gives.
    */
   static async open(options: SecretStoreOptions): Promise<SecretStore> {
-    const store = new SecretStore(options);
+    const { redis, keys, log } = options;
+    const connection = new RedisConnection(redis, 'secrets', log);
+    const place = { connection, keys: registryKeys(redis) };
+    let store: SecretStore;
     try {
-      await store.#checkKey(options.keySource);
-      await store.#reload();
+      const sealed = (await readSealed(place)) ?? (await beginSealing(place, keys.keys[0] ?? (await keys.next())));
+      store = new SecretStore(place, options, opened(sealed, keys));
+      await store.#settle();
     } catch (error) {
-      await store.close();
+      connection.close();
       throw error;
     }
     // A command that was cut off by the loss of the connection may have been done or not.
-    store.#connection.onReady(() => {
-      store.#reload().catch((error: unknown) => {
-        options.log.warn(
-          { err: asHobError(error) },
-          'the secrets could not be read again; going on with those in memory',
-        );
-      });
+    connection.onReady(() => {
+      store
+        .#alone(() => store.#reload())
+        .catch((error: unknown) => {
+          log.warn({ err: asHobError(error) }, 'the secrets could not be read again; going on with those in memory');
+        });
     });
     return store;
   }
 
   list(functionName: string): readonly SecretNote[] {
-    return this.#of(functionName).map(([name, { updatedAt }]) => ({ name, updatedAt }));
+    return this.#namesOf(functionName).map((name) => {
+      const { updatedAt } = this.#stored(fieldOf(functionName, name));
+      return { name, updatedAt };
+    });
   }
 
   missing({ name, secrets = [] }: FunctionConfig): readonly string[] {
-    return secrets.filter((secret) => !this.#secrets.has(fieldOf(name, secret)));
+    return secrets.filter((secret) => !this.#opened.fields.has(fieldOf(name, secret)));
   }
 
   /**
    * What a version gets as environment variables, decrypted now.
    *
-   * @throws ERR_FN_LOAD_FAILED when one of them is not set.
+   * @throws ERR_FN_LOAD_FAILED when one of them is not set, ERR_SECRET_DAMAGED
    */
   env({ name, config }: FunctionVersion): Readonly<Record<string, string>> {
     const [missing] = this.missing(config);
@@ -95,31 +119,58 @@ export class SecretStore implements SecretDirectory, AsyncDisposable {
     return Object.fromEntries((config.secrets ?? []).map((secret) => [secret, this.#value(fieldOf(name, secret))]));
   }
 
-  async set(functionName: string, secret: string, value: string): Promise<SecretNote> {
-    this.#check(functionName, secret, value);
-    const field = fieldOf(functionName, secret);
-    const stored = { sealed: this.#cipher.seal(value, field), updatedAt: new Date().toISOString() };
-    await this.#connection.run((redis) => redis.hset(this.#keys.secrets, field, JSON.stringify(stored)));
-    this.#secrets.set(field, stored);
-    return { name: secret, updatedAt: stored.updatedAt };
+  set(functionName: string, secret: string, value: string): Promise<SecretNote> {
+    return this.#alone(async () => {
+      this.#check(functionName, secret, value);
+      const field = fieldOf(functionName, secret);
+      for (;;) {
+        const { cipher, check, fields } = this.#opened;
+        const updatedAt = new Date().toISOString();
+        const stored = toJson({ sealed: cipher.seal(value, field), updatedAt });
+        if (await storeSecret(this.#place, check, [field, stored])) {
+          fields.set(field, stored);
+          return { name: secret, updatedAt };
+        }
+        await this.#reload();
+      }
+    });
   }
 
-  async remove(functionName: string, secret: string): Promise<void> {
-    const field = fieldOf(functionName, secret);
-    const found = await this.#connection.run((redis) => redis.hdel(this.#keys.secrets, field));
-    if (!this.#secrets.delete(field) && found === 0) throw fail('ERR_SECRET_NOT_FOUND', [functionName, secret]);
+  remove(functionName: string, secret: string): Promise<void> {
+    return this.#alone(async () => {
+      const field = fieldOf(functionName, secret);
+      const { connection, keys } = this.#place;
+      const found = await connection.run((redis) => redis.hdel(keys.secrets, field));
+      if (!this.#opened.fields.delete(field) && found === 0) throw fail('ERR_SECRET_NOT_FOUND', [functionName, secret]);
+    });
   }
 
-  async removeAll(functionName: string): Promise<void> {
-    const fields = this.#of(functionName).map(([secret]) => fieldOf(functionName, secret));
-    if (fields.length === 0) return;
-    await this.#connection.run((redis) => redis.hdel(this.#keys.secrets, ...fields));
-    for (const field of fields) this.#secrets.delete(field);
+  removeAll(functionName: string): Promise<void> {
+    return this.#alone(async () => {
+      const fields = this.#namesOf(functionName).map((secret) => fieldOf(functionName, secret));
+      if (fields.length === 0) return;
+      const { connection, keys } = this.#place;
+      await connection.run((redis) => redis.hdel(keys.secrets, ...fields));
+      for (const field of fields) this.#opened.fields.delete(field);
+    });
+  }
+
+  rotateKey(): Promise<SecretKeyNote> {
+    return this.#alone(async () => {
+      // An earlier rotation may have come as far as Redis.
+      await this.#keys.use(this.#opened.key);
+      const former = this.#opened.cipher.id;
+      await this.#reseal(await this.#keys.next());
+      await this.#keys.use(this.#opened.key);
+      const note = { key: this.#opened.cipher.id, former, secrets: this.#opened.fields.size };
+      this.#log.info(note, 'the secrets are encrypted with a new key');
+      return note;
+    });
   }
 
   /** Disconnects. Idempotent. */
   close(): Promise<void> {
-    this.#connection.close();
+    this.#place.connection.close();
     return Promise.resolve();
   }
 
@@ -138,41 +189,96 @@ export class SecretStore implements SecretDirectory, AsyncDisposable {
     }
     if (value === '' || Buffer.byteLength(value) > VALUE_BYTES_MAX) return `a secret has 1 to ${VALUE_BYTES_MAX} bytes`;
     if (value.includes('\0')) return 'a secret has no NUL character';
-    const others = this.#of(functionName).filter(([name]) => name !== secret);
-    const all = [...others.map(([name]) => this.#value(fieldOf(functionName, name))), value];
+    const others = this.#namesOf(functionName).filter((name) => name !== secret);
+    const all = [...others.map((name) => this.#value(fieldOf(functionName, name))), value];
     if (Buffer.byteLength(JSON.stringify(all)) <= FUNCTION_BYTES_MAX) return undefined;
     return `the secrets of a function have at most ${FUNCTION_BYTES_MAX} bytes together`;
   }
 
   #value(field: string): string {
-    return this.#cipher.open(this.#secrets.get(field)?.sealed ?? '', field);
-  }
-
-  /** Names and secrets of one function, sorted. */
-  #of(functionName: string): [string, StoredSecret][] {
-    const prefix = fieldOf(functionName, '');
-    return [...this.#secrets]
-      .filter(([field]) => field.startsWith(prefix))
-      .map(([field, stored]): [string, StoredSecret] => [field.slice(prefix.length), stored])
-      .toSorted(([a], [b]) => (a < b ? -1 : 1));
-  }
-
-  async #checkKey(source: string): Promise<void> {
-    const fresh = this.#cipher.seal(CHECK, CHECK_PLACE);
-    await this.#connection.run((redis) => redis.setnx(this.#keys.secretCheck, fresh));
-    const sealed = await this.#connection.run((redis) => redis.get(this.#keys.secretCheck));
     try {
-      this.#cipher.open(sealed ?? '', CHECK_PLACE);
+      return this.#opened.cipher.open(this.#stored(field).sealed, field);
     } catch (cause) {
-      throw fail('ERR_SERVE_SECRET_KEY', [source], { cause });
+      throw fail('ERR_SECRET_DAMAGED', [field], { cause });
+    }
+  }
+
+  #stored(field: string): StoredSecret {
+    try {
+      return JSON.parse(this.#opened.fields.get(field) ?? '') as StoredSecret;
+    } catch (cause) {
+      throw fail('ERR_SECRET_DAMAGED', [field], { cause });
+    }
+  }
+
+  /** Names of the secrets of one function, sorted. */
+  #namesOf(functionName: string): string[] {
+    const prefix = fieldOf(functionName, '');
+    const own = [...this.#opened.fields.keys()].filter((field) => field.startsWith(prefix));
+    return own.map((field) => field.slice(prefix.length)).toSorted();
+  }
+
+  /** Makes a change when those before it are over. */
+  #alone<T>(change: () => Promise<T>): Promise<T> {
+    const done = this.#changed.then(change);
+    this.#changed = done.catch(() => undefined);
+    return done;
+  }
+
+  /** What a start has to do once the key is known. */
+  async #settle(): Promise<void> {
+    const { former, keys } = this.#keys;
+    const { key, keyId, cipher } = this.#opened;
+    if (former?.equals(key) === true) {
+      await this.#reseal(keys[0] ?? (await this.#keys.next()));
+      const note = { key: this.#opened.cipher.id, former: cipher.id, secrets: this.#opened.fields.size };
+      this.#log.info(
+        note,
+        'the secrets are encrypted with the new key; HOB_SECRET_KEY_PREVIOUS is not needed any more',
+      );
+    } else if (keyId !== cipher.id) {
+      await nameKey(this.#place, cipher);
+    }
+    await this.#keys.use(this.#opened.key);
+    await this.#keys.forget();
+  }
+
+  /** Encrypts everything with a key, at once. */
+  async #reseal(key: Buffer): Promise<void> {
+    const cipher = new SecretCipher(key);
+    while (!this.#opened.key.equals(key)) {
+      const before = this.#opened;
+      const fields = new Map(
+        [...before.fields.keys()].map((field): [string, string] => {
+          const sealed = cipher.seal(this.#value(field), field);
+          return [field, toJson({ ...this.#stored(field), sealed })];
+        }),
+      );
+      const after = { key, cipher, check: checkOf(cipher), keyId: cipher.id, fields };
+      if (await replaceSealed(this.#place, before, after)) this.#opened = after;
+      else await this.#reload();
     }
   }
 
   async #reload(): Promise<void> {
-    const stored = await this.#connection.run((redis) => redis.hgetall(this.#keys.secrets));
-    const secrets = Object.entries(stored).map(([field, json]): [string, StoredSecret] => [field, JSON.parse(json)]);
-    this.#secrets = new Map(secrets);
+    // A Redis that has lost everything goes on with the same key.
+    const sealed = (await readSealed(this.#place)) ?? (await beginSealing(this.#place, this.#opened.key));
+    this.#opened = opened(sealed, this.#keys);
   }
+}
+
+/** @throws ERR_SERVE_SECRET_KEY when none of the keys is that of what is in Redis. */
+function opened(sealed: SealedSecrets, { name, keys, former }: SecretKeySource): Opened {
+  const known = [...keys, ...(former === undefined ? [] : [former])];
+  const key = known.find((each) => isOpenedBy(each, sealed));
+  if (key !== undefined) return { ...sealed, key, cipher: new SecretCipher(key), fields: new Map(sealed.fields) };
+  const ids = known.map((each) => new SecretCipher(each).id);
+  const given = ids.length === 0 ? `there is no ${name}` : `${name} is ${ids.join(' or ')}`;
+  throw fail('ERR_SERVE_SECRET_KEY', [sealed.keyId, given]);
+}
+
+function toJson(stored: StoredSecret): string {
+  return JSON.stringify(stored);
 }
 
 /** No name of a function has a slash. */

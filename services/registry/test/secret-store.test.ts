@@ -5,6 +5,7 @@ import { checkFunctionConfig, type FunctionVersion } from '@hob/contracts';
 import { Redis } from 'ioredis';
 import { SECRET_KEY_BYTES, SecretStore } from '../src/index.ts';
 import { quiet } from './support/logger.ts';
+import { MemoryKeys } from './support/memory-keys.ts';
 import { RegistryFixture } from './support/registry-fixture.ts';
 import { until } from './support/until.ts';
 
@@ -16,7 +17,7 @@ function versionOf(...secrets: string[]): FunctionVersion {
 }
 
 async function open(fixture: RegistryFixture, ownKey = key): Promise<SecretStore> {
-  return SecretStore.open({ redis: fixture.server.target, key: ownKey, keySource: 'a test', log: quiet });
+  return SecretStore.open({ redis: fixture.server.target, keys: new MemoryKeys(ownKey), log: quiet });
 }
 
 /** All that Redis holds, as text. */

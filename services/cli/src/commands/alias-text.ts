@@ -5,7 +5,18 @@ import { functionName } from './target.ts';
 export function weightsText({ weights }: Pick<FunctionAlias, 'weights'>): string {
   const sum = weights.reduce((total, { weight }) => total + weight, 0);
   if (weights.length === 1) return String(weights[0]?.version);
-  return weights.map(({ version, weight }) => `${version} (${Number(((100 * weight) / sum).toFixed(1))} %)`).join(', ');
+  return weights.map(({ version, weight }) => `${version} (${percent(weight, sum)})`).join(', ');
+}
+
+/** What an alias gives to one of its versions, in words: `live`, or `live (95 %)` when it has others. */
+export function shareText({ name, weights }: FunctionAlias, version: number): string {
+  const sum = weights.reduce((total, { weight }) => total + weight, 0);
+  const own = weights.find((each) => each.version === version)?.weight ?? 0;
+  return weights.length === 1 ? name : `${name} (${percent(own, sum)})`;
+}
+
+function percent(weight: number, sum: number): string {
+  return `${Number(((100 * weight) / sum).toFixed(1))} %`;
 }
 
 /** Reads `8`, `v8` or `v7=95,v8=5`. @throws ERR_CLI_USAGE */

@@ -1,4 +1,4 @@
-import { type FunctionAlias, LIVE_ALIAS } from '@hob/contracts';
+import type { FunctionAlias } from '@hob/contracts';
 import type { Command } from 'commander';
 import { table } from '../terminal.ts';
 import type { Tools } from '../tools.ts';
@@ -104,6 +104,5 @@ async function tell(
 ): Promise<void> {
   const { alias, json } = set;
   if (json) return tools.terminal.json(alias);
-  const label = alias.name === LIVE_ALIAS ? name : `${name}:${alias.name}`;
-  return tools.terminal.result(`${label}  ${weightsText(alias)}`);
+  return tools.terminal.result(`${name}:${alias.name}  ${weightsText(alias)}`);
 }

@@ -30,6 +30,8 @@ async function backUpTo(tools: Tools, file: string, { json }: BackupOptions): Pr
   const dataDir = dataFolder(tools);
   const redis = await foreignRedis(tools);
   const { backUp } = await import('../backup/back-up.ts');
+  const { givenKeyId } = await import('../serve/secret-key-form.ts');
+  const keyId = givenKeyId(env);
   const bytes = await terminal.progress(`backing up ${dataDir}`, () => backUp(dataDir, file));
   if (json) await terminal.json({ file, bytes, dataDir, ...(redis && { notInFile: redis }) });
   else await terminal.result(`wrote ${file}, ${bytes} bytes`);
@@ -38,8 +40,10 @@ async function backUpTo(tools: Tools, file: string, { json }: BackupOptions): Pr
       `HOB_REDIS_URL is set: functions, events and secrets are in that Redis, and not in this file; back up its keys ${redis.keys} too (${redis.url})`,
     );
   }
-  if (variable(env, 'HOB_SECRET_KEY') !== undefined) {
-    terminal.note('HOB_SECRET_KEY is set: that key of the secrets is not in this file');
+  if (keyId !== undefined) {
+    terminal.note(
+      `HOB_SECRET_KEY is set: that key of the secrets, ${keyId}, is not in this file, and is needed with it`,
+    );
   }
 }
 

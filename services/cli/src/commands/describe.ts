@@ -13,7 +13,7 @@ import type { Tools } from '../tools.ts';
 import { weightsText } from './alias-text.ts';
 import { complete } from './command.ts';
 import { functionName } from './target.ts';
-import { aliasesOf, versionTable } from './versions.ts';
+import { versionTable } from './versions.ts';
 
 /** What the server says of one function. */
 interface Description {
@@ -50,7 +50,7 @@ async function describe(tools: Tools, name: string, json: boolean): Promise<void
     ['runtime', config.runtime],
     ['entry', config.entry],
     ['memory', `${config.memoryMb} MB`],
-    ['cpu', `${config.cpu} cores`],
+    ['cpu', config.cpu === 1 ? '1 core' : `${config.cpu} cores`],
     ['timeout', `${config.timeoutMs} ms`],
     ['concurrency', `${config.concurrency} in a container`],
     ['containers', `at most ${config.maxContainers}`],
@@ -62,8 +62,7 @@ async function describe(tools: Tools, name: string, json: boolean): Promise<void
   ];
   const width = Math.max(...facts.map(([key]) => key.length));
   const head = facts.map(([key, value]) => `${key.padEnd(width)}  ${withoutControls(value)}`).join('\n');
-  const rows = versions.map((version) => ({ ...version, aliases: aliasesOf(version, summary.aliases) }));
-  return tools.terminal.result(`${head}\n\n${versionTable(rows)}${usage(snapshot)}`);
+  return tools.terminal.result(`${head}\n\n${versionTable(versions, summary.aliases)}${usage(snapshot)}`);
 }
 
 function liveText({ live, aliases }: FunctionSummary): string {

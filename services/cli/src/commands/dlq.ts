@@ -107,7 +107,7 @@ async function act(
   if (json) await tools.terminal.json(answer);
   else await tools.terminal.result(`${done} ${answer.count}`);
   if (answer.count < Math.max(ids.length, 0)) {
-    tools.terminal.note(`${ids.length - answer.count} are no dead letters`);
+    tools.terminal.note(`${ids.length - answer.count} of ${ids.length} ids name no dead letter`);
     tools.exitCode = 1;
   }
 }

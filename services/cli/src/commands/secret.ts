@@ -1,5 +1,5 @@
 import { buffer } from 'node:stream/consumers';
-import { fail, secretForm, type SecretNote } from '@hob/contracts';
+import { fail, secretForm, type SecretKeyNote, type SecretNote } from '@hob/contracts';
 import type { Command } from 'commander';
 import { table } from '../terminal.ts';
 import type { Tools } from '../tools.ts';
@@ -36,6 +36,11 @@ export function addSecret(program: Command, tools: Tools): void {
     .argument('<key>', 'name of the secret')
     .action((name: string, key: string, { json }: Options) => remove(tools, targetOf(name, key), json === true));
   complete(rm, [['hob secret rm hello API_KEY', 'new containers do not get it any more']]);
+  const rotateKey = secret
+    .command('rotate-key')
+    .description('Encrypt all secrets with a new key, while hob runs. Functions notice nothing.')
+    .action(({ json }: Options) => rotate(tools, json === true));
+  complete(rotateKey, [['hob secret rotate-key', 'make a new backup afterwards: older ones have the former key']]);
 }
 
 interface Target {
@@ -76,4 +81,16 @@ async function remove(tools: Tools, { name, key, path }: Target, json: boolean):
   await client.json({ method: 'DELETE', path });
   if (json) return tools.terminal.json({ removed: key });
   return tools.terminal.result(`removed ${key} of ${name}`);
+}
+
+async function rotate(tools: Tools, json: boolean): Promise<void> {
+  const client = await tools.client();
+  const path = '/v1/secret-key/rotate';
+  const note = (await tools.terminal.progress('encrypting', () =>
+    client.json({ method: 'POST', path }),
+  )) as SecretKeyNote;
+  if (json) return tools.terminal.json(note);
+  const { key, former, secrets } = note;
+  const what = secrets === 1 ? '1 secret is' : `${secrets} secrets are`;
+  return tools.terminal.result(`${what} encrypted with a new key, ${key}; the former one was ${former}`);
 }

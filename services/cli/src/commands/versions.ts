@@ -2,6 +2,7 @@ import type { FunctionAlias, FunctionSummary, FunctionVersion } from '@hob/contr
 import type { Command } from 'commander';
 import { humanBytes, table } from '../terminal.ts';
 import type { Tools } from '../tools.ts';
+import { shareText } from './alias-text.ts';
 import { complete } from './command.ts';
 import { functionName } from './target.ts';
 
@@ -24,23 +25,29 @@ async function versions(tools: Tools, name: string, json: boolean): Promise<void
     readonly summary: FunctionSummary;
     readonly versions: readonly FunctionVersion[];
   };
-  const rows = answer.versions.map((version) => ({ ...version, aliases: aliasesOf(version, answer.summary.aliases) }));
-  if (json) return tools.terminal.json(rows);
-  return tools.terminal.result(versionTable(rows));
+  const { aliases } = answer.summary;
+  if (json) {
+    return tools.terminal.json(
+      answer.versions.map((version) => ({
+        ...version,
+        aliases: aliasesOf(version, aliases).map(({ name: alias }) => alias),
+      })),
+    );
+  }
+  return tools.terminal.result(versionTable(answer.versions, aliases));
 }
 
-/** What `versionTable` shows of a version. */
-type VersionRow = FunctionVersion & { readonly aliases: readonly string[] };
-
-/** Versions with the aliases that name them. */
-export function versionTable(versions: readonly VersionRow[]): string {
-  const rows = versions.map(({ version, aliases, digest, bundleBytes, createdAt }) => {
-    return [String(version), aliases.join(' ') || '-', digest.slice(0, 12), humanBytes(bundleBytes), createdAt];
+/** Versions with the aliases that name them, and with the part of the calls that one gives to several. */
+export function versionTable(versions: readonly FunctionVersion[], aliases: readonly FunctionAlias[]): string {
+  const rows = versions.map((each) => {
+    const { version, digest, bundleBytes, createdAt } = each;
+    const names = aliasesOf(each, aliases).map((alias) => shareText(alias, version));
+    return [String(version), names.join(', ') || '-', digest.slice(0, 12), humanBytes(bundleBytes), createdAt];
   });
   return table(['VERSION', 'ALIASES', 'DIGEST', 'SIZE', 'DEPLOYED'], rows);
 }
 
-/** Names of the aliases that lead to a version. */
-export function aliasesOf({ version }: FunctionVersion, aliases: readonly FunctionAlias[]): string[] {
-  return aliases.filter(({ weights }) => weights.some((each) => each.version === version)).map(({ name }) => name);
+/** The aliases that lead to a version. */
+function aliasesOf({ version }: FunctionVersion, aliases: readonly FunctionAlias[]): FunctionAlias[] {
+  return aliases.filter(({ weights }) => weights.some((each) => each.version === version));
 }

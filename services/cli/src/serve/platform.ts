@@ -4,7 +4,15 @@ import type { Observer } from '@hob/contracts';
 import { combineObservers, createGateway, type Gateway, Metrics } from '@hob/gateway';
 import { InvocationQueue, Receipts } from '@hob/queue';
 import type { RedisTarget } from '@hob/redis';
-import { DiskBundleStore, prepareRedis, RedisLogStore, RedisServer, Registry, SecretStore } from '@hob/registry';
+import {
+  DiskBundleStore,
+  prepareRedis,
+  RedisLogStore,
+  RedisServer,
+  Registry,
+  type SecretKeySource,
+  SecretStore,
+} from '@hob/registry';
 import { type LauncherConnection, RemoteDriver, Scheduler } from '@hob/scheduler';
 import { driverDefaults } from '@hob/scheduler/launcher';
 import type { Logger } from 'pino';
@@ -12,7 +20,6 @@ import { type ListenAddress, parseListen } from '../address.ts';
 import type { Environment } from '../environment.ts';
 import { VERSION } from '../version.ts';
 import { bundlesFolder, instanceName } from './launcher-options.ts';
-import type { SecretKey } from './secret-key.ts';
 import { foreignRedis, type ServeConfig } from './serve-config.ts';
 import { GATEWAY_SOCKET, sharedAddress, WorkerProcesses } from './worker-processes.ts';
 
@@ -35,7 +42,7 @@ export interface PlatformOptions {
   /** The platform owns it when its driver is there; until then, the caller does. */
   readonly connection: LauncherConnection;
   readonly tokens: { verify(token: string): boolean; readonly hashes: readonly string[] };
-  readonly secretKey: SecretKey;
+  readonly secretKeys: SecretKeySource;
   readonly log: Logger;
   /** What messages to webhooks are signed with. */
   readonly webhookSecret: string | undefined;
@@ -50,14 +57,13 @@ export interface PlatformOptions {
  * @throws what the failing part throws; those that had been started are ended before.
  */
 export async function startPlatform(options: PlatformOptions): Promise<Platform> {
-  const { config, dataDir, tokens, secretKey, log } = options;
+  const { config, dataDir, tokens, secretKeys, log } = options;
   await using started = new AsyncDisposableStack();
   const redis = foreignRedis(config) ?? (await startRedis(dataDir, log, started));
   await prepareRedis(redis, log);
   const bundles = await DiskBundleStore.open(bundlesFolder(dataDir));
   const registry = started.use(await Registry.open({ redis, bundles, versionsKept: config.server.versionsKept, log }));
-  const { key, source: keySource } = secretKey;
-  const secrets = started.use(await SecretStore.open({ redis, key, keySource, log }));
+  const secrets = started.use(await SecretStore.open({ redis, keys: secretKeys, log }));
   const logs = started.use(new RedisLogStore({ redis, log }));
   const metrics = new Metrics({ version: VERSION });
   const receipts = new Receipts();

@@ -128,7 +128,14 @@ export const settings: readonly Setting[] = (['server', 'scheduler', 'queue', 'e
 );
 
 /** Variables that begin with HOB_ and are no settings of the server. */
-const otherVariables = new Set(['HOB_TOKEN', 'HOB_SECRET_KEY', 'HOB_WEBHOOK_SECRET', 'HOB_URL', 'HOB_DEBUG']);
+const otherVariables = new Set([
+  'HOB_TOKEN',
+  'HOB_SECRET_KEY',
+  'HOB_SECRET_KEY_PREVIOUS',
+  'HOB_WEBHOOK_SECRET',
+  'HOB_URL',
+  'HOB_DEBUG',
+]);
 
 /** What is in a setting, in words: `a whole number from 1 to 10`. */
 export function acceptedValues(schema: SettingSchema): string {

@@ -6,7 +6,7 @@ import { localUrl, parseServerUrl } from '../address.ts';
 import { variable } from '../environment.ts';
 import { type DataFolder, takeDataFolder } from './data-folder.ts';
 import { startPlatform } from './platform.ts';
-import { readSecretKey } from './secret-key.ts';
+import { openSecretKeys } from './secret-key.ts';
 import { type Serving, tellCut } from './serve.ts';
 import { type StopReason, StopSignal } from './stop-signal.ts';
 import { TokenStore } from './token-store.ts';
@@ -54,7 +54,7 @@ async function serveUntilAsked(serving: Serving, asked: Promise<StopReason>): Pr
     : await connectToLauncher(hostNative(), config.server.launcher, LAUNCHER_MS_MAX);
   using _ = closing(connection);
   const tokens = await TokenStore.open(folder.path, variable(tools.env, 'HOB_TOKEN'));
-  const secretKey = await readSecretKey(folder.path, variable(tools.env, 'HOB_SECRET_KEY'));
+  const secretKeys = await openSecretKeys(folder.path, tools.env);
   const webhookSecret = variable(tools.env, 'HOB_WEBHOOK_SECRET');
   let notReady: string | undefined = 'hob is starting';
   await using platform = await tools.terminal.progress('starting', () =>
@@ -64,7 +64,7 @@ async function serveUntilAsked(serving: Serving, asked: Promise<StopReason>): Pr
       dataDir: folder.path,
       connection,
       tokens,
-      secretKey,
+      secretKeys,
       webhookSecret,
       log,
       ready: () => notReady,

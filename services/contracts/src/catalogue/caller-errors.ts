@@ -115,6 +115,13 @@ export const callerErrors = {
     title: 'The secret is in use',
     message: (secret: string, versions: string) => `secret "${secret}" is named by ${versions}`,
   },
+  ERR_SECRET_KEY_GIVEN: {
+    http: 409,
+    kind: 'caller',
+    retry: 'never',
+    title: 'The key of the secrets is given from outside',
+    message: () => 'the key of the secrets is HOB_SECRET_KEY of hob serve, which hob itself cannot change',
+  },
   ERR_INVOCATION_NOT_FOUND: {
     http: 404,
     kind: 'caller',

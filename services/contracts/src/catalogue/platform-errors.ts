@@ -85,7 +85,15 @@ export const platformErrors = {
     kind: 'platform',
     retry: 'never',
     title: 'The key of the secrets is another one',
-    message: (source: string) => `the secrets in Redis were encrypted with another key than that of ${source}`,
+    message: (needed: string | undefined, given: string) =>
+      `the secrets in Redis were encrypted with ${needed === undefined ? 'another key' : `the key ${needed}`}, and ${given}`,
+  },
+  ERR_SECRET_DAMAGED: {
+    http: 500,
+    kind: 'platform',
+    retry: 'never',
+    title: 'A secret cannot be decrypted',
+    message: (field: string) => `the secret ${field} was damaged in Redis and cannot be decrypted`,
   },
   ERR_SERVE_STRICT: {
     http: 500,

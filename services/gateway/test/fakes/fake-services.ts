@@ -19,6 +19,7 @@ import {
   type SchedulerControl,
   type SchedulerSnapshot,
   type SecretDirectory,
+  type SecretKeyNote,
   type SecretNote,
   type StartFailure,
 } from '@hob/contracts';
@@ -173,6 +174,10 @@ export class FakeSecrets implements SecretDirectory {
   set(functionName: string, secret: string, value: string): Promise<SecretNote> {
     this.values.set(`${functionName}/${secret}`, value);
     return Promise.resolve({ name: secret, updatedAt: '2026-01-01T00:00:00.000Z' });
+  }
+
+  rotateKey(): Promise<SecretKeyNote> {
+    return Promise.resolve({ key: 'new', former: 'old', secrets: this.values.size });
   }
 
   async remove(functionName: string, secret: string): Promise<void> {
