@@ -38,6 +38,7 @@ const hints: Readonly<Record<string, string>> = {
   ERR_RESTORE_NOT_EMPTY: 'set HOB_DATA_DIR to a new folder, or move what is there to another place',
   ERR_SCHED_QUEUE_FULL: room,
   ERR_SCHED_QUEUE_TIMEOUT: room,
+  ERR_SCHEDULE_NOT_FOUND: '"hob schedule ls" shows the schedules; "schedule" in hob.json makes them',
   ERR_SECRET_DAMAGED: '"hob secret set" sets it again, "hob secret rm" removes it',
   ERR_SECRET_IN_USE: 'deploy a version that does not name it, or set it to another value',
   ERR_SECRET_KEY_GIVEN: 'start "hob serve" with a new key in HOB_SECRET_KEY and this one in HOB_SECRET_KEY_PREVIOUS',

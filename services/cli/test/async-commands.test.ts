@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { hob } from './fakes/command-run.ts';
-import { ControlServer, json } from './fakes/control-server.ts';
+import { ControlServer, json, sendProblem } from './fakes/control-server.ts';
 
 const record = {
   id: 'a-1',
@@ -83,6 +83,7 @@ test('hob schedule ls lists schedules with their next times', async () => {
     { ...one, name: 'nightly', cron: '0 2 * * *', timezone: 'Europe/Berlin', nextAt },
     { ...one, name: 'once', at: '2020-01-01T00:00:00Z' },
     { ...one, name: 'poll', everyMs: 5000, nextAt },
+    { ...one, name: 'rest', everyMs: 5000, pausedAt: nextAt },
   ];
   await using server = await ControlServer.start({ 'GET /v1/schedules': json(schedules) });
   const env = { HOB_URL: server.url };
@@ -90,5 +91,63 @@ test('hob schedule ls lists schedules with their next times', async () => {
   assert.match(stdout, /^mail +nightly +0 2 \* \* \* \(Europe\/Berlin\) +2030-01-01T00:00:00.000Z$/m);
   assert.match(stdout, /^mail +once +once, 2020-01-01T00:00:00Z +-$/m);
   assert.match(stdout, /^mail +poll +every 5000 ms +2030/m);
+  assert.match(stdout, /^mail +rest +every 5000 ms +paused$/m);
   assert.deepEqual(JSON.parse((await hob(['schedule', 'ls', '--json'], { env })).stdout), schedules);
+});
+
+test('hob schedule show tells when a schedule calls, and what became of its last calls', async () => {
+  const nightly = { function: 'mail', name: 'nightly', cron: '0 2 * * *', method: 'PUT', path: '/report?all' };
+  const times = ['2030-01-01T02:00:00.000Z', '2030-01-02T02:00:00.000Z'];
+  const at = '2029-12-31T02:00:00.000Z';
+  const runs = [
+    { id: 'b-2', cause: 'operator', at, status: 'dead', attempts: 3, endedAt: at, error: record.error },
+    { id: 'a-1', cause: 'time', at },
+  ];
+  const detail = { ...nightly, nextAt: times[0], nextTimes: times, runs };
+  await using server = await ControlServer.start({
+    'GET /v1/schedules/mail/nightly': json(detail),
+    'GET /v1/schedules/mail/rest': json({ ...nightly, pausedAt: at, nextTimes: [], runs: [] }),
+  });
+  const env = { HOB_URL: server.url };
+  const { code, stdout } = await hob(['schedule', 'show', 'mail', 'nightly'], { env });
+  assert.equal(code, 0);
+  for (const line of [
+    /^when +0 2 \* \* \* \(UTC\)$/m,
+    /^call +PUT \/report\?all$/m,
+    /^next +2030-01-01T02:00:00.000Z\n +2030-01-02T02:00:00.000Z$/m,
+    /^b-2 +2029-12-31T02:00:00.000Z +operator +dead +3 +2029-12-31T02:00:00.000Z +ERR_FN_THREW$/m,
+    /^a-1 +2029-12-31T02:00:00.000Z +time +not kept +- +-$/m,
+  ])
+    assert.match(stdout, line);
+  assert.deepEqual(JSON.parse((await hob(['schedule', 'show', 'mail', 'nightly', '--json'], { env })).stdout), detail);
+  const paused = await hob(['schedule', 'show', 'mail', 'rest'], { env });
+  assert.match(paused.stdout, /^paused +since 2029-12-31T02:00:00.000Z\nnext +paused$/m);
+  assert.match(paused.stderr, /no call yet/);
+});
+
+test('hob schedule run prints the id of the call; pause and resume say what holds now', async () => {
+  const nightly = { function: 'mail', name: 'nightly', everyMs: 5000, method: 'POST', path: '/' };
+  const at = '2030-01-01T00:00:00.000Z';
+  await using server = await ControlServer.start({
+    'POST /v1/schedules/mail/nightly/run': json({ id: 'a-1' }, 202),
+    'POST /v1/schedules/mail/nightly/pause': json({ ...nightly, pausedAt: at }),
+    'POST /v1/schedules/mail/nightly/resume': json({ ...nightly, nextAt: at }),
+    'POST /v1/schedules/mail/once/resume': json(nightly),
+    'POST /v1/schedules/mail/none/pause': (_request, response) =>
+      sendProblem(response, 'ERR_SCHEDULE_NOT_FOUND', 'function "mail" has no schedule "none"'),
+  });
+  const env = { HOB_URL: server.url };
+  const said = async (...args: string[]) => (await hob(['schedule', ...args], { env })).stdout.trim();
+  assert.equal(await said('run', 'mail', 'nightly'), 'a-1');
+  assert.equal(await said('run', 'mail', 'nightly', '--json'), '{"id":"a-1"}');
+  assert.equal(await said('pause', 'mail', 'nightly'), `mail/nightly is paused since ${at}`);
+  assert.equal(await said('resume', 'mail', 'nightly'), `mail/nightly comes next at ${at}`);
+  assert.equal(await said('resume', 'mail', 'once'), 'mail/once has come to its end');
+  assert.deepEqual(JSON.parse(await said('pause', 'mail', 'nightly', '--json')), { ...nightly, pausedAt: at });
+  const none = await hob(['schedule', 'pause', 'mail', 'none'], { env });
+  assert.equal(none.code, 1);
+  assert.match(none.stderr, /has no schedule "none"[^]*hob schedule ls/);
+  for (const wrong of [['run', 'mail'], ['show', 'Mail', 'nightly'], ['pause', 'mail', '../nightly'], ['resume']]) {
+    assert.equal((await hob(['schedule', ...wrong], { env })).code, 2, wrong.join(' '));
+  }
 });

@@ -13,6 +13,7 @@ import type {
   Invoker,
   LogStore,
   SchedulerControl,
+  Schedules,
   SecretDirectory,
 } from '@hob/contracts';
 import { createGateway, Metrics } from '@hob/gateway';
@@ -59,15 +60,12 @@ async function gatewayWith(t: TestContext, bundles: DiskBundleStore): Promise<st
     cancel: () => false,
   };
   const logs: LogStore = { append: () => undefined, read: async () => [], follow: async function* follow() {} };
+  const schedules: Partial<Schedules> = { check: () => undefined, apply: async () => undefined };
   const queue: AsyncInvocations = {
     bodyBytesMax: 0,
     counts: async () => undefined,
-    schedules: {
-      check: () => undefined,
-      apply: async () => undefined,
-      remove: async () => undefined,
-      list: async () => [],
-    },
+    schedules: schedules as Schedules,
+    board: { read: async () => undefined },
     keys: {} as IdempotencyKeys,
     deadLetters: {} as DeadLetters,
     submit: () => assert.fail('nothing is queued'),

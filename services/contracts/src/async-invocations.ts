@@ -2,6 +2,7 @@ import type { DeadLetters } from './dead-letters.ts';
 import type { AsyncPolicy } from './function-config.ts';
 import type { ErrorCode } from './errors.ts';
 import type { IdempotencyKeys } from './idempotency.ts';
+import type { QueueBoard } from './queue-board.ts';
 import type { Schedules } from './schedules.ts';
 import type { Receipt } from './receipt.ts';
 
@@ -75,6 +76,14 @@ export interface QueueCounts {
   readonly dead: number;
   /** Of the oldest one that waits for its turn, ms; 0 when none does. */
   readonly oldestAgeMs: number;
+  readonly schedules: ScheduleCounts;
+}
+
+/** How many schedules there are. */
+export interface ScheduleCounts {
+  /** Their times make calls. */
+  readonly active: number;
+  readonly paused: number;
 }
 
 /** How an attempt ended: the event is over, comes back, is a dead letter, or comes back and the attempt does not count. */
@@ -104,6 +113,7 @@ export interface AsyncInvocations {
   readonly deadLetters: DeadLetters;
   readonly keys: IdempotencyKeys;
   readonly schedules: Schedules;
+  readonly board: QueueBoard;
   /**
    * Accepts an event. When this returns, Redis has it and has answered that it does.
    *

@@ -16,6 +16,7 @@ export * from './ip-address.ts';
 export * from './ip-reach.ts';
 export * from './outgoing-body.ts';
 export * from './protocol.ts';
+export * from './queue-board.ts';
 export * from './receipt.ts';
 export * from './schedules.ts';
 export * from './services.ts';

@@ -1,5 +1,5 @@
 import swagger from '@fastify/swagger';
-import { asHobError, catalogue, fail, functionConfigJsonSchema, type HobError } from '@hob/contracts';
+import { asHobError, BOARD_PATH, catalogue, fail, functionConfigJsonSchema, type HobError } from '@hob/contracts';
 import {
   fastify,
   type FastifyBaseLogger,
@@ -8,6 +8,7 @@ import {
   type FastifyRequest,
   LogController,
 } from 'fastify';
+import { boardRoutes } from './board-routes.ts';
 import { controlApi, type ControlApiOptions } from './control-api.ts';
 import { namedSchemas } from './control-schemas.ts';
 import type { GatewayOptions } from './gateway.ts';
@@ -60,6 +61,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     },
   });
   await app.register((scope) => controlApi(scope, options), { prefix: '/v1' });
+  await app.register((scope) => boardRoutes(scope, options), { prefix: BOARD_PATH });
   addOpenRoutes(app);
   addProbes(app, options);
   await app.ready();
@@ -110,7 +112,12 @@ function sendError(thrown: unknown, request: FastifyRequest, reply: FastifyReply
   if (error.spec.kind === 'platform') request.log.error({ err: error }, 'a request failed in hob');
   const problem = problemOf(error);
   const headers = problemHeaders(problem);
-  for (let at = 0; at + 1 < headers.length; at += 2) reply.header(headers[at] as string, headers[at + 1]);
+  for (let at = 0; at + 1 < headers.length; at += 2) {
+    const name = headers[at] as string;
+    // The route itself has said how it wants to be asked.
+    if (name === 'www-authenticate' && reply.hasHeader(name)) continue;
+    reply.header(name, headers[at + 1]);
+  }
   if (!request.raw.complete) {
     // Nobody reads the rest of an upload that was refused; the connection must not wait for that.
     request.raw.unpipe();

@@ -53,6 +53,12 @@ export const invocationParams = Type.Object({
   id: Type.String({ maxLength: 64, description: "The invocation's id, as `hob-invocation-id` gave it." }),
 });
 
+/** Parameters of the routes that speak of one schedule. */
+export const scheduleParams = Type.Object({
+  function: nameParameter,
+  schedule: Type.String({ maxLength: 63, description: 'Name of the schedule.' }),
+});
+
 /** Query of the list of dead letters. */
 export const deadLetterQuery = Type.Object(
   {

@@ -12,6 +12,8 @@ export interface CleanHeaders {
 const NAME = /^[!#$%&'*+.^_`|~0-9a-z-]+$/i;
 const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 const LENGTH = /^[0-9]{1,15}$/;
+/** Has a page take over other pages of the same address, those of other functions and of the board: no function may. */
+const TAKE_OVER = 'service-worker-allowed';
 /** Names that the gateway speaks for itself begin so; a function may not imitate them. */
 const OWN_PREFIX = 'hob-';
 
@@ -29,7 +31,8 @@ export function cleanResponseHeaders(raw: readonly string[], bytesMax: number): 
   for (let at = 0; at + 1 < raw.length; at += 2) {
     const name = (raw[at] as string).toLowerCase();
     const value = raw[at + 1] as string;
-    if (hopByHop.has(name) || name.startsWith(OWN_PREFIX) || !NAME.test(name) || !VALUE.test(value)) continue;
+    if (hopByHop.has(name) || name.startsWith(OWN_PREFIX) || name === TAKE_OVER) continue;
+    if (!NAME.test(name) || !VALUE.test(value)) continue;
     if (name === 'content-length') {
       const declared = LENGTH.test(value) ? Number(value) : -1;
       if (declared === -1 || (contentLength !== -1 && contentLength !== declared)) {

@@ -46,6 +46,10 @@ test('the control API needs a token on every route but its document', async () =
     ['POST', '/v1/dead-letters/redrive'],
     ['POST', '/v1/dead-letters/purge'],
     ['GET', '/v1/schedules'],
+    ['GET', '/v1/schedules/hello/nightly'],
+    ['POST', '/v1/schedules/hello/nightly/run'],
+    ['POST', '/v1/schedules/hello/nightly/pause'],
+    ['POST', '/v1/schedules/hello/nightly/resume'],
     ['GET', '/v1/invocations/x'],
     ['DELETE', '/v1/invocations/x'],
   ] as const;

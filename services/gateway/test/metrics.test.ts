@@ -295,6 +295,8 @@ test('/metrics tells of asynchronous calls, and nothing of the queue while Redis
   assert.equal(samples.get('hob_async_events{status="waiting"}'), 4);
   assert.equal(samples.get('hob_async_events{status="dead"}'), 1);
   assert.equal(samples.get('hob_async_oldest_seconds'), 1.5);
+  assert.equal(samples.get('hob_schedules{state="active"}'), 5);
+  assert.equal(samples.get('hob_schedules{state="paused"}'), 2);
   assert.equal(samples.get('hob_schedule_lag_seconds_sum'), 1.5);
   assert.equal(samples.get('hob_schedule_lag_seconds_bucket{le="1"}'), 0);
   assert.equal(samples.get('hob_schedule_lag_seconds_bucket{le="5"}'), 1);
@@ -302,5 +304,7 @@ test('/metrics tells of asynchronous calls, and nothing of the queue while Redis
   assert.equal(samples.get('hob_idempotency_hits_total{outcome="busy"}'), 0);
   assert.equal(samples.get('hob_redis_round_trip_seconds_sum'), 0.002);
   hob.queue.current = undefined;
-  assert.equal((await read()).get('hob_async_events{status="waiting"}'), undefined);
+  const away = await read();
+  assert.equal(away.get('hob_async_events{status="waiting"}'), undefined);
+  assert.equal(away.get('hob_schedules{state="paused"}'), undefined);
 });

@@ -12,10 +12,11 @@ test('cleanResponseHeaders() keeps duplicates and their order', () => {
   assert.deepEqual(clean(...headers), { headers, contentLength: -1 });
 });
 
-test('cleanResponseHeaders() drops hop-by-hop headers, hob’s own and what is no HTTP', () => {
+test('cleanResponseHeaders() drops hop-by-hop headers, hob’s own, what is no HTTP and what would take over other pages', () => {
   const dropped = [
     ...['Connection', 'close', 'transfer-encoding', 'chunked', 'Keep-Alive', 'x', 'upgrade', 'h2c', 'trailer', 'x'],
     ...['te', 'trailers', 'proxy-connection', 'x', 'Hob-Version', '99', 'hob-start', 'warm', 'hob-new', 'x'],
+    ...['Service-Worker-Allowed', '/'],
     ...['a b', 'x', '', 'x', 'a:b', 'x', 'a\r\nb', 'x', 'ä', 'x'],
     ...['x', 'a\r\nset-cookie: b', 'x', 'a\nb', 'x', '\0', 'x', '\u007f', 'x', 'ł'],
   ];

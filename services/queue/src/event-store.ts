@@ -14,6 +14,7 @@ import {
 import { RequestClient, type RedisTarget } from '@hob/redis';
 import { type Job, Queue } from 'bullmq';
 import type { Logger } from 'pino';
+import { RedisQueueBoard } from './board/redis-queue-board.ts';
 import { bullOptions } from './bull-options.ts';
 import type { QueueConfig } from './config.ts';
 import { QueueDeadLetters } from './dead-letters.ts';
@@ -53,6 +54,7 @@ export class EventStore implements AsyncInvocations, AsyncDisposable {
   readonly deadLetters: DeadLetters;
   readonly keys: IdempotencyStore;
   readonly schedules: ScheduleStore;
+  readonly board: RedisQueueBoard;
   readonly #redis: RequestClient;
   readonly #keys: QueueKeys;
   readonly #queue: Queue<StoredEvent, Attempt>;
@@ -97,7 +99,9 @@ export class EventStore implements AsyncInvocations, AsyncDisposable {
       keys: this.#keys,
       log,
       ask: (commands) => this.#ask(commands),
+      events: this,
     });
+    this.board = new RedisQueueBoard({ redis: this.#redis, keys: this.#keys, ask: (commands) => this.#ask(commands) });
     this.#redis.on('ready', () => this.#measure());
     this.#timers = [
       setInterval(() => this.#measure(), MEMORY_EVERY_MS).unref(),
@@ -131,13 +135,14 @@ export class EventStore implements AsyncInvocations, AsyncDisposable {
 
   async counts(): Promise<QueueCounts | undefined> {
     try {
-      const [counts, [oldest]] = await Promise.all([
+      const [counts, [oldest], schedules] = await Promise.all([
         this.#queue.getJobCounts('waiting', 'active', 'delayed', 'failed'),
         this.#queue.getJobs(['waiting'], 0, 0, true),
+        this.schedules.counts(),
       ]);
       const { waiting = 0, active = 0, delayed = 0, failed = 0 } = counts;
       const oldestAgeMs = oldest === undefined ? 0 : Math.max(0, Date.now() - oldest.timestamp);
-      return { waiting, running: active, failed: delayed, dead: failed, oldestAgeMs };
+      return { waiting, running: active, failed: delayed, dead: failed, oldestAgeMs, schedules };
     } catch {
       return undefined;
     }
@@ -169,7 +174,12 @@ export class EventStore implements AsyncInvocations, AsyncDisposable {
   async close(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
     this.keys[Symbol.dispose]();
-    const closed = Promise.all([this.schedules.close(), this.#queue.close().catch(() => undefined)]);
+    const closing = [
+      this.schedules.close(),
+      this.board[Symbol.asyncDispose](),
+      this.#queue.close().catch(() => undefined),
+    ];
+    const closed = Promise.all(closing);
     // Without Redis they would wait for it.
     await Promise.race([closed, delay(CLOSE_MS_MAX, undefined, { ref: false })]);
     this.#redis.disconnect();

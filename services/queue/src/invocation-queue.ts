@@ -8,6 +8,7 @@ import type {
   IdempotencyKeys,
   InvocationRecord,
   Invoker,
+  QueueBoard,
   QueueCounts,
   QueueObserver,
   Schedules,
@@ -75,6 +76,10 @@ export class InvocationQueue implements AsyncInvocations, AsyncDisposable {
 
   get keys(): IdempotencyKeys {
     return this.#store.keys;
+  }
+
+  get board(): QueueBoard {
+    return this.#store.board;
   }
 
   get schedules(): Schedules {

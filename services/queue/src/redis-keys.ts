@@ -17,6 +17,12 @@ export interface QueueKeys {
   cancel(id: string): string;
   /** An idempotency key, by its digest, and the answer to its call. */
   idempotency(digest: string): string;
+  /** A hash: since when schedules are paused, ms since the epoch, by `<function>/<name>`. */
+  readonly pausedSchedules: string;
+  /** When a schedule was resumed, ms since the epoch; kept for as long as a time may come up late that it was paused at. */
+  resumed(schedule: string): string;
+  /** A sorted set: the last calls of a schedule by their times. */
+  runs(schedule: string): string;
 }
 
 export function queueKeys(redis: RedisTarget): QueueKeys {
@@ -26,5 +32,8 @@ export function queueKeys(redis: RedisTarget): QueueKeys {
     body: (id) => redis.key(`event-body:${id}`),
     cancel: (id) => redis.key(`event-cancelled:${id}`),
     idempotency: (digest) => redis.key(`idempotency:${digest}`),
+    pausedSchedules: redis.key('schedules-paused'),
+    resumed: (schedule) => redis.key(`schedule-resumed:${schedule}`),
+    runs: (schedule) => redis.key(`schedule-runs:${schedule}`),
   };
 }

@@ -11,6 +11,11 @@ export interface Tick {
   readonly entry: ScheduleEntry;
 }
 
+/** What a schedule is known by in Redis. Neither name has a slash. */
+export function scheduleKey(functionName: string, schedule: string): string {
+  return `${functionName}/${schedule}`;
+}
+
 /** When BullMQ makes the jobs of an entry. */
 export function repetition(entry: ScheduleEntry): Omit<RepeatOptions, 'key'> {
   const { cron, timezone, everyMs, at } = entry;
@@ -38,6 +43,27 @@ export function isStuck({ every, next }: JobSchedulerJson<Tick>, nowMs: number):
 /** Whether an entry's one time has passed. */
 export function isPast({ at }: ScheduleEntry, nowMs: number): boolean {
   return at !== undefined && Date.parse(at) <= nowMs;
+}
+
+/**
+ * The times of an entry.
+ *
+ * @param firstMs the first one, ms since the epoch.
+ * @param count how many, at most.
+ */
+export function timesFrom({ cron, timezone, everyMs }: ScheduleEntry, firstMs: number, count: number): Date[] {
+  const times = [new Date(firstMs)];
+  const later = cron === undefined ? undefined : CronExpressionParser.parse(cron, cronOptions(timezone, firstMs));
+  while (times.length < count) {
+    if (later?.hasNext()) times.push(later.next().toDate());
+    else if (everyMs !== undefined) times.push(new Date(firstMs + times.length * everyMs));
+    else break;
+  }
+  return times;
+}
+
+function cronOptions(timezone: string | undefined, nowMs: number) {
+  return { tz: timezone ?? 'UTC', currentDate: new Date(nowMs) };
 }
 
 /** @throws ERR_CONFIG_INVALID for the first entry that cannot hold. */

@@ -1,11 +1,14 @@
-import { asyncPolicy, type FunctionDirectory, isHobError, type QueueObserver, uuidOf } from '@hob/contracts';
+import { type FunctionDirectory, type FunctionVersion, isHobError, type QueueObserver, uuidOf } from '@hob/contracts';
 import { type Job, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import { bullOptions } from './bull-options.ts';
 import { enqueue, type EventTarget } from './enqueue.ts';
 import { SCHEDULES_QUEUE } from './redis-keys.ts';
-import type { Tick } from './schedule-plan.ts';
+import { SchedulePauses } from './schedule-pauses.ts';
+import { scheduleKey, type Tick } from './schedule-plan.ts';
+import { ScheduleRuns } from './schedule-runs.ts';
+import { scheduledEvent } from './scheduled-event.ts';
 
 export interface ScheduleWorkerOptions {
   /** Waits for Redis. */
@@ -18,15 +21,19 @@ export interface ScheduleWorkerOptions {
 
 /**
  * Makes an event of each tick of a schedule. Each time has one job in Redis, whoever looks after it, and its event an id that is made from the
- * job's: however often a tick is taken up, there is one event.
+ * job's: however often a tick is taken up, there is one event. A time at which its schedule is paused makes none, now or later.
  */
 export class ScheduleWorker {
   readonly #options: ScheduleWorkerOptions;
   readonly #worker: Worker<Tick>;
+  readonly #pauses: SchedulePauses;
+  readonly #runs: ScheduleRuns;
 
   constructor(options: ScheduleWorkerOptions) {
     const { redis, target, log } = options;
     this.#options = options;
+    this.#pauses = new SchedulePauses(redis, target.keys);
+    this.#runs = new ScheduleRuns(redis, target.keys);
     this.#worker = new Worker<Tick>(SCHEDULES_QUEUE, (job) => this.#tick(job), {
       connection: redis,
       prefix: target.keys.bullPrefix,
@@ -46,29 +53,37 @@ export class ScheduleWorker {
 
   async #tick(job: Job<Tick>): Promise<void> {
     const { function: name, entry } = job.data;
-    const { method = 'POST', path = '/' } = entry;
-    const body = entry.body === undefined ? undefined : Buffer.from(entry.body);
-    const length = body === undefined ? [] : ['content-length', String(body.byteLength)];
-    const headers = ['content-type', 'application/json', 'hob-schedule', entry.name, ...length];
-    const policy = this.#policyOf(name);
-    if (policy === undefined) return;
+    const { observer, log, target } = this.#options;
+    const key = scheduleKey(name, entry.name);
+    const atMs = dueMs(job);
+    if (await this.#pauses.covers(key, atMs)) {
+      log.debug({ function: name, schedule: entry.name }, 'a paused schedule has made no event');
+      return;
+    }
+    const live = this.#liveOf(name);
+    if (live === undefined) return;
     const id = uuidOf(`tick ${job.id}`);
-    const about = { id, function: name, version: undefined, policy, method, url: `http://${name}${path}` };
-    await enqueue(this.#options.target, { ...about, headers, body });
-    const { observer, log } = this.#options;
-    observer.scheduled(Math.max(0, Date.now() - (job.opts.prevMillis ?? job.timestamp)));
+    await enqueue(target, scheduledEvent(id, live, entry));
+    await this.#runs.note(key, { id, cause: 'time', atMs });
+    observer.scheduled(Math.max(0, Date.now() - atMs));
     log.debug({ function: name, schedule: entry.name, id }, 'a schedule has made an event');
   }
 
   /** @returns undefined when the function is gone. */
-  #policyOf(name: string) {
+  #liveOf(name: string): FunctionVersion | undefined {
     const { directory, log } = this.#options;
     try {
-      return asyncPolicy(directory.resolve(name).config);
+      return directory.resolve(name);
     } catch (error) {
       if (!isHobError(error)) throw error;
       log.warn({ function: name, err: error }, 'a schedule found no function');
       return undefined;
     }
   }
+}
+
+/** The time that a tick is for, ms since the epoch: its id ends with it. */
+function dueMs({ id = '', timestamp }: Job<Tick>): number {
+  const [digits] = /[0-9]+$/.exec(id) ?? [];
+  return digits === undefined ? timestamp : Number(digits);
 }

@@ -204,7 +204,7 @@ test('InvocationQueue tells how attempts end, and how many events there are', as
   await fixture.reached(await fixture.submit(), 'running');
   await fixture.submit();
   const { oldestAgeMs, ...counts } = (await fixture.queue.counts()) ?? assert.fail('it answers');
-  assert.deepEqual(counts, { waiting: 1, running: 1, failed: 0, dead: 1 });
+  assert.deepEqual(counts, { waiting: 1, running: 1, failed: 0, dead: 1, schedules: { active: 0, paused: 0 } });
   assert.ok(oldestAgeMs >= 0 && oldestAgeMs < 60_000);
 });
 

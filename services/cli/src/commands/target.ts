@@ -15,6 +15,12 @@ export function functionName(text: string): string {
   throw fail('ERR_CLI_USAGE', [`"${text}" is no function name: lower-case letters, digits and hyphens`]);
 }
 
+/** Checks a schedule's name that was given on the command line. @throws ERR_CLI_USAGE */
+export function scheduleName(text: string): string {
+  if (nameForm.test(text)) return text;
+  throw fail('ERR_CLI_USAGE', [`"${text}" is no name of a schedule: lower-case letters, digits and hyphens`]);
+}
+
 /** Checks a `name`, `name@version` or `name@alias` that was given on the command line. @throws ERR_CLI_USAGE */
 export function functionTarget(text: string): string {
   if (targetForm.test(text)) return text;

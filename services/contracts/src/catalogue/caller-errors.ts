@@ -143,6 +143,13 @@ export const callerErrors = {
     title: 'The call is being made',
     message: () => 'the first call with this idempotency-key has not ended',
   },
+  ERR_SCHEDULE_NOT_FOUND: {
+    http: 404,
+    kind: 'caller',
+    retry: 'never',
+    title: 'Unknown schedule',
+    message: (name: string, schedule: string) => `function "${name}" has no schedule "${schedule}"`,
+  },
   ERR_DEAD_LETTER_NOT_FOUND: {
     http: 404,
     kind: 'caller',

@@ -11,6 +11,7 @@ export interface QueueDefinitions {
   readonly events: Gauge<'status'>;
   readonly oldestEvent: Gauge;
   readonly attempts: Counter<'outcome'>;
+  readonly schedules: Gauge<'state'>;
   readonly scheduleLag: Histogram;
   readonly keyHits: Counter<'outcome'>;
   readonly redisRoundTrip: Histogram;
@@ -36,6 +37,12 @@ export function defineQueueMetrics(registers: Registry[]): QueueDefinitions {
       labelNames: ['outcome'],
       registers,
     }),
+    schedules: new Gauge({
+      name: 'hob_schedules',
+      help: 'Schedules with a time to come: active ones, and those that an operator has paused.',
+      labelNames: ['state'],
+      registers,
+    }),
     scheduleLag: new Histogram({
       name: 'hob_schedule_lag_seconds',
       help: 'How long after its time a schedule made its event.',
@@ -58,11 +65,12 @@ export function defineQueueMetrics(registers: Registry[]): QueueDefinitions {
 }
 
 /** Shows what the queue holds; nothing while Redis is away. */
-export function setQueueMetrics({ events, oldestEvent }: QueueDefinitions, counts: QueueCounts | undefined): void {
-  events.reset();
-  oldestEvent.reset();
+export function setQueueMetrics(metrics: QueueDefinitions, counts: QueueCounts | undefined): void {
+  const { events, oldestEvent } = metrics;
+  for (const gauge of [events, oldestEvent, metrics.schedules]) gauge.reset();
   if (counts === undefined) return;
-  const { waiting, running, failed, dead, oldestAgeMs } = counts;
+  const { waiting, running, failed, dead, oldestAgeMs, schedules } = counts;
   for (const [status, count] of Object.entries({ waiting, running, failed, dead })) events.set({ status }, count);
   oldestEvent.set(oldestAgeMs / 1000);
+  for (const [state, count] of Object.entries(schedules)) metrics.schedules.set({ state }, count);
 }

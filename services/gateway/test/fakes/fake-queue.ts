@@ -10,9 +10,12 @@ import {
   type InvocationRecord,
   type KeptResponse,
   type KeyedCall,
+  type QueueBoard,
   type QueueCounts,
   type Schedules,
 } from '@hob/contracts';
+
+const nightly = { function: 'hello', name: 'nightly', everyMs: 1000, method: 'POST', path: '/' };
 
 /** A queue that keeps what was submitted and says what the test told it. */
 export class FakeQueue implements AsyncInvocations {
@@ -20,7 +23,14 @@ export class FakeQueue implements AsyncInvocations {
   readonly events: AsyncEvent[] = [];
   readonly records = new Map<string, InvocationRecord>();
   readonly cancelledIds: string[] = [];
-  current: QueueCounts | undefined = { waiting: 4, running: 3, failed: 2, dead: 1, oldestAgeMs: 1500 };
+  current: QueueCounts | undefined = {
+    waiting: 4,
+    running: 3,
+    failed: 2,
+    dead: 1,
+    oldestAgeMs: 1500,
+    schedules: { active: 5, paused: 2 },
+  };
   /** Set: every question fails. */
   failure: HobError | undefined;
 
@@ -48,7 +58,24 @@ export class FakeQueue implements AsyncInvocations {
     },
     apply: ({ name, version }) => this.#answer(void this.scheduled.push(`${name}@${version}`)),
     remove: (name) => this.#answer(void this.scheduled.push(`no ${name}`)),
-    list: () => this.#answer([{ function: 'hello', name: 'nightly', everyMs: 1000, method: 'POST', path: '/' }]),
+    list: () => this.#answer([nightly]),
+    read: (of, name) => this.#known(of, name, { ...nightly, nextTimes: [], runs: [] }),
+    run: (live, name) => {
+      this.scheduled.push(`run ${live.name}@${live.version}/${name}`);
+      return this.#known(live.name, name, 'the-id');
+    },
+    pause: (of, name) => this.#known(of, name, { ...nightly, pausedAt: '2026-01-01T00:00:00.000Z' }),
+    resume: (of, name) => this.#known(of, name, { ...nightly, nextAt: '2026-01-02T00:00:00.000Z' }),
+  };
+
+  /** What of the board was asked for; all of it is there but what ends with `none`. */
+  readonly boardPaths: string[] = [];
+  readonly board: QueueBoard = {
+    read: (path) => {
+      this.boardPaths.push(path);
+      const page = { contentType: 'text/html', body: Buffer.from(`<p>${path}`) };
+      return this.#answer(path.endsWith('none') ? undefined : page);
+    },
   };
 
   /** Keys in memory, as the real ones are taken and freed. */
@@ -90,6 +117,12 @@ export class FakeQueue implements AsyncInvocations {
   cancel(id: string): Promise<boolean> {
     this.cancelledIds.push(id);
     return this.#answer(this.records.has(id));
+  }
+
+  /** An answer about the one schedule that there is. */
+  #known<T>(functionName: string, schedule: string, value: T): Promise<T> {
+    if (functionName === nightly.function && schedule === nightly.name) return this.#answer(value);
+    return Promise.reject(fail('ERR_SCHEDULE_NOT_FOUND', [functionName, schedule]));
   }
 
   #answer<T>(value: T): Promise<T> {

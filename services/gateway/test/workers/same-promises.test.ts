@@ -5,6 +5,7 @@ import { through } from '../fakes/test-gateway.ts';
 through.worker = true;
 
 await import('../async-call.test.ts');
+await import('../board.test.ts');
 await import('../control-api.test.ts');
 await import('../deploy.test.ts');
 await import('../function-call.test.ts');
