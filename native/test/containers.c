@@ -21,7 +21,6 @@ static const struct hob_program program = { program_argv, program_envp, "/tmp" }
 static struct hob_spec make_spec(void) {
         static char netns[32];
         if (netns[0] == '\0') {
-                char step[HOB_STEP_BYTES];
                 (void) snprintf(netns, sizeof netns, "/proc/%d/fd/%d", getpid(), hob_namespace_create(step));
         }
         struct hob_spec spec = {

@@ -1,4 +1,3 @@
-export { redisUrlForms } from './redis-url.ts';
 import { parseRedisUrl, type HostPort, type RedisLocation, shownRedisUrl } from './redis-url.ts';
 
 /** What hob's keys begin with when nothing is said. */
@@ -23,7 +22,7 @@ export class RedisTarget {
   /**
    * Reads what the operator says.
    *
-   * @param url see `redisUrlForms`.
+   * @param url one of the forms in redis-url.ts.
    * @param prefix of the form `redisPrefixPattern`.
    * @param place what names the URL in a complaint.
    * @throws ERR_CONFIG_INVALID with nothing of the URL in it.

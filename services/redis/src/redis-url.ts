@@ -62,7 +62,7 @@ const hostForm = /^(?:\[([0-9a-fA-F:.]+)\]|([\w.-]+))(?::(\d{1,5}))?$/;
 const masterForm = /^[\w.-]+$/;
 
 /** The forms that are taken, for messages. */
-export const redisUrlForms =
+const redisUrlForms =
   'redis://user:password@host:port/db, redis+sentinel://user:password@host:port,host:port/master/db, ' +
   'redis+cluster://user:password@host:port,host:port, each with rediss in place of redis for TLS, ' +
   'unix://user:password@/path?db=n, or the absolute path of a socket';

@@ -1,7 +1,7 @@
 import { fail } from '@hob/contracts';
 import { gatewayLimitsSchema } from '@hob/gateway/limits';
 import { queueConfigSchema } from '@hob/queue/config';
-import { PREFIX_DEFAULT, redisPrefixPattern, RedisTarget, redisUrlForms } from '@hob/redis/target';
+import { PREFIX_DEFAULT, redisPrefixPattern, RedisTarget } from '@hob/redis/target';
 import { egressOptionsSchema, schedulerConfigSchema } from '@hob/scheduler/config';
 import { type Static, Type, type TSchema } from 'typebox';
 import { Check } from 'typebox/value';
@@ -21,13 +21,16 @@ const serverSchema = Type.Object(
       description: 'Folder for everything that lasts: bundles, the private Redis, hashes of tokens. An absolute path.',
     }),
     redisUrl: Type.Optional(
-      Type.String({ description: `A Redis to use in place of the private one: ${redisUrlForms}.` }),
+      Type.String({
+        description:
+          'A Redis in place of the private one: redis://…, redis+sentinel://…, redis+cluster://…, rediss for TLS, unix://… or a path.',
+      }),
     ),
     redisPrefix: Type.String({
       default: PREFIX_DEFAULT,
       pattern: redisPrefixPattern,
       description:
-        'What the names of keys and channels in that Redis begin with, so that several hobs may share it: 1 to 64 letters, digits, dots, hyphens and underscores.',
+        'What keys and channels begin with there, for several hobs on one Redis: 1 to 64 letters, digits, dots, hyphens, underscores.',
     }),
     versionsKept: Type.Integer({
       default: 10,
