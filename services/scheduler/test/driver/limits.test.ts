@@ -210,6 +210,6 @@ test('the account of a container costs no descriptor once it is gone', async () 
     const container = await driver.create(kindOf(128));
     assert.ok(readdirSync('/proc/self/fd').length > before);
     await end(container);
-    assert.equal(readdirSync('/proc/self/fd').length, before);
+    assert.ok(readdirSync('/proc/self/fd').length <= before);
   });
 });

@@ -5,6 +5,8 @@ import type { ContainerNetwork } from './egress-network.ts';
 
 /** As many as are kept for containers to come; each takes some 100 KB of the kernel's memory. */
 const SPARE_MAX = 32;
+/** Those that nobody has needed for so long are given up, ms. */
+const NEEDED_WITHIN_MS = 10_000;
 /** The first line of `/proc/net/sockstat` where there is no socket of any kind. */
 const NO_SOCKETS = /^sockets: used 0\n/;
 /** `/proc/net/dev`, two lines of headings and one for each interface, where no packet has gone through any. */
@@ -19,15 +21,20 @@ export class LoopbackNamespaces {
   readonly #native: NativeNetwork;
   /** Descriptors. */
   readonly #spare: number[] = [];
+  readonly #timer: NodeJS.Timeout;
+  /** How many have been there all the time since it was last looked. */
+  #unneeded = 0;
   #isClosed = false;
 
   constructor(native: NativeNetwork) {
     this.#native = native;
+    this.#timer = setInterval(() => this.#giveUp(), NEEDED_WITHIN_MS).unref();
   }
 
   /** A network for one container; it is to be released when all processes of the container are gone. @throws ERR_NATIVE_SYSCALL */
   take(): ContainerNetwork {
     const namespace = this.#spare.pop() ?? this.#native.createNamespace();
+    this.#unneeded = Math.min(this.#unneeded, this.#spare.length);
     let isReleased = false;
     return {
       path: `/proc/${process.pid}/fd/${namespace}`,
@@ -45,12 +52,18 @@ export class LoopbackNamespaces {
   /** Gives up those that are kept, and all that come back. Idempotent. */
   close(): void {
     this.#isClosed = true;
+    clearInterval(this.#timer);
     for (const namespace of this.#spare.splice(0)) closeSync(namespace);
   }
 
   #release(namespace: number): void {
     if (!this.#isClosed && this.#spare.length < SPARE_MAX && this.#isUnused(namespace)) this.#spare.push(namespace);
     else closeSync(namespace);
+  }
+
+  #giveUp(): void {
+    for (const namespace of this.#spare.splice(0, this.#unneeded)) closeSync(namespace);
+    this.#unneeded = this.#spare.length;
   }
 
   #isUnused(namespace: number): boolean {

@@ -126,6 +126,22 @@ test('However many containers end at once, few networks are kept, and none after
   assert.deepEqual(openNamespaces(), []);
 });
 
+test('Networks that nobody needs any more are given up, and no others', (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  const loopbacks = new LoopbackNamespaces(native);
+  const many = Array.from({ length: 5 }, () => loopbacks.take());
+  for (const each of many) each.release();
+  t.mock.timers.tick(10_000);
+  assert.equal(openNamespaces().length, 5, 'they are not there for long enough');
+  const two = [loopbacks.take(), loopbacks.take()];
+  for (const each of two) each.release();
+  t.mock.timers.tick(10_000);
+  assert.equal(openNamespaces().length, 2, 'as many as were needed');
+  t.mock.timers.tick(10_000);
+  assert.deepEqual(openNamespaces(), []);
+  loopbacks.close();
+});
+
 test('A network without a way out cannot be opened to the outside', () => {
   const loopbacks = new LoopbackNamespaces(native);
   const network = loopbacks.take();
