@@ -8,7 +8,7 @@ import { isElsewhere, isGone } from './moved-keys.ts';
 import type { RedisTarget } from './redis-target.ts';
 
 /** How long a connection may take to be made, ms. */
-const CONNECT_MS_MAX = 3_000;
+const CONNECT_MS_MAX = 10_000;
 /** How long a command's answer may take, ms. */
 const COMMAND_MS_MAX = 5_000;
 /** How long a server may be silent before it counts as away, ms. */
