@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type CallLoad, fail, type FunctionDirectory, isHobError, type QueueObserver } from '@hob/contracts';
 import { type RedisTarget, WorkerClient } from '@hob/redis';
-import { DelayedError, Queue, UnrecoverableError, Worker } from 'bullmq';
+import { DelayedError, Queue, UnrecoverableError } from 'bullmq';
 import type { Logger } from 'pino';
 import { bullOptions } from './bull-options.ts';
 import { backoffMs } from './backoff.ts';
@@ -12,6 +12,7 @@ import type { EventEnd, EventRunner } from './event-runner.ts';
 import type { EventJob } from './event-store.ts';
 import { interrupted } from './invocation-record.ts';
 import { EVENTS_QUEUE, type QueueKeys, queueKeys } from './redis-keys.ts';
+import { QueueWorker } from './queue-worker.ts';
 import { ScheduleWorker } from './schedule-worker.ts';
 import { SpareCapacity } from './spare-capacity.ts';
 import type { Attempt, StoredEvent } from './stored-event.ts';
@@ -66,7 +67,7 @@ export class EventWorker implements AsyncDisposable {
   readonly #redis: WorkerClient;
   readonly #keys: QueueKeys;
   readonly #subscriber: WorkerClient;
-  readonly #worker: Worker<StoredEvent, Attempt>;
+  readonly #worker: QueueWorker<StoredEvent, Attempt>;
   readonly #queue: Queue<StoredEvent, Attempt>;
   readonly #destinations: Destinations;
   readonly #schedules: ScheduleWorker;
@@ -91,7 +92,7 @@ export class EventWorker implements AsyncDisposable {
     const target = { redis: this.#redis, keys: this.#keys, queue: this.#queue, config };
     this.#destinations = new Destinations({ target, directory });
     this.#schedules = new ScheduleWorker({ redis: this.#redis, target, directory, observer, log });
-    this.#worker = new Worker<StoredEvent, Attempt>(EVENTS_QUEUE, (job, token) => this.#attempt(job, token), {
+    this.#worker = new QueueWorker<StoredEvent, Attempt>(EVENTS_QUEUE, (job, token) => this.#attempt(job, token), {
       connection: this.#redis,
       prefix,
       concurrency: max,
@@ -120,6 +121,8 @@ export class EventWorker implements AsyncDisposable {
     const closed = Promise.all([this.#worker.close().catch(() => undefined), this.#schedules.close()]);
     await Promise.race([closed, this.#allTold(drainMs)]);
     clearTimeout(patience);
+    this.#worker.abandon();
+    this.#schedules.abandon();
     this.#redis.disconnectAll();
     this.#subscriber.disconnectAll();
     this.#capacity[Symbol.dispose]();

@@ -1,9 +1,10 @@
 import { type FunctionDirectory, type FunctionVersion, isHobError, type QueueObserver, uuidOf } from '@hob/contracts';
-import { type Job, Worker } from 'bullmq';
+import type { Job } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import { bullOptions } from './bull-options.ts';
 import { enqueue, type EventTarget } from './enqueue.ts';
+import { QueueWorker } from './queue-worker.ts';
 import { SCHEDULES_QUEUE } from './redis-keys.ts';
 import { SchedulePauses } from './schedule-pauses.ts';
 import { scheduleKey, type Tick } from './schedule-plan.ts';
@@ -25,7 +26,7 @@ export interface ScheduleWorkerOptions {
  */
 export class ScheduleWorker {
   readonly #options: ScheduleWorkerOptions;
-  readonly #worker: Worker<Tick>;
+  readonly #worker: QueueWorker<Tick>;
   readonly #pauses: SchedulePauses;
   readonly #runs: ScheduleRuns;
 
@@ -34,7 +35,7 @@ export class ScheduleWorker {
     this.#options = options;
     this.#pauses = new SchedulePauses(redis, target.keys);
     this.#runs = new ScheduleRuns(redis, target.keys);
-    this.#worker = new Worker<Tick>(SCHEDULES_QUEUE, (job) => this.#tick(job), {
+    this.#worker = new QueueWorker<Tick>(SCHEDULES_QUEUE, (job) => this.#tick(job), {
       connection: redis,
       prefix: target.keys.bullPrefix,
       lockDuration: 15_000,
@@ -49,6 +50,11 @@ export class ScheduleWorker {
   /** Takes no more ticks. */
   async close(): Promise<void> {
     await this.#worker.close().catch(() => undefined);
+  }
+
+  /** Leaves it, if `close` has not come to its end. */
+  abandon(): void {
+    this.#worker.abandon();
   }
 
   async #tick(job: Job<Tick>): Promise<void> {
