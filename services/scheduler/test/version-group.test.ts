@@ -234,7 +234,7 @@ test('VersionGroup starts a version that dies while it loads less and less often
   const dying: Program = (frame, container) => {
     if (frame.type === FrameType.CODE) container.exit({ signal: 'SIGSEGV' });
   };
-  await using bench = await Bench.open(dying, { startBackoffMs: 100, startBackoffMaxMs: 2000 });
+  await using bench = await Bench.open(dying, { startBackoffMs: 100, startBackoffMaxMs: 2000, queueTimeoutMs: 60_000 });
   const version = versionOf({ maxContainers: 1 });
   const calls: Call[] = [];
   for (let count = 0; count < 200; count++) {
