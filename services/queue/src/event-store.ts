@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import {
   type AsyncEvent,
@@ -163,12 +162,9 @@ export class EventStore implements AsyncInvocations, AsyncDisposable {
     });
   }
 
-  /** Waits for the first connection. @throws ERR_QUEUE_UNAVAILABLE when there is none within 10 s. */
+  /** Waits for the first connection, for up to 10 s: attempts that fail meanwhile are made again. */
   connected(): Promise<void> {
-    return this.#ask(async () => {
-      if (this.#redis.status !== 'ready')
-        await once(this.#redis, 'ready', { signal: AbortSignal.timeout(CONNECT_MS_MAX) });
-    });
+    return this.#redis.untilReady(CONNECT_MS_MAX);
   }
 
   async close(): Promise<void> {

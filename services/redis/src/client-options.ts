@@ -6,6 +6,8 @@ import type { RedisTarget } from './redis-target.ts';
 type ClientOptions = RedisOptions & { readonly replyMapping?: 'legacy' };
 
 const RECONNECT_MS_MAX = 500;
+/** How long a connection may take to be made, ms. */
+const CONNECT_MS_MAX = 10_000;
 /** How long a Sentinel may take to say who the master is, ms. */
 const SENTINEL_MS_MAX = 3_000;
 
@@ -21,7 +23,9 @@ const common: ClientOptions = {
  * @param more what this one has besides.
  */
 export function clientOptions(target: RedisTarget, more: ClientOptions): ClientOptions {
-  return Object.assign(reach(target), common, more);
+  // To a socket there is a connection at once or none; a limit would only tell of a process that had no time to look.
+  const connectTimeout = target.location.kind === 'socket' ? 0 : CONNECT_MS_MAX;
+  return Object.assign(reach(target), common, { connectTimeout }, more);
 }
 
 function reach(target: RedisTarget): ClientOptions {

@@ -7,8 +7,6 @@ import { Heartbeat } from './heartbeat.ts';
 import { isElsewhere, isGone } from './moved-keys.ts';
 import type { RedisTarget } from './redis-target.ts';
 
-/** How long a connection may take to be made, ms. */
-const CONNECT_MS_MAX = 10_000;
 /** How long a command's answer may take, ms. */
 const COMMAND_MS_MAX = 5_000;
 /** How long a server may be silent before it counts as away, ms. */
@@ -36,7 +34,6 @@ export class RequestClient extends Redis {
         enableOfflineQueue: false,
         autoResendUnfulfilledCommands: false,
         maxRetriesPerRequest: 0,
-        connectTimeout: CONNECT_MS_MAX,
         commandTimeout: COMMAND_MS_MAX,
         reconnectOnError: (error) => {
           if (!isGone(error)) return false;
@@ -59,6 +56,12 @@ export class RequestClient extends Redis {
     return this.#failures.last;
   }
 
+  /** Waits until there is a connection, or the time is over. */
+  async untilReady(patienceMs: number): Promise<void> {
+    const endMs = performance.now() + patienceMs;
+    while (this.status !== 'ready' && performance.now() < endMs) await delay(FOLLOW_PAUSE_MS);
+  }
+
   /**
    * Runs commands, and again when a server has refused one since its keys are elsewhere, for up to 3 s.
    *
@@ -68,7 +71,7 @@ export class RequestClient extends Redis {
   async follow<T>(commands: () => Promise<T>): Promise<T> {
     const endMs = performance.now() + FOLLOW_MS_MAX;
     for (;;) {
-      while (this.status !== 'ready' && performance.now() < this.#followEndMs) await delay(FOLLOW_PAUSE_MS);
+      await this.untilReady(this.#followEndMs - performance.now());
       try {
         return await commands();
       } catch (error) {
