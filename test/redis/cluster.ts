@@ -4,7 +4,7 @@ import { freePort } from '../support/hob-server.ts';
 import { TemporaryFolder } from '../support/temporary-folder.ts';
 import { until } from '../support/until.ts';
 import { makeCertificates, trust } from './certificates.ts';
-import { RedisProcess } from './redis-process.ts';
+import { lastingSettings, RedisProcess } from './redis-process.ts';
 
 const PASSWORD = 'of the nodes:#%';
 const SLOTS = 16_384;
@@ -42,17 +42,7 @@ export class Cluster implements AsyncDisposable {
         '--cluster-node-timeout',
         `${DOWN_MS}`,
       ];
-      const settings = [
-        ...bus,
-        '--requirepass',
-        PASSWORD,
-        '--masterauth',
-        PASSWORD,
-        '--save',
-        '',
-        '--appendonly',
-        'yes',
-      ];
+      const settings = [...bus, ...lastingSettings(PASSWORD)];
       if (tls) settings.push('--tls-cluster', 'yes');
       const options = { port: await freePort(), folder: place, settings, password: PASSWORD, certificates };
       nodes.push(started.use(await RedisProcess.start(options)));

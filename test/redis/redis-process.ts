@@ -16,6 +16,11 @@ export interface RedisProcessOptions {
   readonly certificates?: Certificates | undefined;
 }
 
+/** Of a server that keeps its data, wants a password, and gives the same one to its master. */
+export function lastingSettings(password: string): string[] {
+  return ['--requirepass', password, '--masterauth', password, '--save', '', '--appendonly', 'yes'];
+}
+
 /** A redis-server on a port of the loopback, killed when disposed. */
 export class RedisProcess implements AsyncDisposable {
   readonly port: number;

@@ -4,7 +4,7 @@ import { freePort } from '../support/hob-server.ts';
 import { TemporaryFolder } from '../support/temporary-folder.ts';
 import { until } from '../support/until.ts';
 import { type Certificates, makeCertificates, trust } from './certificates.ts';
-import { RedisProcess } from './redis-process.ts';
+import { lastingSettings, RedisProcess } from './redis-process.ts';
 
 /** What the Sentinel calls the master. */
 const NAME = 'the-master';
@@ -37,17 +37,7 @@ export class SentinelSet implements AsyncDisposable {
       const place = join(folder.path, name);
       await mkdir(place);
       const of = servers[0] === undefined ? [] : ['--replicaof', '127.0.0.1', `${servers[0].port}`];
-      const settings = [
-        '--requirepass',
-        PASSWORD,
-        '--masterauth',
-        PASSWORD,
-        '--save',
-        '',
-        '--appendonly',
-        'yes',
-        ...of,
-      ];
+      const settings = [...lastingSettings(PASSWORD), ...of];
       const options = { port: await freePort(), folder: place, settings, password: PASSWORD, certificates };
       servers.push(started.use(await RedisProcess.start(options)));
     }

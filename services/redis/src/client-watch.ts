@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
+import { Heartbeat } from './heartbeat.ts';
 import type { RedisTarget } from './redis-target.ts';
 
 /** For how long it may be silent, ms: longer than the queue has a connection wait for a job. */
@@ -45,4 +46,10 @@ export function tellFailures(redis: Redis, connection: string, log: Logger): Fai
 /** After how long a silence of its server a client connects anew, ms: Infinity where no other server may have taken its place. */
 export function silentMsMax({ location }: RedisTarget): number {
   return location.kind === 'sentinel' || location.kind === 'cluster' ? SILENT_MS_MAX : Infinity;
+}
+
+/** Has a client that nobody asks about the state of its server notice its silence, where that matters. */
+export function watchForSilence(redis: Redis, target: RedisTarget): void {
+  const msMax = silentMsMax(target);
+  if (msMax < Infinity) void new Heartbeat(redis, msMax);
 }

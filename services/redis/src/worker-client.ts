@@ -1,8 +1,7 @@
 import { Redis, type RedisOptions } from 'ioredis';
 import type { Logger } from 'pino';
 import { clientOptions } from './client-options.ts';
-import { hideCommands, silentMsMax, tellFailures } from './client-watch.ts';
-import { Heartbeat } from './heartbeat.ts';
+import { hideCommands, tellFailures, watchForSilence } from './client-watch.ts';
 import { isElsewhere } from './moved-keys.ts';
 import type { RedisTarget } from './redis-target.ts';
 
@@ -27,13 +26,13 @@ export class WorkerClient extends Redis {
     );
     this.#target = target;
     tellFailures(this, name, log);
-    void new Heartbeat(this, silentMsMax(target));
+    watchForSilence(this, target);
   }
 
   override duplicate(override?: Partial<RedisOptions>): Redis {
     const copy = super.duplicate(override);
     hideCommands(copy);
-    void new Heartbeat(copy, silentMsMax(this.#target));
+    watchForSilence(copy, this.#target);
     this.#copies.push(copy);
     return copy;
   }
