@@ -20,21 +20,26 @@ struct notes {
         } entries[ENTRIES_MAX];
 };
 
-static struct notes *open_notes(void) {
-        const char *path = getenv("HOB_PROBE");
-        _cleanup_close_ int fd = open(path ? path : "", O_RDWR | O_CLOEXEC);
+static struct notes *open_notes(const char *path) {
+        _cleanup_close_ int fd = open(path, O_RDWR | O_CLOEXEC);
         if (fd < 0)
                 return NULL;
         void *memory = mmap(NULL, sizeof(struct notes), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
         return memory == MAP_FAILED ? NULL : memory;
 }
 
-/* The wall clock: a container has monotonic clocks of its own. The first steps are the zygote's, so all share its notes. */
+/*
+ * The wall clock: a container has monotonic clocks of its own. The first steps are the zygote's, so all share its notes.
+ * A process that is not told where to note, as hob's own, notes nothing.
+ */
 int probe_at(const char *name) {
         static struct notes *notes;
+        const char *path = getenv("HOB_PROBE");
         struct timespec now;
 
-        if (!notes && !(notes = open_notes()))
+        if (!path)
+                return 0;
+        if (!notes && !(notes = open_notes(path)))
                 return -errno;
         (void) clock_gettime(CLOCK_REALTIME, &now);
         uint32_t at = atomic_fetch_add(&notes->count, 1);
