@@ -10,6 +10,7 @@
  * everything, because the boundary of the next frame is unknown.
  */
 import { fail } from './hob-error.ts';
+import { giveMemory, takeMemory } from './spare-memory.ts';
 
 export const FRAME_HEADER_BYTES = 10;
 /** The largest payload. Longer things (code, bodies) are sent in several frames. */
@@ -80,7 +81,7 @@ export function frameTypeName(type: number): string {
   return names.get(type) ?? `type ${type}`;
 }
 
-/** A decoded frame. `payload` is a view of the received bytes, valid for good (it is never overwritten). */
+/** A decoded frame. `payload` is never overwritten, unless its decoder lends: then it is valid until the reader returns. */
 export interface Frame {
   readonly type: FrameType;
   readonly flags: number;
@@ -91,27 +92,42 @@ export interface Frame {
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 const NO_BYTES = Buffer.alloc(0);
 
+/** What one frame is made of. A string is sent as UTF-8. */
+export interface FrameParts {
+  readonly type: FrameType;
+  readonly flags?: number;
+  readonly stream: number;
+  readonly payload?: Uint8Array | string | undefined;
+}
+
+/** How many bytes a frame with this payload takes. @throws ERR_FRAME_TOO_LARGE */
+export function frameBytes(payload: Uint8Array | string = NO_BYTES): number {
+  const bytes = typeof payload === 'string' ? Buffer.byteLength(payload) : payload.byteLength;
+  if (bytes > FRAME_PAYLOAD_BYTES_MAX) throw fail('ERR_FRAME_TOO_LARGE', [bytes, FRAME_PAYLOAD_BYTES_MAX]);
+  return FRAME_HEADER_BYTES + bytes;
+}
+
+/** Writes one frame to where it begins in `target`. @param bytes how many it takes, by `frameBytes`. */
+export function writeFrame(target: Buffer, at: number, bytes: number, parts: FrameParts): void {
+  const { type, flags = 0, stream, payload = NO_BYTES } = parts;
+  target.writeUInt32LE(bytes - FRAME_HEADER_BYTES, at);
+  target[at + 4] = type;
+  target[at + 5] = flags;
+  target.writeUInt32LE(stream, at + 6);
+  if (typeof payload === 'string') target.write(payload, at + FRAME_HEADER_BYTES);
+  else target.set(payload, at + FRAME_HEADER_BYTES);
+}
+
 /**
- * Writes one frame.
+ * Makes one frame.
  *
  * @param payload a string is sent as UTF-8; at most FRAME_PAYLOAD_BYTES_MAX bytes.
  * @throws ERR_FRAME_TOO_LARGE
  */
-export function encodeFrame(
-  type: FrameType,
-  stream: number,
-  payload: Uint8Array | string = NO_BYTES,
-  flags = 0,
-): Buffer {
-  const bytes = typeof payload === 'string' ? Buffer.byteLength(payload) : payload.byteLength;
-  if (bytes > FRAME_PAYLOAD_BYTES_MAX) throw fail('ERR_FRAME_TOO_LARGE', [bytes, FRAME_PAYLOAD_BYTES_MAX]);
-  const frame = Buffer.allocUnsafe(FRAME_HEADER_BYTES + bytes);
-  frame.writeUInt32LE(bytes, 0);
-  frame[4] = type;
-  frame[5] = flags;
-  frame.writeUInt32LE(stream, 6);
-  if (typeof payload === 'string') frame.write(payload, FRAME_HEADER_BYTES);
-  else frame.set(payload, FRAME_HEADER_BYTES);
+export function encodeFrame(type: FrameType, stream: number, payload?: Uint8Array | string, flags = 0): Buffer {
+  const bytes = frameBytes(payload);
+  const frame = Buffer.allocUnsafe(bytes);
+  writeFrame(frame, 0, bytes, { type, flags, stream, payload });
   return frame;
 }
 
@@ -120,23 +136,33 @@ export function encodeJson(type: FrameType, stream: number, payload: object, fla
   return encodeFrame(type, stream, JSON.stringify(payload), flags);
 }
 
-/** A CREDIT frame for `bytes` more bytes. */
-export function encodeCredit(stream: number, bytes: number): Buffer {
+/** What a CREDIT frame for `bytes` more bytes holds. */
+export function creditPayload(bytes: number): Buffer {
   const payload = Buffer.allocUnsafe(4);
   payload.writeUInt32LE(bytes, 0);
-  return encodeFrame(FrameType.CREDIT, stream, payload);
+  return payload;
+}
+
+/** A CREDIT frame for `bytes` more bytes. */
+export function encodeCredit(stream: number, bytes: number): Buffer {
+  return encodeFrame(FrameType.CREDIT, stream, creditPayload(bytes));
 }
 
 /** Cuts bytes of any length into frames of one type, FLAG_END on the last. Empty bytes make one frame. */
-export function encodeChunks(type: FrameType, stream: number, bytes: Uint8Array): Buffer[] {
-  const frames: Buffer[] = [];
+export function cutPayload(type: FrameType, stream: number, bytes: Uint8Array): FrameParts[] {
+  const frames: FrameParts[] = [];
   let at = 0;
   do {
     const end = Math.min(at + FRAME_PAYLOAD_BYTES_MAX, bytes.byteLength);
-    frames.push(encodeFrame(type, stream, bytes.subarray(at, end), end === bytes.byteLength ? FLAG_END : 0));
+    frames.push({ type, stream, payload: bytes.subarray(at, end), flags: end === bytes.byteLength ? FLAG_END : 0 });
     at = end;
   } while (at < bytes.byteLength);
   return frames;
+}
+
+/** Bytes of any length as encoded frames. */
+export function encodeChunks(type: FrameType, stream: number, bytes: Uint8Array): Buffer[] {
+  return cutPayload(type, stream, bytes).map(({ payload, flags }) => encodeFrame(type, stream, payload, flags));
 }
 
 /**
@@ -174,15 +200,21 @@ export function decodeCredit(frame: Frame): number {
  */
 export class FrameDecoder {
   readonly #onFrame: (frame: Frame) => void;
-  /** Holds the start of an incomplete frame in its first `#heldBytes`; as long as those, it is a view of a chunk. */
+  readonly #lends: boolean;
+  /** Holds the start of an incomplete frame in its first `#heldBytes`; its own when the decoder lends, else maybe a view of a chunk. */
   #held: Buffer = NO_BYTES;
   #heldBytes = 0;
   /** How many bytes the incomplete frame has at least: a header, or header and payload once the header is known. */
   #needed = FRAME_HEADER_BYTES;
   #failure: { readonly error: unknown } | undefined;
 
-  constructor(onFrame: (frame: Frame) => void) {
+  /**
+   * @param lends `onFrame` keeps nothing of a payload, and chunks are overwritten once they were taken: large frames take no new
+   *   memory then.
+   */
+  constructor(onFrame: (frame: Frame) => void, lends = false) {
     this.#onFrame = onFrame;
+    this.#lends = lends;
   }
 
   /** How many received bytes wait for the rest of their frame: always less than a header and a payload. */
@@ -191,7 +223,7 @@ export class FrameDecoder {
   }
 
   /**
-   * Takes the next bytes of the stream. It keeps views of `chunk`, so the caller must not overwrite it.
+   * Takes the next bytes of the stream. Unless it lends, it keeps views of `chunk`, so the caller must not overwrite it.
    *
    * @throws ERR_FRAME_TOO_LARGE, ERR_FRAME_UNKNOWN_TYPE, and whatever `onFrame` throws.
    */
@@ -212,20 +244,25 @@ export class FrameDecoder {
   #complete(bytes: Buffer): Buffer {
     const taken = Math.min(this.#needed - this.#heldBytes, bytes.byteLength);
     const total = this.#heldBytes + taken;
-    if (total > this.#held.byteLength) {
-      // Grown by doubling, not kept as a list of pieces: a sender of single bytes must cost no more than its bytes.
-      const grown = Buffer.allocUnsafe(Math.min(this.#needed, Math.max(total, 2 * this.#held.byteLength)));
-      this.#held.copy(grown, 0, 0, this.#heldBytes);
-      this.#held = grown;
-    }
+    if (total > this.#held.byteLength) this.#grow(total);
     bytes.copy(this.#held, this.#heldBytes, 0, taken);
     this.#heldBytes = total;
     if (total === this.#needed) {
-      const whole = this.#held.subarray(0, total);
+      const held = this.#held;
       this.#hold(NO_BYTES);
-      this.#cut(whole);
+      this.#cut(held.subarray(0, total));
+      if (this.#lends) giveMemory(held);
     }
     return bytes.subarray(taken);
+  }
+
+  /** Grown by doubling, not kept as a list of pieces: a sender of single bytes must cost no more than its bytes. */
+  #grow(total: number): void {
+    const bytes = Math.min(this.#needed, Math.max(total, 2 * this.#held.byteLength));
+    const grown = this.#lends ? takeMemory(bytes) : Buffer.allocUnsafe(bytes);
+    this.#held.copy(grown, 0, 0, this.#heldBytes);
+    if (this.#lends && this.#held.byteLength > 0) giveMemory(this.#held);
+    this.#held = grown;
   }
 
   /** Reports every complete frame and holds the rest. */
@@ -256,5 +293,9 @@ export class FrameDecoder {
   #hold(bytes: Buffer): void {
     this.#held = bytes;
     this.#heldBytes = bytes.byteLength;
+    if (!this.#lends || bytes.byteLength === 0) return;
+    // Half of a frame is likely followed by the other half.
+    this.#held = takeMemory(Math.min(this.#needed, 2 * bytes.byteLength));
+    bytes.copy(this.#held);
   }
 }

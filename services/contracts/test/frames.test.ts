@@ -19,15 +19,12 @@ import {
 } from '../src/index.ts';
 
 const types = Object.values(FrameType);
-const anyFrame = fc.record(
-  {
-    type: fc.constantFrom(...types),
-    flags: fc.integer({ min: 0, max: 255 }),
-    stream: fc.integer({ min: 0, max: 0xffff_ffff }),
-    payload: fc.uint8Array({ maxLength: 300 }),
-  },
-  { noNullPrototype: true },
-);
+const anyParts = {
+  type: fc.constantFrom(...types),
+  flags: fc.integer({ min: 0, max: 255 }),
+  stream: fc.integer({ min: 0, max: 0xffff_ffff }),
+};
+const anyFrame = fc.record({ ...anyParts, payload: fc.uint8Array({ maxLength: 300 }) }, { noNullPrototype: true });
 const anyCuts = fc.array(fc.integer({ min: 1, max: 64 }), { minLength: 1, maxLength: 40 });
 
 /** Cuts a stream into chunks of the given lengths, again from the first when they are used up. */
@@ -85,6 +82,45 @@ test('FrameDecoder never overwrites a payload or a chunk that it was given', () 
   );
 });
 
+test('FrameDecoder that lends gives every frame right until its reader returns, when chunks are overwritten', () => {
+  const long = fc.uint8Array({ minLength: 1000, maxLength: 3000 });
+  const some = fc.oneof(anyFrame, fc.record({ ...anyParts, payload: long }, { noNullPrototype: true }));
+  const cuts = fc.array(fc.integer({ min: 1, max: 2000 }), { minLength: 1, maxLength: 40 });
+  fc.assert(
+    fc.property(fc.array(some, { maxLength: 12 }), cuts, (frames, lengths) => {
+      const stream = Buffer.concat(frames.map((one) => encodeFrame(one.type, one.stream, one.payload, one.flags)));
+      const seen: Frame[] = [];
+      const decoder = new FrameDecoder(
+        (frame) => seen.push({ ...frame, payload: new Uint8Array(frame.payload) }),
+        true,
+      );
+      const memory = Buffer.alloc(2000);
+      for (const chunk of chunksOf(stream, lengths)) {
+        chunk.copy(memory);
+        decoder.push(memory.subarray(0, chunk.byteLength));
+        memory.fill(0xee);
+      }
+      assert.deepEqual(seen, frames);
+    }),
+  );
+});
+
+test("FrameDecoders that lend do not take each other's memory", () => {
+  const seen: string[] = [];
+  const decoders = [0, 1, 2].map(
+    (at) => new FrameDecoder(({ payload }) => seen.push(`${at} ${new Uint8Array(payload).join()}`), true),
+  );
+  const streams = decoders.map((_, at) => encodeFrame(FrameType.BODY, 1, Buffer.alloc(100, at)));
+  for (let round = 0; round < 3; round += 1) {
+    for (let at = 0; at < 110; at += 10) {
+      for (const [index, decoder] of decoders.entries())
+        decoder.push(streams[index]?.subarray(at, at + 10) ?? Buffer.of());
+    }
+  }
+  const whole = [0, 1, 2].map((at) => `${at} ${new Uint8Array(100).fill(at).join()}`);
+  assert.deepEqual(seen, [...whole, ...whole, ...whole]);
+});
+
 test('FrameDecoder decodes the largest payload from large chunks and from small ones', () => {
   const payload = Buffer.alloc(FRAME_PAYLOAD_BYTES_MAX, 'abcdefg');
   const stream = Buffer.concat([encodeFrame(FrameType.BODY, 7, payload), encodeFrame(FrameType.DONE, 7)]);
@@ -96,19 +132,23 @@ test('FrameDecoder decodes the largest payload from large chunks and from small 
   }
 });
 
-test('FrameDecoder holds less than one frame and memory in proportion, even when every chunk is one byte', () => {
-  const header = encodeFrame(FrameType.BODY, 1, Buffer.alloc(FRAME_PAYLOAD_BYTES_MAX)).subarray(0, FRAME_HEADER_BYTES);
-  const decoder = new FrameDecoder(() => assert.fail('no frame is complete'));
-  decoder.push(header);
-  const byte = Buffer.from([1]);
-  const before = process.memoryUsage();
-  for (let sent = 0; sent < FRAME_PAYLOAD_BYTES_MAX - 1; sent += 1) decoder.push(byte);
-  const after = process.memoryUsage();
-  assert.equal(decoder.bufferedBytes, FRAME_HEADER_BYTES + FRAME_PAYLOAD_BYTES_MAX - 1);
-  // A list of a million pieces would take over 100 MB; the rest is room for what the collector has not collected yet.
-  const grownBytes = after.heapUsed - before.heapUsed + (after.arrayBuffers - before.arrayBuffers);
-  assert.ok(grownBytes < 64 * 1024 * 1024, `grew by ${grownBytes} bytes`);
-});
+for (const lends of [false, true])
+  test(`FrameDecoder holds less than one frame and memory in proportion, even when every chunk is one byte, lending ${lends}`, () => {
+    const header = encodeFrame(FrameType.BODY, 1, Buffer.alloc(FRAME_PAYLOAD_BYTES_MAX)).subarray(
+      0,
+      FRAME_HEADER_BYTES,
+    );
+    const decoder = new FrameDecoder(() => assert.fail('no frame is complete'), lends);
+    decoder.push(header);
+    const byte = Buffer.from([1]);
+    const before = process.memoryUsage();
+    for (let sent = 0; sent < FRAME_PAYLOAD_BYTES_MAX - 1; sent += 1) decoder.push(byte);
+    const after = process.memoryUsage();
+    assert.equal(decoder.bufferedBytes, FRAME_HEADER_BYTES + FRAME_PAYLOAD_BYTES_MAX - 1);
+    // A list of a million pieces would take over 100 MB; the rest is room for what the collector has not collected yet.
+    const grownBytes = after.heapUsed - before.heapUsed + (after.arrayBuffers - before.arrayBuffers);
+    assert.ok(grownBytes < 64 * 1024 * 1024, `grew by ${grownBytes} bytes`);
+  });
 
 test('encodeChunks cuts at the largest payload, sets FLAG_END on the last frame only, and joins to the same bytes', () => {
   const lengths = [0, 1, FRAME_PAYLOAD_BYTES_MAX - 1, FRAME_PAYLOAD_BYTES_MAX, FRAME_PAYLOAD_BYTES_MAX + 1];

@@ -40,11 +40,10 @@ export interface ExchangeParts {
   readonly trusted: boolean;
 }
 
-/** Up to here, copying a body behind its head is cheaper than a write of two pieces. */
-const JOINED_BYTES_MAX = 16 * 1024;
-const NO_BYTES = new Uint8Array(0);
-
-/** Bytes as a string of the same length, which Node sends in one piece with the head. */
+/**
+ * Bytes as a string of the same length. As a copy it is cheaper than bytes, whose memory nobody has until they are collected,
+ * and Node sends it in one piece with the head.
+ */
 function asLatin1(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
 }
@@ -84,7 +83,7 @@ export class InvocationExchange implements InvocationSink, Deferred {
   /** As of the head; it is told when the head leaves. */
   #account: CallAccount | undefined;
   /** The first bytes of the body while the response is held. */
-  #first: Uint8Array | undefined;
+  #first: string | undefined;
   /** The length that the function declared, or -1. */
   #declared = -1;
   #sentBytes = 0;
@@ -137,12 +136,12 @@ export class InvocationExchange implements InvocationSink, Deferred {
     if (this.#state === 'over' || this.#state === 'waiting') return true;
     if (this.#state === 'held') {
       if (this.#first === undefined) {
-        this.#first = bytes;
+        this.#first = asLatin1(bytes);
         return true;
       }
       this.#flush();
     }
-    return this.#write(bytes);
+    return this.#write(asLatin1(bytes));
   }
 
   end(): void {
@@ -224,7 +223,7 @@ export class InvocationExchange implements InvocationSink, Deferred {
     const headers = this.#headers;
     headers.push('hob-invocation-id', this.#invocation.id);
     headers.push('hob-version', String(this.#invocation.version.version));
-    const known = bytesOut ?? this.#first?.byteLength ?? 0;
+    const known = bytesOut ?? this.#first?.length ?? 0;
     if (this.#account !== undefined)
       addAccount(headers, this.#account, known, bytesOut === undefined ? undefined : 'ok');
     if (this.#context.draining()) headers.push('connection', 'close');
@@ -247,15 +246,14 @@ export class InvocationExchange implements InvocationSink, Deferred {
 
   /** The whole response is there: one write. */
   #finishAtOnce(): void {
-    const body = this.#first ?? NO_BYTES;
-    if (this.#declared !== -1 && this.#declared !== body.byteLength) {
-      this.#refuse(fail('ERR_FN_BAD_RESPONSE', [this.#lengthMismatch(body.byteLength)]));
+    const body = this.#first ?? '';
+    if (this.#declared !== -1 && this.#declared !== body.length) {
+      this.#refuse(fail('ERR_FN_BAD_RESPONSE', [this.#lengthMismatch(body.length)]));
       return;
     }
-    this.#headers.push('content-length', String(body.byteLength));
-    this.#sendHead(body.byteLength);
-    if (body.byteLength <= JOINED_BYTES_MAX) this.#finish(asLatin1(body));
-    else this.#finish(body);
+    this.#headers.push('content-length', String(body.length));
+    this.#sendHead(body.length);
+    this.#finish(body);
   }
 
   #flush(): void {
@@ -270,13 +268,14 @@ export class InvocationExchange implements InvocationSink, Deferred {
     else this.#write(first);
   }
 
-  #write(bytes: Uint8Array): boolean {
-    this.#sentBytes += bytes.byteLength;
+  /** @param latin1 a character for each byte. */
+  #write(latin1: string): boolean {
+    this.#sentBytes += latin1.length;
     if (this.#declared !== -1 && this.#sentBytes > this.#declared) {
       this.#cut(fail('ERR_FN_BAD_RESPONSE', [this.#lengthMismatch(this.#sentBytes)]));
       return true;
     }
-    if (this.#response.write(bytes)) return true;
+    if (this.#response.write(latin1, 'latin1')) return true;
     if (!this.#responseFull) {
       this.#responseFull = true;
       this.#response.once('drain', () => {
@@ -287,7 +286,7 @@ export class InvocationExchange implements InvocationSink, Deferred {
     return false;
   }
 
-  #finish(body?: Uint8Array | string): void {
+  #finish(body?: string): void {
     this.#state = 'over';
     this.#response.end(body, 'latin1');
     if (this.#requestPaused) this.drain();

@@ -67,7 +67,7 @@ class CompileAnswer implements CompileOwner {
   cache(bytes: Uint8Array, isLast: boolean): void {
     this.#bytes += bytes.byteLength;
     if (this.#bytes > this.#bytesMax) throw violation(`a code cache of more than ${this.#bytesMax} bytes`);
-    this.#pieces.push(bytes);
+    this.#pieces.push(Buffer.from(bytes)); // they are overwritten
     if (isLast) this.#whole.resolve(Buffer.concat(this.#pieces));
   }
 

@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { encodeFrame, encodeJson, FLAG_END, FrameType, STREAM_WINDOW_BYTES } from '@hob/contracts/frames';
+import { FLAG_END, FrameType, STREAM_WINDOW_BYTES } from '@hob/contracts/frames';
 import type { CancelPayload, FailurePayload, HeadPayload, InvokePayload, LogPayload } from '@hob/contracts/protocol';
+import { encodeText } from './encode-text.ts';
 import { failureOf, refusal, reportError } from './failure.ts';
 import type { FrameSink } from './frame-sink.ts';
 import type { Handler } from './handler.ts';
@@ -189,13 +190,14 @@ export class Invocation {
     text: string | null,
   ): FailurePayload | Promise<FailurePayload | undefined> | undefined {
     if (this.#cut) return failureOf(this.#cut);
-    const bytes = text === null ? 0 : Buffer.byteLength(text);
+    const payload = encodeText(text ?? '');
+    const bytes = payload.byteLength;
     const hasBody = bytes > 0 && this.#payload.method !== 'HEAD';
     if (text !== null) setHeader(headers, 'content-length', String(bytes));
     const failure = this.#sendHead({ status, headers }, !hasBody);
-    if (failure || !hasBody || text === null) return failure;
-    if (bytes > this.#creditBytes) return this.#sendBytes(Buffer.from(text));
-    this.#scope.sink.send(encodeFrame(FrameType.BODY, this.#stream, text, FLAG_END));
+    if (failure || !hasBody) return failure;
+    if (bytes > this.#creditBytes) return this.#sendBytes(Buffer.from(payload));
+    this.#scope.sink.send({ type: FrameType.BODY, stream: this.#stream, payload, flags: FLAG_END });
     return undefined;
   }
 
@@ -210,7 +212,8 @@ export class Invocation {
 
   #sendHead(head: HeadPayload, isEnd: boolean): FailurePayload | undefined {
     try {
-      this.#scope.sink.send(encodeJson(FrameType.HEAD, this.#stream, head, isEnd ? FLAG_END : 0));
+      const payload = stringify(head);
+      this.#scope.sink.send({ type: FrameType.HEAD, stream: this.#stream, payload, flags: isEnd ? FLAG_END : 0 });
       return undefined;
     } catch {
       return refusal('bad-response', 'RangeError', 'the headers of the response are too large');
@@ -222,9 +225,8 @@ export class Invocation {
     this.requestBody?.abort(new DOMException('the invocation is over', 'AbortError'));
     this.flushLog();
     this.#isOver = true;
-    this.#scope.sink.send(
-      failure ? encodeJson(FrameType.ERROR, this.#stream, failure) : encodeFrame(FrameType.DONE, this.#stream),
-    );
+    const [type, payload] = failure ? [FrameType.ERROR, stringify(failure)] : [FrameType.DONE, undefined];
+    this.#scope.sink.send({ type, stream: this.#stream, payload });
     this.#scope.ended(this.#stream);
   }
 }

@@ -1,4 +1,4 @@
-import { encodeJson, FrameType } from '@hob/contracts/frames';
+import { FrameType } from '@hob/contracts/frames';
 import { LOG_LINE_BYTES_MAX, type LogPayload } from '@hob/contracts/protocol';
 import type { FrameSink } from './frame-sink.ts';
 
@@ -36,7 +36,8 @@ export class LogSender {
   }
 
   #write(stream: number, channel: Channel, line: string): void {
-    this.#sink.send(encodeJson(FrameType.LOG, stream, { channel, line } satisfies LogPayload));
+    const payload = JSON.stringify({ channel, line } satisfies LogPayload);
+    this.#sink.send({ type: FrameType.LOG, stream, payload });
   }
 }
 

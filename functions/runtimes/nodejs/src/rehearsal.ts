@@ -1,7 +1,7 @@
 import { closeSync, openSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { format } from 'node:util';
-import { encodeFrame, encodeJson, FLAG_END, FrameDecoder, FrameType } from '@hob/contracts/frames';
+import { encodeFrame, encodeJson, FLAG_END, type FrameParts, FrameType } from '@hob/contracts/frames';
 import type { ClaimPayload, InvokePayload } from '@hob/contracts/protocol';
 import type { FrameSink } from './frame-sink.ts';
 import { warmBuiltins } from './module-loader.ts';
@@ -91,10 +91,6 @@ function invoke(method: string): InvokePayload {
 /** Takes the shim's frames in place of the host. */
 class SeenFrames implements FrameSink {
   readonly pendingBytes = 0;
-  readonly #decoder = new FrameDecoder(({ type }) => {
-    if (type === this.#expected) this.#arrived.resolve();
-    if (type === FrameType.ERROR) this.fail();
-  });
   #expected: FrameType | undefined;
   #arrived = Promise.withResolvers<void>();
 
@@ -109,7 +105,8 @@ class SeenFrames implements FrameSink {
     this.#arrived.reject(new Error('the rehearsal failed'));
   }
 
-  send(frame: Uint8Array): void {
-    this.#decoder.push(frame);
+  send({ type }: FrameParts): void {
+    if (type === this.#expected) this.#arrived.resolve();
+    if (type === FrameType.ERROR) this.fail();
   }
 }

@@ -1,4 +1,4 @@
-import { encodeCredit, STREAM_WINDOW_BYTES } from '@hob/contracts/frames';
+import { creditPayload, FrameType, STREAM_WINDOW_BYTES } from '@hob/contracts/frames';
 import type { FrameSink } from './frame-sink.ts';
 
 const NO_BYTES = new Uint8Array(0);
@@ -98,7 +98,7 @@ export class RequestBody {
   #grant(bytes: number): void {
     this.#owedBytes += bytes;
     if (this.#ended || this.#owedBytes < STREAM_WINDOW_BYTES / 2) return;
-    this.#sink.send(encodeCredit(this.#stream, this.#owedBytes));
+    this.#sink.send({ type: FrameType.CREDIT, stream: this.#stream, payload: creditPayload(this.#owedBytes) });
     this.#owedBytes = 0;
   }
 

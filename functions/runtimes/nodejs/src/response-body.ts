@@ -1,4 +1,4 @@
-import { encodeFrame, FLAG_END, FRAME_PAYLOAD_BYTES_MAX, FrameType } from '@hob/contracts/frames';
+import { FLAG_END, FRAME_PAYLOAD_BYTES_MAX, FrameType } from '@hob/contracts/frames';
 import type { FrameSink } from './frame-sink.ts';
 
 /** Sends the body of a response within the credit that the host gives. */
@@ -69,14 +69,14 @@ export class ResponseBody {
       if (this.#stopped) return false;
       const size = Math.min(bytes.byteLength - at, this.#creditBytes, FRAME_PAYLOAD_BYTES_MAX);
       this.#creditBytes -= size;
-      this.#sink.send(encodeFrame(FrameType.BODY, this.#stream, bytes.subarray(at, at + size)));
+      this.#sink.send({ type: FrameType.BODY, stream: this.#stream, payload: bytes.subarray(at, at + size) });
       at += size;
     }
     return true;
   }
 
   #sendEnd(): boolean {
-    this.#sink.send(encodeFrame(FrameType.BODY, this.#stream, undefined, FLAG_END));
+    this.#sink.send({ type: FrameType.BODY, stream: this.#stream, flags: FLAG_END });
     return true;
   }
 

@@ -1,14 +1,5 @@
 import { resolve } from 'node:path';
-import {
-  decodeCredit,
-  encodeChunks,
-  encodeFrame,
-  encodeJson,
-  FLAG_END,
-  type Frame,
-  FrameDecoder,
-  FrameType,
-} from '@hob/contracts/frames';
+import { decodeCredit, cutPayload, FLAG_END, type Frame, FrameDecoder, FrameType } from '@hob/contracts/frames';
 import type {
   CancelPayload,
   ClaimPayload,
@@ -45,7 +36,8 @@ export class Session {
   readonly #owner: SessionOwner;
   readonly #logs: LogSender;
   readonly #lines: LogLines;
-  readonly #decoder = new FrameDecoder((frame) => this.#take(frame));
+  /** What it reads into is used again. */
+  readonly #decoder = new FrameDecoder((frame) => this.#take(frame), true);
   readonly #invocations = new Map<number, Invocation>();
   /** Invocations that do not run yet: until the code is loaded, and until the bytes at hand are read, small bodies with them. */
   #arrived: Invocation[] = [];
@@ -66,7 +58,7 @@ export class Session {
   /** Tells the host that the container waits to be claimed. */
   park(): void {
     const payload: ParkedPayload = { nodeVersion: process.version };
-    this.#sink.send(encodeJson(FrameType.PARKED, 0, payload));
+    this.#send(FrameType.PARKED, 0, payload);
   }
 
   /** Takes bytes from the host. @throws ERR_FRAME_… when they are no frames, after which the session is unusable. */
@@ -118,10 +110,10 @@ export class Session {
         this.#compile = parse(frame) as CompilePayload;
         break;
       case FrameType.CACHE:
-        this.#cache.push(frame.payload);
+        this.#cache.push(Buffer.from(frame.payload));
         break;
       case FrameType.CODE:
-        this.#code.push(frame.payload);
+        this.#code.push(Buffer.from(frame.payload));
         if ((frame.flags & FLAG_END) !== 0) this.#codeComplete();
         break;
       default:
@@ -144,7 +136,7 @@ export class Session {
     const { stream } = frame;
     if (!this.#scope) {
       const failure = refusal('threw', 'Error', 'the container was not claimed');
-      this.#sink.send(encodeJson(FrameType.ERROR, stream, failure));
+      this.#send(FrameType.ERROR, stream, failure);
       return;
     }
     const hasBody = (frame.flags & FLAG_END) === 0;
@@ -163,8 +155,8 @@ export class Session {
 
   #makeCache(filename: string, source: string): void {
     try {
-      const frames = encodeChunks(FrameType.CACHE, 0, makeCodeCache({ filename, source }));
-      for (const frame of frames) this.#sink.send(frame);
+      const cache = makeCodeCache({ filename, source });
+      for (const frame of cutPayload(FrameType.CACHE, 0, cache)) this.#sink.send(frame);
     } catch (error) {
       this.#failLoad(failureOf(error));
     }
@@ -178,7 +170,7 @@ export class Session {
       const handler = findHandler(namespace, { ...claim.env });
       if (typeof handler === 'string') return this.#failLoad(refusal('threw', 'Error', handler));
       this.#handler = handler;
-      this.#sink.send(encodeJson(FrameType.LOADED, 0, { cacheRejected } satisfies LoadedPayload));
+      this.#send(FrameType.LOADED, 0, { cacheRejected } satisfies LoadedPayload);
       // After LOADED has left: a handler that never gives the turn back would hold it up.
       nextTick(() => this.#runArrived());
     } catch (error) {
@@ -186,8 +178,12 @@ export class Session {
     }
   }
 
+  #send(type: FrameType, stream: number, payload: object): void {
+    this.#sink.send({ type, stream, payload: JSON.stringify(payload) });
+  }
+
   #failLoad(failure: FailurePayload): void {
-    this.#sink.send(encodeFrame(FrameType.LOAD_FAILED, 0, JSON.stringify(failure)));
+    this.#send(FrameType.LOAD_FAILED, 0, failure);
     this.#owner.loadFailed();
   }
 }

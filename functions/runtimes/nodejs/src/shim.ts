@@ -1,5 +1,5 @@
 import { Socket } from 'node:net';
-import { encodeJson, FrameType } from '@hob/contracts/frames';
+import { FrameType } from '@hob/contracts/frames';
 import type { ClaimPayload, ExitPayload } from '@hob/contracts/protocol';
 import { restartClocks } from './clocks.ts';
 import { reportError } from './failure.ts';
@@ -19,6 +19,8 @@ export interface ShimOptions {
   readonly exit: (code: number) => never;
 }
 
+/** What is read at once: this much memory is used for all that ever comes, so that there is nothing to collect. */
+const READ_BYTES = 64 * 1024;
 /** A parked container that is not claimed within this time uses it to touch the memory that a first call will need. */
 const IDLE_BEFORE_REHEARSAL_MS = 25;
 
@@ -36,7 +38,14 @@ export class Shim {
   #isLeaving = false;
 
   constructor({ socketFd, exit }: ShimOptions) {
-    const socket = new Socket({ fd: socketFd, readable: true, writable: true });
+    const onread = {
+      buffer: Buffer.allocUnsafeSlow(READ_BYTES),
+      callback: (bytes: number, buffer: Uint8Array): boolean => {
+        this.#receive(buffer.subarray(0, bytes));
+        return true;
+      },
+    };
+    const socket = new Socket({ fd: socketFd, readable: true, writable: true, onread });
     this.#exit = exit;
     this.#outbox = new SocketOutbox(socketFd, socket, () => exit(1));
     this.#session = new Session(this.#outbox, {
@@ -45,7 +54,6 @@ export class Shim {
     });
     replaceStdio(this.#session.log);
     takeOverEnd((how) => this.#leave(how));
-    socket.on('data', (bytes: Buffer) => this.#receive(bytes));
     // The host ends a container by killing it; without a host there is nothing to do.
     socket.on('end', () => exit(0));
     socket.on('error', () => exit(1));
@@ -61,7 +69,7 @@ export class Shim {
     this.#rehearsal = setTimeout(() => void rehearse(), IDLE_BEFORE_REHEARSAL_MS);
   }
 
-  #receive(bytes: Buffer): void {
+  #receive(bytes: Uint8Array): void {
     try {
       this.#session.receive(bytes);
     } catch (error) {
@@ -89,7 +97,7 @@ export class Shim {
     if (this.#isLeaving) return this.#exit(how.exitCode);
     this.#isLeaving = true;
     this.#session.flushLogs();
-    this.#outbox.send(encodeJson(FrameType.EXIT, 0, how));
+    this.#outbox.send({ type: FrameType.EXIT, stream: 0, payload: JSON.stringify(how) });
     this.#outbox.flushSync();
     return this.#exit(how.exitCode);
   }

@@ -147,7 +147,7 @@ class WorkerCall implements InvocationSink, FrameStream {
   }
 
   chunk(bytes: Uint8Array): boolean {
-    return this.#state !== 'head' || this.#body.write(bytes);
+    return this.#state !== 'head' || this.#body.write(Buffer.from(bytes));
   }
 
   end(): void {

@@ -21,7 +21,7 @@ import type { AccountReader } from './cgroup-account.ts';
 import type { CgroupTree } from './cgroup-tree.ts';
 import type { ContainerControl } from './container-control.ts';
 import { closeEnds, type ContainerEnds } from './descriptor-inbox.ts';
-import { readFairly } from './fair-reading.ts';
+import { readFairly, readInto } from './fair-reading.ts';
 import { readLines } from './output-lines.ts';
 
 /** `send` asks its caller to hold back when more than this waits, bytes. */
@@ -62,7 +62,7 @@ export class HostContainer implements ContainerProcess {
   readonly #pipes: readonly Socket[];
   readonly #parked = Promise.withResolvers<void>();
   readonly #exit = Promise.withResolvers<ContainerExit>();
-  readonly #decoder = new FrameDecoder((frame) => this.#take(frame));
+  readonly #decoder = new FrameDecoder((frame) => this.#take(frame), true);
   #isParked = false;
   #saidOutOfMemory = false;
   #lastWords = '';
@@ -87,7 +87,11 @@ export class HostContainer implements ContainerProcess {
     this.pid = parts.control.pid;
     this.exited = this.#exit.promise;
     const { control, ends } = parts;
-    this.#socket = new Socket({ fd: ends.framesFd, readable: true, writable: true });
+    const onread = readInto(
+      (piece) => this.#receive(piece),
+      () => this.#socket.resume(),
+    );
+    this.#socket = new Socket({ fd: ends.framesFd, readable: true, writable: true, onread });
     this.#pipes = (['stdout', 'stderr'] as const).map((channel) => {
       const pipe = new Socket({
         fd: channel === 'stdout' ? ends.stdoutFd : ends.stderrFd,
@@ -98,8 +102,6 @@ export class HostContainer implements ContainerProcess {
       readLines(pipe, (line) => this.#output(channel, line));
       return pipe;
     });
-    readFairly(this.#socket);
-    this.#socket.on('data', (chunk: Buffer) => this.#receive(chunk));
     this.#socket.on('drain', () => this.#drained());
     for (const end of ['error', 'end', 'close']) this.#socket.on(end, () => this.#lost());
     control.network = {
@@ -170,7 +172,7 @@ export class HostContainer implements ContainerProcess {
     this.#die();
   }
 
-  #receive(chunk: Buffer): void {
+  #receive(chunk: Uint8Array): void {
     if (this.#dying) return;
     try {
       this.#decoder.push(chunk);
