@@ -17,21 +17,28 @@ export default async function* outcome(events: AsyncIterable<TestEvent>): AsyncG
     if (verdict?.outcome === 'failed') yield failure(verdict);
     if (verdict?.outcome === 'skipped') yield `  skip  ${verdict.file}: ${verdict.title} (${verdict.reason})\n`;
     // A file's own summary comes when its process has told all; one that crashed has none, and is shown at the end.
-    const ended = event.type === 'test:summary' && event.data.file !== undefined ? event.data.file : undefined;
-    if (ended !== undefined) yield fileText(relative(process.cwd(), ended), files, output);
+    if (event.type !== 'test:summary' || event.data.file === undefined) continue;
+    const seconds = Math.round(event.data.duration_ms / 1000);
+    yield fileText(relative(process.cwd(), event.data.file), [`${seconds} s`], { files, output });
   }
-  for (const file of files.keys()) yield fileText(file, files, output);
+  for (const file of files.keys()) yield fileText(file, [], { files, output });
+}
+
+/** What was told of each file and is not shown yet. */
+interface Told {
+  readonly files: Map<string, Verdict[]>;
+  readonly output: Map<string, string[]>;
 }
 
 /** A file's line, with its output when a test of it failed; what was shown is forgotten. */
-function fileText(file: string, files: Map<string, Verdict[]>, output: Map<string, string[]>): string {
+function fileText(file: string, notes: readonly string[], { files, output }: Told): string {
   const verdicts = files.get(file) ?? [];
   const written = output.get(file) ?? [];
   files.delete(file);
   output.delete(file);
   if (verdicts.length === 0) return '';
   const failed = verdicts.some((verdict) => verdict.outcome === 'failed');
-  return fileLine(file, verdicts) + (failed ? indent(written.join('')) : '');
+  return fileLine(file, verdicts, notes) + (failed ? indent(written.join('')) : '');
 }
 
 const OUTPUT_LINES_MAX = 2000;
@@ -44,11 +51,11 @@ function keep(output: Map<string, string[]>, file: string, message: string): voi
   output.set(file, lines);
 }
 
-function fileLine(file: string, verdicts: readonly Verdict[]): string {
+function fileLine(file: string, verdicts: readonly Verdict[], more: readonly string[]): string {
   const failed = verdicts.filter((verdict) => verdict.outcome === 'failed').length;
   const skipped = verdicts.filter((verdict) => verdict.outcome === 'skipped').length;
   const ran = verdicts.length - skipped;
-  const notes = [failed > 0 ? `${failed} failed` : '', skipped > 0 ? `${skipped} skipped` : ''].filter(
+  const notes = [failed > 0 ? `${failed} failed` : '', skipped > 0 ? `${skipped} skipped` : '', ...more].filter(
     (note) => note !== '',
   );
   return `  ${failed > 0 ? 'fail' : 'ok  '}  ${file} (${[`${ran} tests`, ...notes].join(', ')})\n`;

@@ -89,7 +89,10 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const limits = gatewayLimits(options.limits);
   const stopping = new AbortController();
   const { invoker, directory, queue, tokens, logger } = options;
-  const draining = (): boolean => stopping.signal.aborted;
+  let isDraining = false;
+  // The signal's own property is dear, and asked for with every call.
+  stopping.signal.addEventListener('abort', () => (isDraining = true));
+  const draining = (): boolean => isDraining;
   const turnEnd = new TurnEnd();
   const route = new InvocationRoute({ invoker, directory, queue, tokens, logger, limits, draining, turnEnd });
   const requests = new RequestCount(limits.requestsMax);
