@@ -36,8 +36,15 @@ export interface IdempotencyKeys {
    * @throws ERR_IDEMPOTENCY_KEY_REUSED when the key was taken by a call of another fingerprint.
    */
   claim(call: KeyedCall): Promise<KeyClaim>;
-  /** Keeps the answer of the first call for the key's window. */
-  settle(call: KeyedCall, response: KeptResponse): Promise<void>;
+  /**
+   * Keeps the answer of the first call for the key's window. While Redis does not answer it is tried again and again, and the key is held:
+   * nobody was answered, and the next request with the key gets what is kept by then.
+   *
+   * @returns what each request with the key is to be answered with: another answer, when the key was not held long enough and another call
+   *   was answered first.
+   * @throws ERR_IDEMPOTENCY_IN_PROGRESS, ERR_IDEMPOTENCY_KEY_REUSED when another call holds the key by now; this one's answer is for nobody.
+   */
+  settle(call: KeyedCall, response: KeptResponse): Promise<KeptResponse>;
   /** Frees the key: nothing was done. */
   release(call: KeyedCall): Promise<void>;
 }

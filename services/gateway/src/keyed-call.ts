@@ -50,13 +50,13 @@ export async function answerKeyed(keyed: KeyedRequest, context: KeyedContext): P
   const call = keyedCall(keyed, body);
   const claim = await queue.keys.claim(call);
   if (claim.response !== undefined) {
-    send(keyed, [...claim.response.headers, 'hob-idempotent-replay', 'true'], claim.response);
+    send(keyed, replayed(claim.response));
     return;
   }
   // An asynchronous call may be under way, or its hob may have ended: it has the same id each time, and the queue takes that once.
   if (!claim.isFirst && !keyed.isAsync) throw fail('ERR_IDEMPOTENCY_IN_PROGRESS', []);
   const kept = await firstAnswer(keyed, body, { call, context });
-  if (!response.destroyed) send(keyed, kept.headers, kept);
+  if (!response.destroyed) send(keyed, kept);
 }
 
 interface First {
@@ -80,8 +80,8 @@ async function firstAnswer(keyed: KeyedRequest, body: Buffer | undefined, first:
     }
     answer = problemAnswer(error, call.id);
   }
-  await keys.settle(call, answer);
-  return answer;
+  const kept = await keys.settle(call, answer);
+  return kept === answer ? kept : replayed(kept);
 }
 
 /** Should hob end before the answer is kept, the same event comes again, with the same id: the queue takes it once. */
@@ -113,7 +113,11 @@ function problemAnswer(error: HobError, instance: string): KeptResponse {
   return { status: problem.status, headers, body: Buffer.from(JSON.stringify(problem)) };
 }
 
-function send({ response }: KeyedRequest, headers: readonly string[], { status, body }: KeptResponse): void {
+function replayed(kept: KeptResponse): KeptResponse {
+  return { ...kept, headers: [...kept.headers, 'hob-idempotent-replay', 'true'] };
+}
+
+function send({ response }: KeyedRequest, { status, headers, body }: KeptResponse): void {
   const isBodyless = status === 204 || status === 304;
   const length = isBodyless ? [] : ['content-length', String(body.byteLength)];
   response.writeHead(status, [...headers, ...length]);

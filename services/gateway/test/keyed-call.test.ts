@@ -96,6 +96,20 @@ test('An asynchronous call with a key whose hob ended in the middle is accepted 
   assert.equal(again.headers.get('hob-idempotent-replay'), null);
 });
 
+test('A keyed call that was not held long enough is answered as the one that was answered before it', async () => {
+  await using hob = await startGateway();
+  hob.invoker.onCall = () => undefined;
+  const slow = post(hob, 'k');
+  await until(() => hob.invoker.calls.length === 1, 'the call runs');
+  hob.queue.held.clear();
+  const [stalled] = hob.invoker.calls;
+  hob.invoker.onCall = (call) => call.answer(200, [], 'first');
+  assert.equal(await (await post(hob, 'k')).text(), 'first');
+  stalled?.answer(200, [], 'second');
+  const answer = await slow;
+  assert.deepEqual([answer.headers.get('hob-idempotent-replay'), await answer.text()], ['true', 'first']);
+});
+
 test('A keyed call is not made while Redis is away', async () => {
   await using hob = await startGateway();
   hob.queue.failure = fail('ERR_QUEUE_UNAVAILABLE', ['it is away']);

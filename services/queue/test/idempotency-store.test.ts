@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import type { KeyedCall } from '@hob/contracts';
 import { Redis } from 'ioredis';
 import { QueueFixture } from './support/queue-fixture.ts';
+import { until } from './support/until.ts';
 
 const call: KeyedCall = { scope: 'work', key: 'k', fingerprint: 'f', id: 'first' };
 const response = { status: 201, headers: ['x-a', 'b'], body: Buffer.from([0, 255, 1]) };
@@ -32,7 +33,7 @@ test('IdempotencyStore.release frees a key, and changes nothing for who does not
   const { keys } = fixture.queue;
   await keys.claim(call);
   await keys.release({ ...call, id: 'second' });
-  await keys.settle({ ...call, id: 'second' }, response);
+  await assert.rejects(keys.settle({ ...call, id: 'second' }, response), { code: 'ERR_IDEMPOTENCY_IN_PROGRESS' });
   assert.equal((await keys.claim(call)).response, undefined);
   await keys.release(call);
   assert.equal((await keys.claim({ ...call, fingerprint: 'g', id: 'second' })).isFirst, true);
@@ -61,6 +62,40 @@ test('IdempotencyStore keeps answers through a kill of Redis', async () => {
   await fixture.redis.start();
   await fixture.reached(await submitted(fixture), 'succeeded');
   assert.deepEqual((await fixture.queue.keys.claim(call)).response, response);
+});
+
+test('IdempotencyStore.settle gives the answer that was kept first, whoever else has one', async () => {
+  await using fixture = await QueueFixture.open();
+  await using other = fixture.anotherQueue();
+  await other.started([]);
+  await fixture.queue.keys.claim(call);
+  // As when its process stood still for longer than a key is held.
+  await fixture.queue.keys.release(call);
+  const second = { ...call, id: 'second' };
+  assert.equal((await other.keys.claim(second)).isFirst, true);
+  await assert.rejects(fixture.queue.keys.settle(call, response), { code: 'ERR_IDEMPOTENCY_IN_PROGRESS' });
+  const first = { ...response, body: Buffer.from('of the second') };
+  assert.deepEqual(await other.keys.settle(second, first), first);
+  assert.deepEqual(await fixture.queue.keys.settle(call, response), first);
+  await assert.rejects(fixture.queue.keys.settle({ ...call, fingerprint: 'g' }, response), {
+    code: 'ERR_IDEMPOTENCY_KEY_REUSED',
+  });
+});
+
+test('IdempotencyStore keeps an answer when Redis is back that was away when it came', async () => {
+  await using fixture = await QueueFixture.open();
+  const { keys } = fixture.queue;
+  await keys.claim(call);
+  await fixture.redis.kill();
+  await assert.rejects(keys.settle(call, response), { code: 'ERR_QUEUE_UNAVAILABLE' });
+  assert.equal((await keys.claim({ ...call, id: 'second' })).isFirst, false, 'it is held meanwhile');
+  await fixture.redis.start();
+  const later = { ...call, id: 'third' };
+  const kept = await until(
+    'the answer is kept',
+    async () => (await keys.claim(later).catch(() => undefined))?.response,
+  );
+  assert.deepEqual(kept, response);
 });
 
 async function submitted(fixture: QueueFixture): Promise<string> {

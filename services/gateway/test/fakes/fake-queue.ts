@@ -92,8 +92,10 @@ export class FakeQueue implements AsyncInvocations {
       return this.#answer({ id: found.call.id, response: found.response, isFirst: false });
     },
     settle: (call, response) => {
-      this.held.set(`${call.scope} ${call.key}`, { call, response });
-      return this.#answer(undefined);
+      const place = `${call.scope} ${call.key}`;
+      const { response: kept = response } = this.held.get(place) ?? {};
+      this.held.set(place, { call, response: kept });
+      return this.#answer(kept);
     },
     release: (call) => {
       this.held.delete(`${call.scope} ${call.key}`);
