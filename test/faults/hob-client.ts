@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { HobServer } from '../support/hob-server.ts';
 import type { Answer } from '../support/http-call.ts';
 import type { Effects } from './effects.ts';
+import type { Outcomes } from './outcomes.ts';
 
 /** One call that is to be made. */
 export interface PlannedCall {
@@ -10,13 +11,17 @@ export interface PlannedCall {
   /** It fails whenever it is tried. */
   readonly isNever: boolean;
   readonly key: string | undefined;
+  /** It is answered when it was made. It has a key. */
+  readonly isSync: boolean;
   readonly bodyBytes: number;
-  /** It is sent once more after it was accepted. */
+  /** It is sent once more after it was answered. */
   readonly isRepeated: boolean;
 }
 
 const NEVER_SHARE = 0.02;
 const KEYED_SHARE = 0.5;
+/** Of those with a key. */
+const SYNC_SHARE = 0.4;
 const REPEATED_SHARE = 0.2;
 /** Above what the queue keeps in the event itself. */
 const LARGE_BYTES = 6000;
@@ -26,19 +31,25 @@ const CLIENTS = 6;
 const BACKLOG_MAX = 100;
 const BACKLOG_PAUSE_MS = 150;
 const PAUSE_MS = 10;
+/** Answers to a call that was not made: another one with its key is being made, too many, hob or Redis is away. */
+const REFUSED = new Set([409, 429, 503]);
 
 /** Calls, the same for the same random numbers. */
 export function planCalls(random: () => number, count: number): PlannedCall[] {
-  return Array.from({ length: count }, (_, number) => ({
-    number,
-    isNever: random() < NEVER_SHARE,
-    key: random() < KEYED_SHARE ? `call-${number}` : undefined,
-    bodyBytes: random() < LARGE_SHARE ? LARGE_BYTES : 20,
-    isRepeated: random() < REPEATED_SHARE,
-  }));
+  return Array.from({ length: count }, (_, number) => {
+    const key = random() < KEYED_SHARE ? `call-${number}` : undefined;
+    return {
+      number,
+      key,
+      isNever: random() < NEVER_SHARE,
+      isSync: key !== undefined && random() < SYNC_SHARE,
+      bodyBytes: random() < LARGE_SHARE ? LARGE_BYTES : 20,
+      isRepeated: random() < REPEATED_SHARE,
+    };
+  });
 }
 
-/** Clients that have calls of the function `effect` accepted, each again until it is. */
+/** Clients that send calls of the function `effect`, each again until it is accepted, or answered. */
 export class HobClient {
   /** Calls by the id of the event that was accepted for them. */
   readonly accepted = new Map<string, PlannedCall>();
@@ -46,43 +57,50 @@ export class HobClient {
   readonly refusals = new Map<string, number>();
   readonly #hob: HobServer;
   readonly #effects: Effects;
+  readonly #outcomes: Outcomes;
 
-  constructor(hob: HobServer, effects: Effects) {
+  constructor(hob: HobServer, effects: Effects, outcomes: Outcomes) {
     this.#hob = hob;
     this.#effects = effects;
+    this.#outcomes = outcomes;
   }
 
-  /** Resolved when all are accepted. */
+  /** Resolved when all are accepted, or answered. */
   async make(calls: readonly PlannedCall[]): Promise<void> {
     const left = [...calls];
     const work = async (): Promise<void> => {
       for (let next = left.shift(); next !== undefined; next = left.shift()) {
         if (this.accepted.size - this.#effects.bodies.size > BACKLOG_MAX) await delay(BACKLOG_PAUSE_MS);
-        const id = await this.#send(next);
+        const isAnswered = await this.#send(next);
         // Its key may be held for half a minute, by a hob that was killed: others go first.
-        if (id === undefined) left.push(next);
-        else await this.#told(next, id);
+        if (!isAnswered) left.push(next);
+        else if (next.isRepeated && next.key !== undefined) await this.#send(next);
       }
     };
     await Promise.all(Array.from({ length: CLIENTS }, work));
   }
 
-  async #told(call: PlannedCall, id: string): Promise<void> {
-    this.accepted.set(id, call);
-    if (!call.isRepeated || call.key === undefined) return;
-    const again = await this.#send(call);
-    if (again !== undefined) assert.equal(again, id, `call ${call.number} was accepted under its key before`);
-  }
-
-  /** @returns the event's id when it was accepted. */
-  async #send({ number, isNever, key, bodyBytes }: PlannedCall): Promise<string | undefined> {
-    const headers = { 'hob-invocation-type': 'async', ...(key !== undefined && { 'idempotency-key': key }) };
+  /** @returns whether it was accepted, or answered. */
+  async #send(call: PlannedCall): Promise<boolean> {
+    const { number, isNever, key, isSync, bodyBytes } = call;
+    const headers = {
+      ...(!isSync && { 'hob-invocation-type': 'async' }),
+      ...(key !== undefined && { 'idempotency-key': key }),
+    };
     const path = `effect/${isNever ? 'never' : 'once'}?call=${number}`;
     const answer = await this.#hob.fn(path, { headers, body: 'x'.repeat(bodyBytes) }).catch(() => undefined);
-    if (answer?.status === 202) return (JSON.parse(answer.body.toString()) as { id: string }).id;
-    this.#refused(answer);
-    await delay(PAUSE_MS);
-    return undefined;
+    if (answer === undefined || REFUSED.has(answer.status)) {
+      this.#refused(answer);
+      await delay(PAUSE_MS);
+      return false;
+    }
+    const { status, body } = answer;
+    if (key !== undefined) this.#outcomes.note(key, outcomeText(status, body.toString()));
+    if (!isSync) {
+      assert.equal(status, 202, body.toString());
+      this.accepted.set((JSON.parse(body.toString()) as { id: string }).id, call);
+    }
+    return true;
   }
 
   #refused(answer: Answer | undefined): void {
@@ -90,4 +108,9 @@ export class HobClient {
       answer === undefined ? { code: 'no answer' } : (JSON.parse(answer.body.toString() || '{}') as { code?: string });
     this.refusals.set(code, (this.refusals.get(code) ?? 0) + 1);
   }
+}
+
+/** An answer under a key, as it must be each time. */
+export function outcomeText(status: number, body: string): string {
+  return `${status} ${body}`;
 }

@@ -1,23 +1,26 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { InvocationRecord } from '@hob/contracts';
 import { HobServer, repository } from '../support/hob-server.ts';
 import { cgroupFolders, cgroupName, deadSockets, mounts } from '../support/host-census.ts';
-import { call } from '../support/http-call.ts';
-import { descendants, isRunning, type ProcessSight, signal } from '../support/processes.ts';
+import { descendants, isRunning, type ProcessSight } from '../support/processes.ts';
 import { until } from '../support/until.ts';
-import type { Effects } from './effects.ts';
+import { assertDoubledByKills, type Kill } from './doubled-runs.ts';
+import type { Effects, Run } from './effects.ts';
 import { endsOf } from './ends.ts';
 import type { Fault, HobFaultKind } from './fault-plan.ts';
-import { HobClient, planCalls } from './hob-client.ts';
-import { type HobPart, partsOf } from './hob-parts.ts';
+import { HobClient, outcomeText, type PlannedCall, planCalls } from './hob-client.ts';
+import { HobRecords } from './hob-records.ts';
+import { strike } from './hob-strike.ts';
+import { Outcomes } from './outcomes.ts';
 
 /** What a client may be told when its call is not accepted: hob or Redis is away, or another request with the key is being answered. */
 const REFUSALS = new Set(['no answer', 'ERR_QUEUE_UNAVAILABLE', 'ERR_SCHED_CLOSED', 'ERR_IDEMPOTENCY_IN_PROGRESS']);
+/** How a call that is answered may end: as it is made to, or when its container is killed. */
+const FAILURES = new Set(['ERR_FN_CRASHED']);
 
 export interface HobRoundOptions {
-  /** How many calls are to be accepted. */
+  /** How many calls are to be made. */
   readonly calls: number;
   readonly faults: readonly Fault<HobFaultKind>[];
   readonly random: () => number;
@@ -26,8 +29,9 @@ export interface HobRoundOptions {
 }
 
 /**
- * Has calls of a whole hob accepted and run, in a world of its own, while faults come; then checks that each succeeded, where that was
- * recorded outside, or is a dead letter, that there was one event for each idempotency key, and that nothing is left.
+ * Has calls of a whole hob made, most of them asynchronous, in a world of its own, while faults come; then checks that each that was accepted
+ * succeeded, where that was recorded outside, or is a dead letter; that one outcome was told for each idempotency key, each time; that nothing
+ * was run twice but for a kill in its middle; and that nothing is left.
  *
  * @returns what happened, for people.
  * @throws what is not as it should be.
@@ -38,19 +42,31 @@ export async function hobRound({ calls, faults, random, effects }: HobRoundOptio
   await hob.deploy(join(repository, 'test/functions/effect'));
   const cgroups = cgroupName(hob.pid);
   const seen: ProcessSight[] = [];
-  const client = new HobClient(hob, effects);
-  const over = { all: false };
-  const making = client.make(planCalls(random, calls)).finally(() => (over.all = true));
+  const kills: Kill[] = [];
+  const outcomes = new Outcomes();
+  const records = new HobRecords(hob, outcomes);
+  const client = new HobClient(hob, effects, outcomes);
+  const planned = planCalls(random, calls);
+  const over = new AbortController();
+  const making = Promise.all([
+    client.make(planned).finally(() => over.abort()),
+    records.watch(client.accepted, over.signal),
+  ]);
   making.catch(() => undefined); // told below, when the faults are over
   for (const fault of faults) {
     const due = calls * fault.share;
-    await until(`${due} calls have run`, () => over.all || effects.events.size >= due);
+    await until(`${due} calls have run`, () => over.signal.aborted || effects.runs.size >= due);
     seen.push(...descendants(hob.pid));
-    await strike(fault, hob);
+    kills.push(...(await strike(fault, hob)));
   }
   await making;
-  const ends = await endsOf(client.accepted.keys(), (id) => recordOf(id, hob));
-  await checkEnds(ends, { client, effects, hob });
+  const ends = await endsOf(client.accepted.keys(), (id) => records.read(id));
+  await checkEnds(ends, { client, effects, records });
+  // Once more, all of them: what was told before is told again.
+  await client.make(planned.filter(({ key }) => key !== undefined));
+  await endsOf(client.accepted.keys(), (id) => records.read(id));
+  checkKeys(planned, outcomes, effects);
+  const doubled = countDoubled(planned, effects, kills);
   seen.push(...descendants(hob.pid));
   assert.equal(await hob.stop(), 0, hob.output);
   assert.deepEqual(seen.filter(isRunning), [], 'processes are left');
@@ -59,61 +75,61 @@ export async function hobRound({ calls, faults, random, effects }: HobRoundOptio
   assert.deepEqual(await deadSockets(hob.dataDir), [], 'sockets are left');
   const dead = [...ends.values()].filter(({ status }) => status === 'dead').length;
   const refusals = [...client.refusals].map(([code, count]) => `${code} ${count} times`).join(', ');
-  return `${client.accepted.size} accepted, ${dead} dead letters; not accepted: ${refusals}`;
+  return `${client.accepted.size} accepted, ${dead} dead letters, ${doubled} run twice, ${outcomes.count} outcomes told; not accepted: ${refusals}`;
 }
 
 interface Told {
   readonly client: HobClient;
   readonly effects: Effects;
-  readonly hob: HobServer;
+  readonly records: HobRecords;
 }
 
-async function checkEnds(ends: ReadonlyMap<string, InvocationRecord>, { client, effects, hob }: Told): Promise<void> {
+async function checkEnds(
+  ends: ReadonlyMap<string, InvocationRecord>,
+  { client, effects, records }: Told,
+): Promise<void> {
   for (const [id, { number, isNever, key, bodyBytes }] of client.accepted) {
-    const status = ends.get(id)?.status;
-    const events = effects.events.get(number) ?? new Set();
+    const { status, result } = ends.get(id) ?? {};
+    const runs = effects.runs.get(number) ?? [];
     if (status === 'dead') {
-      const letter = await call(`${hob.url}/v1/dead-letters/${id}`, { headers: authorized(hob) });
-      assert.equal(letter.status, 200, `${id} is no dead letter`);
+      assert.equal((await records.get(`dead-letters/${id}`))?.status, 200, `${id} is no dead letter`);
     } else {
       assert.equal(status, 'succeeded', `${id} of call ${number}`);
       assert.ok(!isNever, `${id} never succeeds`);
-      assert.ok(events.has(id), `${id} of call ${number} succeeded, unseen`);
+      assert.ok(
+        runs.some((run) => run.id === id && run.answer === result?.body),
+        `${id} of call ${number}, unseen`,
+      );
       assert.equal(effects.bodies.get(id), bodyBytes, `the body of ${id}`);
     }
     // Without a key a call whose answer was lost is sent again, as another event.
-    if (key !== undefined) for (const event of events) assert.equal(event, id, `events of ${key}`);
+    if (key !== undefined) for (const run of runs) assert.equal(run.id, id, `events of ${key}`);
   }
   const unexpected = [...client.refusals.keys()].filter((code) => !REFUSALS.has(code));
   assert.deepEqual(unexpected, [], 'answers to calls that were not accepted');
 }
 
-async function recordOf(id: string, hob: HobServer): Promise<InvocationRecord | undefined> {
-  const answer = await call(`${hob.url}/v1/invocations/${id}`, { headers: authorized(hob) });
-  if (answer.status === 503) return undefined; // After the last fault Redis may not be there yet.
-  assert.equal(answer.status, 200, `${id}: ${answer.body.toString()}`);
-  return JSON.parse(answer.body.toString()) as InvocationRecord;
-}
-
-function authorized({ token }: HobServer): Record<string, string> {
-  return { authorization: `Bearer ${token}` };
-}
-
-async function strike({ kind, pick, pauseMs, awayMs }: Fault<HobFaultKind>, hob: HobServer): Promise<void> {
-  const [how, part] = kind.split('-') as ['kill' | 'stop', HobPart];
-  const target = await until(`there is a ${part}`, () => {
-    const there = partsOf(hob.pid, part);
-    return there[Math.floor(pick * there.length)];
-  });
-  if (how === 'stop') {
-    signal(target.pid, 'SIGSTOP');
-    await delay(pauseMs);
-    if (isRunning(target)) signal(target.pid, 'SIGCONT');
-    return;
+/** What was told of a synchronous call is what one of its runs has answered. */
+function checkKeys(planned: readonly PlannedCall[], outcomes: Outcomes, effects: Effects): void {
+  for (const { key, isSync, isNever, number } of planned) {
+    if (key === undefined) continue;
+    const outcome = outcomes.of(key) ?? assert.fail(`nothing was told of ${key}`);
+    if (!isSync) continue;
+    const answers = (effects.runs.get(number) ?? []).map(({ answer }) => outcomeText(200, answer));
+    const code = /"code":"(\w+)"/.exec(outcome)?.[1] ?? '';
+    const isFailure = isNever ? code === 'ERR_FN_THREW' || FAILURES.has(code) : FAILURES.has(code);
+    assert.ok(isFailure || answers.includes(outcome), `${key}: ${outcome} is none of ${answers.join(', ')}`);
   }
-  signal(target.pid, 'SIGKILL');
-  if (part !== 'server' && part !== 'launcher') return;
-  await hob.ended();
-  await delay(awayMs);
-  await hob.start();
+}
+
+/** Each event, and each call with a key, is run once, but for kills. */
+function countDoubled(planned: readonly PlannedCall[], effects: Effects, kills: readonly Kill[]): number {
+  let count = 0;
+  for (const { number, key, isNever, isSync } of planned) {
+    if (isNever && !isSync) continue; // It is tried again as often as its policy says.
+    const runs = effects.runs.get(number) ?? [];
+    const groups = key === undefined ? Map.groupBy(runs, ({ id }: Run) => id) : new Map([[key, runs]]);
+    for (const [what, of] of groups) count += assertDoubledByKills(what, of, kills);
+  }
+  return count;
 }

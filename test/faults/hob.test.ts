@@ -13,7 +13,7 @@ before(async () => {
 });
 after(() => world[Symbol.asyncDispose]());
 
-test('Of calls that a whole hob has accepted none vanishes, whichever of its processes are killed or stopped, and nothing is left', async (t) => {
+test('Of calls of a whole hob none vanishes and each key has one outcome, whichever of its processes are killed or stopped, and nothing is left', async (t) => {
   const seed = Math.floor(Math.random() * 2 ** 31);
   const random = randomOf(seed);
   const faults = planFaults(random, hobFaultKinds.length, hobFaultKinds);
