@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import { CLOCKS_DIFFER_MS } from './clock-tolerance.ts';
 import type { QueueKeys } from './redis-keys.ts';
 
 /** How late a time may come up that a schedule was paused at, s. */
@@ -37,13 +38,17 @@ export class SchedulePauses {
     await this.#redis.hdel(this.#keys.pausedSchedules, schedule);
   }
 
-  /** Whether a time makes no call: the schedule is paused, or was at that time. */
+  /**
+   * Whether a time makes no call: the schedule is paused, or was at that time. When the clock was set back after it was resumed, the times
+   * that come are later than that, whatever they are called.
+   */
   async covers(schedule: string, dueMs: number): Promise<boolean> {
     const [pausedMs, resumedMs] = await Promise.all([
       this.#redis.hget(this.#keys.pausedSchedules, schedule),
       this.#redis.get(this.#keys.resumed(schedule)),
     ]);
-    return pausedMs !== null || dueMs <= Number(resumedMs ?? 0);
+    if (pausedMs !== null) return true;
+    return dueMs <= Number(resumedMs ?? 0) && Number(resumedMs) <= Date.now() + CLOCKS_DIFFER_MS;
   }
 
   /** Those of these schedules that are paused. */

@@ -1,5 +1,6 @@
 import type { ScheduleCause, ScheduleRun } from '@hob/contracts';
 import type { Redis } from 'ioredis';
+import { CLOCKS_DIFFER_MS } from './clock-tolerance.ts';
 import type { QueueKeys } from './redis-keys.ts';
 
 /** How many are kept of each schedule. */
@@ -24,10 +25,11 @@ export class ScheduleRuns {
     this.#keys = keys;
   }
 
-  /** One that is noted already is not noted again. */
+  /** One that is noted already is not noted again. Those from before the clock was set back are forgotten, or this one would be taken for older. */
   async note(schedule: string, { id, cause, atMs }: NotedRun): Promise<void> {
     const key = this.#keys.runs(schedule);
     await Promise.all([
+      this.#redis.zremrangebyscore(key, Math.max(atMs, Date.now()) + CLOCKS_DIFFER_MS, '+inf'),
       this.#redis.zadd(key, 'NX', atMs, `${cause} ${id}`),
       this.#redis.zremrangebyrank(key, 0, -1 - RUNS_MAX),
     ]);

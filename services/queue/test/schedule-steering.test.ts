@@ -151,6 +151,27 @@ test('Schedules.read() tells the next times, and the last ten calls with what be
   assert.deepEqual([paused.nextTimes, paused.nextAt], [[], undefined]);
 });
 
+test('What is noted of a schedule is no hindrance when the clock was set back since', async () => {
+  await using fixture = await QueueFixture.open();
+  const redis = new Redis(fixture.redis.socket);
+  const keys = queueKeys(fixture.redis.target);
+  const laterMs = Date.now() + 3_600_000;
+  const runs = new ScheduleRuns(redis, keys);
+  for (let run = 0; run < 10; run += 1)
+    await runs.note('work/leap', { id: `${run}`, cause: 'time', atMs: laterMs + run });
+  await runs.note('work/leap', { id: 'new', cause: 'time', atMs: Date.now() });
+  assert.deepEqual(
+    (await runs.last('work/leap')).map(({ id }) => id),
+    ['new'],
+  );
+  const pauses = new SchedulePauses(redis, keys);
+  await redis.set(keys.resumed('work/leap'), laterMs);
+  assert.equal(await pauses.covers('work/leap', Date.now()), false);
+  await redis.set(keys.resumed('work/leap'), Date.now());
+  assert.equal(await pauses.covers('work/leap', Date.now() - 1000), true);
+  redis.disconnect();
+});
+
 test('Schedules.read() names a call of which nothing else is kept any more', async () => {
   await using fixture = await QueueFixture.open();
   const redis = new Redis(fixture.redis.socket);
