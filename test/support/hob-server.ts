@@ -33,6 +33,8 @@ export interface HobServerOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Its data folder, in place of one of its own. It stays the caller's. */
   readonly dataDir?: string;
+  /** A command that executes what follows it, to start `hob serve` with. */
+  readonly under?: readonly string[];
 }
 
 /**
@@ -47,11 +49,13 @@ export class HobServer implements AsyncDisposable {
   readonly dataDir: string;
   readonly #folder: TemporaryFolder;
   readonly #env: Readonly<Record<string, string>>;
+  readonly #under: readonly string[];
   #child: ChildProcess | undefined;
   #output = '';
 
   private constructor(folder: TemporaryFolder, port: number, options: HobServerOptions) {
     this.#folder = folder;
+    this.#under = options.under ?? [];
     this.dataDir = options.dataDir ?? join(folder.path, 'data');
     this.url = `http://127.0.0.1:${port}`;
     this.#env = {
@@ -94,7 +98,9 @@ export class HobServer implements AsyncDisposable {
   /** Starts it after `stop` or `kill`, on the same port and data folder. @param env further settings, for this time. */
   async start(env: Readonly<Record<string, string>> = {}): Promise<void> {
     if (this.#child !== undefined) throw new Error('hob serve runs already');
-    const child = spawn(process.execPath, ['--max-semi-space-size=64', serveProgram, 'serve'], {
+    const command = [...this.#under, process.execPath, '--max-semi-space-size=64', serveProgram, 'serve'];
+    const [program = '', ...args] = command;
+    const child = spawn(program, args, {
       env: { ...this.#env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });

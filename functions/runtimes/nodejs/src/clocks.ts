@@ -34,6 +34,9 @@ export function installClocks(): void {
   );
 }
 
+/** Only ever goes forward, whatever the clock on the wall is set to, ms. Not what `performance.now()` shows to functions. */
+export const monotonicMs = (): number => nativeNow();
+
 /** Starts the clocks anew, from 0 at this moment. */
 export function restartClocks(): void {
   zero.nowMs = nativeNow();

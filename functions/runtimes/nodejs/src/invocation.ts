@@ -13,7 +13,6 @@ import { RequestBody } from './request-body.ts';
 import { ResponseBody } from './response-body.ts';
 
 const { parse, stringify } = JSON;
-const { now } = Date;
 const NativeResponse = globalThis.Response;
 const utf8 = new TextDecoder();
 const JSON_TYPE = 'application/json';
@@ -139,7 +138,7 @@ export class Invocation {
         return signal.signal;
       },
       waitUntil: (work: unknown): void => this.#waitUntil(work),
-      getRemainingTimeInMillis: (): number => Math.max(0, deadlineMs - now()),
+      getRemainingTimeInMillis: (): number => Math.round(signal.leftMs),
     };
   }
 
