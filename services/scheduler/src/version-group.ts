@@ -98,10 +98,7 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
   run(call: Invocation): void {
     this.#isSuperseded = false;
     const container = this.#waiting.size === 0 ? this.#takeAvailable() : undefined;
-    if (container !== undefined) {
-      this.#lease(container, call);
-      return;
-    }
+    if (container !== undefined) return this.#lease(container, call);
     const refusal = this.#waiting.add(call, { slots: this.#slots, isKnown: this.#pace.isKnown });
     if (refusal === undefined) this.#scale();
     else call.refuse(refusal);
@@ -120,21 +117,20 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
   }
 
   /**
-   * Other versions are in service: containers end as soon as they have no call. Waiting calls get new ones.
+   * Other versions are in service: containers end as soon as they have no call and none waits.
    *
    * @returns whether it expects a call, which the live version is then to `inherit`.
    */
   supersede(): boolean {
     this.#isSuperseded = true;
     const isExpected = this.#keepAlive.supersede();
-    this.renew();
+    this.#replace(({ callsRunning }) => callsRunning === 0 || this.#waiting.size === 0);
     return isExpected;
   }
 
-  /** What containers are given has changed: those that have it end as soon as they have no call. */
+  /** What containers are given has changed: those that have it end as soon as they have no call. Waiting calls get new ones. */
   renew(): void {
-    for (const container of this.#containers) if (!this.#starting.has(container)) container.retire('replaced');
-    this.#scale();
+    this.#replace(() => true);
   }
 
   /** Loads in advance what a superseded version would have. */
@@ -333,6 +329,13 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
     return true;
   }
 
+  #replace(isToGo: (container: Container) => boolean): void {
+    for (const container of this.#containers) {
+      if (!this.#starting.has(container) && isToGo(container)) container.retire('replaced');
+    }
+    this.#scale();
+  }
+
   /** @returns undefined when there is no room for another container on this host. */
   #start(): Container | undefined {
     const container = this.#source.take();
@@ -383,10 +386,7 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
   /** A version that could not be started is remembered for a while, or its next call would start it all over. */
   #leaveIfEmpty(): void {
     if (!this.isEmpty) return;
-    if (!this.#backoff.hasFailed) {
-      this.#services.emptied(this);
-      return;
-    }
+    if (!this.#backoff.hasFailed) return this.#services.emptied(this);
     this.#forgetTimer ??= this.clock.after(FAILURE_MEMORY_FACTOR * this.#services.env.config.startBackoffMaxMs, () => {
       this.#forgetTimer = undefined;
       if (this.isEmpty) this.#services.emptied(this);

@@ -173,6 +173,24 @@ test('Scheduler.replaced() ends idle containers of other versions at once, busy 
   assert.equal(byNumberAgain.response?.start, 'warm');
 });
 
+test('Scheduler.replaced() lets calls that wait for a former version have its busy containers, which end after them', async () => {
+  await using bench = await Bench.open(obedient);
+  const old = versionOf({ maxContainers: 2 }, 1);
+  const busy = [bench.call(old, '/polite'), bench.call(old, '/polite')];
+  await bench.until(() => bench.driver.claimed.length === 2, 'two run');
+  const waiting = [bench.call(old), bench.call(old), bench.call(old)];
+  bench.scheduler.replaced(versionOf({}, 2));
+  for (const call of busy) call.handle?.cancel('cancelled');
+  await bench.until(() => waiting.every(({ ends }) => ends === 1), 'those that waited are answered');
+  assert.deepEqual(
+    waiting.map(({ body, response }) => [body, response?.start]),
+    [1, 2, 3].map(() => ['hello', 'warm']),
+  );
+  await bench.until(() => bench.observer.deaths.length === 2, 'both are gone');
+  assert.equal(bench.driver.made.length, 2, 'none was made for them');
+  assert.ok(bench.observer.deaths.every(({ cause }) => cause === 'replaced'));
+});
+
 test('Scheduler.removed() ends calls and containers, and resolves when all are gone', async () => {
   await using bench = await Bench.open(obedient);
   const version = versionOf({ maxContainers: 1 });
