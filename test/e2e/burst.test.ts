@@ -29,7 +29,8 @@ for (const [name, parked] of [
   test(`200 first calls of 20 functions at once, on ${name}: all are answered, by no more containers than they need`, async () => {
     await using folder = await TemporaryFolder.create('burst');
     const size = { HOB_POOL_MIN: `${parked}`, HOB_POOL_MAX: `${parked}` };
-    await using hob = await HobServer.create({ env: { ...size, HOB_POOL_WARM_MB: '128', HOB_KEEP_ALIVE_MS: '3000' } });
+    const patient = { HOB_KEEP_ALIVE_MS: '3000', HOB_QUEUE_TIMEOUT_MS: '60000' };
+    await using hob = await HobServer.create({ env: { ...size, ...patient, HOB_POOL_WARM_MB: '128' } });
     const names = await deployFresh(hob, folder.path, 'burst', FUNCTIONS);
     await until('the pool is filled', async () => {
       const { pools } = (await hob.control('stats')) as Stats;

@@ -47,6 +47,7 @@ export class Crowd implements AsyncDisposable {
       env: {
         HOB_LOG_LEVEL: 'warn',
         HOB_KEEP_ALIVE_MS: '3600000',
+        HOB_QUEUE_TIMEOUT_MS: '60000', // all are to be answered, however slow the host
         HOB_CONTAINERS_MAX: `${functions * each}`,
         HOB_POOL_MIN: '0',
         HOB_POOL_MAX: '0',
