@@ -20,7 +20,7 @@ interface Steadiness {
 }
 
 const RATES: readonly Steadiness[] = [
-  { concurrency: 16, callsPerSecond: Number(process.env['HOB_TEST_CALLS_PER_SECOND'] ?? '1000'), connections: 64 },
+  { concurrency: 16, callsPerSecond: Number(process.env['HOB_TEST_CALLS_PER_SECOND'] ?? '1000'), connections: 256 },
   // Each call needs a container of its own, and a deploy as many new ones as calls run: no more than a version may have. How long they wait for
   // those depends on what else the host does, and is no reason here to refuse them.
   { concurrency: 1, callsPerSecond: 200, connections: 16, env: { HOB_QUEUE_TARGET_MS: '10000' } },
