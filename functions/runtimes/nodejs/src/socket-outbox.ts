@@ -16,8 +16,8 @@ const { nextTick } = process;
 /**
  * Sends frames over the container's socket, all of one turn of the event loop in one system call. It writes to the
  * descriptor itself, which is cheaper than through the Socket; the Socket only waits when the kernel's buffer is full.
- * All frames are made in the same piece of memory, so there is nothing to collect, and no page is touched for the first time.
- * So at the end of the process everything can be written synchronously without sending a byte twice.
+ * So at the end of the process everything can be written synchronously without sending a byte twice. All frames are made
+ * in the same piece of memory: there is nothing to collect, and no page is touched for the first time.
  */
 export class SocketOutbox implements FrameSink {
   readonly #fd: number;
