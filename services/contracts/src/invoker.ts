@@ -54,7 +54,8 @@ export interface InvocationSink {
   /**
    * Takes bytes of the body. They are overwritten when it has returned: what is kept of them is copied.
    *
-   * @returns false when the reader is full: call `InvocationHandle.resume` when it has room again. */
+   * @returns false when the reader is full: call `InvocationHandle.resume` when it has room again.
+   */
   chunk(bytes: Uint8Array): boolean;
   /** The response is complete. */
   end(): void;

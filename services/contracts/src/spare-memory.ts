@@ -1,11 +1,12 @@
-/** Larger ones are not kept, bytes. */
-const KEPT_BYTES_MAX = 512 * 1024;
+/** Smaller ones are not worth keeping, and larger ones too large to keep, bytes. */
+const [KEPT_BYTES_MIN, KEPT_BYTES_MAX] = [16 * 1024, 512 * 1024];
 const KEPT_MAX = 8;
 
 const spare: Buffer[] = [];
 
 /** Memory for bytes that are soon done with: what was given back, or new. Its bytes are whatever they were. */
 export function takeMemory(bytes: number): Buffer {
+  if (bytes < KEPT_BYTES_MIN) return Buffer.allocUnsafe(bytes);
   const at = spare.findIndex(({ byteLength }) => byteLength >= bytes);
   const [found] = at < 0 ? [] : spare.splice(at, 1);
   return found ?? Buffer.allocUnsafeSlow(bytes);
@@ -13,5 +14,6 @@ export function takeMemory(bytes: number): Buffer {
 
 /** Gives back what nobody looks at any more. */
 export function giveMemory(memory: Buffer): void {
-  if (spare.length < KEPT_MAX && memory.byteLength <= KEPT_BYTES_MAX) spare.push(memory);
+  const isKept = memory.byteLength >= KEPT_BYTES_MIN && memory.byteLength <= KEPT_BYTES_MAX;
+  if (isKept && spare.length < KEPT_MAX) spare.push(memory);
 }
