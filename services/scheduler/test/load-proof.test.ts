@@ -72,7 +72,10 @@ test('Scheduler.prove() takes the room of idle containers on a host that is full
 test('Scheduler.prove() gives up waiting for room after as long as calls do', async () => {
   await using bench = await Bench.open(obedient, { containersMax: 1, queueTimeoutMs: 5000 });
   const busy = bench.call(versionOf({ name: 'other', timeoutMs: 60_000 }), '/never');
-  await bench.until(() => bench.driver.alive.size === 1, 'the other one runs');
+  await bench.until(
+    () => bench.driver.made[0]?.frames.some(({ type }) => type === FrameType.INVOKE) === true,
+    'the other one runs',
+  );
   const proof = bench.scheduler.prove(versionOf());
   await bench.clock.advance(5001);
   assert.equal((await proof)?.error.code, 'ERR_SCHED_QUEUE_TIMEOUT');

@@ -1,4 +1,4 @@
-// Has 300 ms for an answer and needs longer: by waiting, or by never giving the event loop back.
+// Has a second for an answer and needs longer: by waiting, or by never giving the event loop back.
 export default async function impatient(request: Request): Promise<Response> {
   switch (new URL(request.url).pathname) {
     case '/wait':
