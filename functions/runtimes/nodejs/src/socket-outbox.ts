@@ -5,6 +5,8 @@ import type { FrameSink } from './frame-sink.ts';
 
 /** A turn that has queued this much is written at once, so that a loop that never ends still gets its output out. */
 const FLUSH_BYTES = 64 * 1024;
+/** So many frames are written at once, too, so that the host passes them on while more are made. */
+const FLUSH_FRAMES = 24;
 /** Room for frames that is kept when they have left. */
 const KEPT_BYTES_MAX = 4 * 1024 * 1024;
 const LAST_WRITE_RETRIES_MAX = 200;
@@ -14,7 +16,7 @@ const LAST_WRITE_RETRY_MS = 10;
 const { nextTick } = process;
 
 /**
- * Sends frames over the container's socket, all of one turn of the event loop in one system call. It writes to the
+ * Sends frames over the container's socket, those of one turn of the event loop in one system call or a few. It writes to the
  * descriptor itself, which is cheaper than through the Socket; the Socket only waits when the kernel's buffer is full.
  * So at the end of the process everything can be written synchronously without sending a byte twice. All frames are made
  * in the same piece of memory: there is nothing to collect, and no page is touched for the first time.
@@ -30,6 +32,7 @@ export class SocketOutbox implements FrameSink {
   /** Frames that wait, in its first `#bytes`. */
   #buffer: Buffer = Buffer.allocUnsafeSlow(FLUSH_BYTES);
   #bytes = 0;
+  #frames = 0;
   #scheduled = false;
   /** What the Socket is writing, because the kernel took no more. */
   #tail: Uint8Array | undefined;
@@ -52,7 +55,8 @@ export class SocketOutbox implements FrameSink {
     this.#makeRoom(bytes);
     writeFrame(this.#buffer, this.#bytes, bytes, frame);
     this.#bytes += bytes;
-    if (this.#bytes >= FLUSH_BYTES) {
+    this.#frames += 1;
+    if (this.#bytes >= FLUSH_BYTES || this.#frames >= FLUSH_FRAMES) {
       this.#flush();
     } else if (!this.#scheduled) {
       this.#scheduled = true;
@@ -82,6 +86,7 @@ export class SocketOutbox implements FrameSink {
   }
 
   #flush(): void {
+    this.#frames = 0;
     if (this.#tail !== undefined || this.#bytes === 0) return;
     const memory = this.#buffer;
     const bytes = memory.subarray(0, this.#bytes);

@@ -26,6 +26,8 @@ import { readLines } from './output-lines.ts';
 
 /** `send` asks its caller to hold back when more than this waits, bytes. */
 const SEND_BUFFER_BYTES = 1024 * 1024;
+/** So many frames leave at once, so that the container works on them while more are made. */
+const BATCH_FRAMES = 8;
 /** V8 ends the process with one of these when its heap is full, after saying so. */
 const V8_FATAL_SIGNALS = new Set(['SIGABRT', 'SIGSEGV', 'SIGTRAP', 'SIGILL', 'SIGBUS']);
 const V8_OUT_OF_MEMORY = /JavaScript heap out of memory|Fatal process out of memory/;
@@ -70,14 +72,10 @@ export class HostContainer implements ContainerProcess {
   #full = false;
   #queued: Buffer[] = [];
   #queuedBytes = 0;
-  readonly #flush = (): void => {
-    const pieces = this.#queued;
-    this.#queued = [];
-    this.#queuedBytes = 0;
-    if (this.#dying) return;
-    const [first] = pieces;
-    if (pieces.length === 1 && first) this.#write(first);
-    else this.#write(Buffer.concat(pieces));
+  #isFlushDue = false;
+  readonly #flushTurn = (): void => {
+    this.#isFlushDue = false;
+    if (this.#queued.length > 0) this.#flush();
   };
 
   private constructor(parts: HostContainerParts) {
@@ -132,15 +130,19 @@ export class HostContainer implements ContainerProcess {
     }
   }
 
-  /** Frames of one turn of the event loop, of all calls, leave together: one system call, and one wake-up inside. */
+  /** Frames of one turn of the event loop, of all calls, leave together or in a few batches: few system calls and wake-ups. */
   send(bytes: Buffer | readonly Buffer[]): boolean {
     if (this.#dying) return true;
-    if (this.#queued.length === 0) setImmediate(this.#flush);
     for (const piece of Buffer.isBuffer(bytes) ? [bytes] : bytes) {
       this.#queued.push(piece);
       this.#queuedBytes += piece.byteLength;
     }
     this.#full = this.#socket.writableLength + this.#queuedBytes > SEND_BUFFER_BYTES;
+    if (this.#queued.length >= BATCH_FRAMES && !this.#full) this.#flush();
+    else if (!this.#isFlushDue) {
+      this.#isFlushDue = true;
+      setImmediate(this.#flushTurn);
+    }
     return !this.#full;
   }
 
@@ -200,6 +202,15 @@ export class HostContainer implements ContainerProcess {
   #broken(error: HobError): void {
     this.events.broken(error);
     this.#die();
+  }
+
+  #flush(): void {
+    const pieces = this.#queued;
+    this.#queued = [];
+    this.#queuedBytes = 0;
+    if (this.#dying) return;
+    const [first] = pieces;
+    this.#write(pieces.length === 1 && first ? first : Buffer.concat(pieces));
   }
 
   /** The socket tells when it is empty again only if it was too full: else what was queued is the last word. */
