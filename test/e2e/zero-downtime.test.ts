@@ -9,21 +9,18 @@ import { TemporaryFolder } from '../support/temporary-folder.ts';
 import { until } from '../support/until.ts';
 
 const DEPLOYS = 20;
-/** One rate of calls, of a function that serves so many in each container. */
+/** Calls of a function that serves so many in each container. */
 interface Steadiness {
   readonly concurrency: number;
-  /** Begun in a second, whether those before have ended or not. */
-  readonly callsPerSecond: number;
   /** Each open call has one. While all have, no further call is offered: a host that is too slow for the rate is to fail no call either. */
   readonly connections: number;
-  readonly env?: Readonly<Record<string, string>>;
 }
 
+/** Calls begun in a second, whether those before have ended or not. */
+const CALLS_PER_SECOND = Number(process.env['HOB_TEST_CALLS_PER_SECOND'] ?? '1000');
 const RATES: readonly Steadiness[] = [
-  { concurrency: 16, callsPerSecond: Number(process.env['HOB_TEST_CALLS_PER_SECOND'] ?? '1000'), connections: 256 },
-  // Each call needs a container of its own, and a deploy as many new ones as calls run: no more than a version may have. How long they wait for
-  // those depends on what else the host does, and is no reason here to refuse them.
-  { concurrency: 1, callsPerSecond: 200, connections: 16, env: { HOB_QUEUE_TARGET_MS: '10000' } },
+  { concurrency: 16, connections: 256 },
+  { concurrency: 1, connections: 64 },
 ];
 const TICK_MS = 5;
 
@@ -69,10 +66,10 @@ class SteadyCalls implements AsyncDisposable {
   }
 
   async #run(): Promise<void> {
-    const { callsPerSecond, connections } = this.#rate;
+    const { connections } = this.#rate;
     this.#startedMs = performance.now();
     while (!this.#stop.signal.aborted) {
-      const due = ((performance.now() - this.#startedMs) * callsPerSecond) / 1000;
+      const due = ((performance.now() - this.#startedMs) * CALLS_PER_SECOND) / 1000;
       while (this.begun + this.unoffered < due) {
         if (this.begun - this.ended < connections) void this.#call(this.begun++);
         else this.unoffered += 1;
@@ -104,9 +101,9 @@ class SteadyCalls implements AsyncDisposable {
 }
 
 for (const rate of RATES) {
-  const { concurrency, callsPerSecond } = rate;
-  test(`${DEPLOYS} deploys and a rollback fail and reset none of ${callsPerSecond} calls a second with a concurrency of ${concurrency}, and old containers go`, async (t) => {
-    await using hob = await HobServer.create({ env: rate.env ?? {} });
+  const { concurrency } = rate;
+  test(`${DEPLOYS} deploys and a rollback fail and reset none of ${CALLS_PER_SECOND} calls a second with a concurrency of ${concurrency}, and old containers go`, async (t) => {
+    await using hob = await HobServer.create();
     await using folder = await TemporaryFolder.create('steady');
     const write = (version: number) =>
       writeFunction(join(folder.path, 'steady'), { name: 'steady', concurrency }, source(version));

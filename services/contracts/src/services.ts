@@ -185,9 +185,10 @@ export interface SchedulerControl {
   /** Reads CPU and memory from the containers' cgroups: a few microseconds for each container. */
   snapshot(): Promise<SchedulerSnapshot>;
   /**
-   * Loads a container of a version, unless one is loaded, and keeps it as one that has served a call.
+   * Loads a container of a version, unless one is loaded, and keeps it as one that has served a call. Then, within
+   * `handOverMs` and as there is room, as many as calls of the function's busiest other version use.
    *
-   * @returns why that could not be done; undefined when it was.
+   * @returns why none could be loaded; undefined when one was.
    */
   prove(version: FunctionVersion): Promise<StartFailure | undefined>;
   /**

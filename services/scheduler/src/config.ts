@@ -43,6 +43,11 @@ export const schedulerConfigSchema = Type.Object(
     queueTotalMax: count(10_000, 1, 'Calls of all versions together that may wait for a container.'),
     queueTimeoutMs: count(10_000, 1, 'How long a call may wait for a container, ms.'),
     queueTargetMs: count(500, 1, 'How long calls are to wait at most while more come than are served, ms.'),
+    handOverMs: count(
+      5000,
+      0,
+      'How long a new version may take to load as many containers as the one before it uses, before it becomes live, ms.',
+    ),
     keepAliveMs: count(
       60_000,
       0,

@@ -28,6 +28,7 @@ import { Fleet } from './fleet.ts';
 import type { GroupServices } from './group-services.ts';
 import { HostMemory, type MemorySource } from './host-memory.ts';
 import { Invocation } from './invocation.ts';
+import { containersToReplace } from './containers-to-replace.ts';
 import { CallHistories } from './keep-alive/index.ts';
 import { LimitSweep } from './limit-sweep.ts';
 import { Pools } from './pools.ts';
@@ -160,7 +161,7 @@ export class Scheduler implements Invoker, SchedulerControl, AsyncDisposable {
   async prove(version: FunctionVersion): Promise<StartFailure | undefined> {
     if (this.#closing) return { error: fail('ERR_SCHED_CLOSED', []), failure: undefined };
     const group = this.#group(version);
-    const death = await group.prove();
+    const death = await group.prove(containersToReplace(version, this.#services.fleet));
     if (death === undefined) return undefined;
     const { error, failure } = death;
     return { error, failure: failure && (await group.explain(failure)) };

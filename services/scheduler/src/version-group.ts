@@ -104,10 +104,10 @@ export class VersionGroup implements FunctionOwner, InvocationHost, RoomWaiter {
     else call.refuse(refusal);
   }
 
-  /** Loads a container unless one is loaded. @returns what it died of when it could not be. Never rejects. */
-  prove(): Promise<Death | undefined> {
+  /** Has as many containers loaded, if it can. @returns what the first one died of. Never rejects. */
+  prove(wanted: number): Promise<Death | undefined> {
     this.#isSuperseded = false;
-    return this.#proof.seek();
+    return this.#proof.seek(wanted);
   }
 
   /** It is in service from now on. */

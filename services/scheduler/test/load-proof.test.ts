@@ -125,3 +125,59 @@ test('Scheduler.replaced() ends a container that was on its way for a call of th
   await bench.called(versionOf({}, 1));
   assert.equal(bench.driver.alive.size, 1, 'a call by its number keeps one for the next');
 });
+
+/** Version 1 has calls, `busy` of them, each in a container of its own. */
+async function benchWithBusy(busy: number, config: Parameters<typeof Bench.open>[1] = {}) {
+  const bench = await Bench.open(obedient, config);
+  const calls = Array.from({ length: busy }, () => bench.call(versionOf({ timeoutMs: 60_000 }), '/never'));
+  await bench.until(
+    () =>
+      bench.driver.made.filter(({ frames }) => frames.some(({ type }) => type === FrameType.INVOKE)).length === busy,
+    'all run',
+  );
+  return Object.assign(bench, { end: () => calls.map(({ handle }) => handle?.cancel('cancelled')) });
+}
+
+const loadedOf = (bench: Bench, version: number): number =>
+  [...bench.driver.alive].filter(({ claims }) => claims[0] === `greet@${version}`).length;
+
+test('Scheduler.prove() loads as many containers as calls of the other version use, one after the other', async () => {
+  await using bench = await benchWithBusy(3);
+  const created: number[] = [];
+  bench.driver.onMade = () => created.push(loadedOf(bench, 2));
+  assert.equal(await bench.scheduler.prove(versionOf({}, 2)), undefined);
+  assert.equal(loadedOf(bench, 2), 3);
+  assert.deepEqual(created, [0, 1, 2], 'each was loaded before the next one was made');
+  bench.end();
+});
+
+test('Scheduler.prove() counts calls, not containers, where one serves many, and stops at maxContainers', async () => {
+  await using bench = await benchWithBusy(3);
+  assert.equal(await bench.scheduler.prove(versionOf({ concurrency: 2 }, 2)), undefined);
+  assert.equal(loadedOf(bench, 2), 2);
+  assert.equal(await bench.scheduler.prove(versionOf({ maxContainers: 1 }, 3)), undefined);
+  assert.equal(loadedOf(bench, 3), 1);
+  bench.end();
+});
+
+test('Scheduler.prove() makes do with one container when there is no room for more', async () => {
+  await using bench = await benchWithBusy(3, { containersMax: 5 });
+  assert.equal(await bench.scheduler.prove(versionOf({}, 2)), undefined);
+  assert.equal(loadedOf(bench, 2), 2);
+  bench.end();
+});
+
+test('Scheduler.prove() makes do with the first container when the next one is not loaded within handOverMs, or dies', async () => {
+  for (const fate of ['hangs', 'dies']) {
+    await using bench = await benchWithBusy(3, { handOverMs: 2000 });
+    bench.driver.program = (frame, container) => {
+      if (container.claims[0] !== 'greet@2' || loadedOf(bench, 2) === 1) obedient(frame, container);
+      else if (fate === 'dies') container.exit({ signal: 'SIGKILL' });
+    };
+    const proof = bench.scheduler.prove(versionOf({}, 2));
+    await bench.until(() => bench.driver.made.length === 5, 'the second one is made');
+    if (fate === 'hangs') await bench.clock.advance(2001);
+    assert.equal(await proof, undefined, fate);
+    bench.end();
+  }
+});
