@@ -182,13 +182,19 @@ export class Invocation {
     return (await this.#makeResponseBody().sendStream(body)) ? undefined : failureOf(this.#cut);
   }
 
-  /** Sends a response that is all there, in a single write if the host's window has room for it. */
+  /** Sends a response that is all there, at once if the host takes what is sent, and in a single write if its window has room for it. */
   #sendWhole(
     status: number,
     headers: string[],
     text: string | null,
   ): FailurePayload | Promise<FailurePayload | undefined> | undefined {
     if (this.#cut) return failureOf(this.#cut);
+    const { sink } = this.#scope;
+    if (!sink.hasRoom) {
+      return new Promise((resolve) => {
+        sink.whenRoom(() => resolve(this.#sendWhole(status, headers, text)));
+      });
+    }
     const payload = encodeText(text ?? '');
     const bytes = payload.byteLength;
     const hasBody = bytes > 0 && this.#payload.method !== 'HEAD';
@@ -196,7 +202,7 @@ export class Invocation {
     const failure = this.#sendHead({ status, headers }, !hasBody);
     if (failure || !hasBody) return failure;
     if (bytes > this.#creditBytes) return this.#sendBytes(Buffer.from(payload));
-    this.#scope.sink.send({ type: FrameType.BODY, stream: this.#stream, payload, flags: FLAG_END });
+    sink.send({ type: FrameType.BODY, stream: this.#stream, payload, flags: FLAG_END });
     return undefined;
   }
 

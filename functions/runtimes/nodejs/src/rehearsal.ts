@@ -91,6 +91,7 @@ function invoke(method: string): InvokePayload {
 /** Takes the shim's frames in place of the host. */
 class SeenFrames implements FrameSink {
   readonly pendingBytes = 0;
+  readonly hasRoom = true;
   #expected: FrameType | undefined;
   #arrived = Promise.withResolvers<void>();
 
@@ -103,6 +104,10 @@ class SeenFrames implements FrameSink {
 
   fail(): void {
     this.#arrived.reject(new Error('the rehearsal failed'));
+  }
+
+  whenRoom(then: () => void): void {
+    then();
   }
 
   send({ type }: FrameParts): void {

@@ -1,14 +1,14 @@
 import { FLAG_END, FRAME_PAYLOAD_BYTES_MAX, FrameType } from '@hob/contracts/frames';
 import type { FrameSink } from './frame-sink.ts';
 
-/** Sends the body of a response within the credit that the host gives. */
+/** Sends the body of a response within the credit that the host gives, and as it takes what all responses send. */
 export class ResponseBody {
   readonly #stream: number;
   readonly #sink: FrameSink;
   #creditBytes: number;
   #stopped = false;
   #reader: ReadableStreamDefaultReader<unknown> | undefined;
-  /** Called once when credit comes or sending is to stop. */
+  /** Called once when credit or room comes, or sending is to stop. */
   #wake: (() => void) | undefined;
 
   /** @param creditBytes how many bytes may go before the host gives more. */
@@ -61,9 +61,10 @@ export class ResponseBody {
 
   async #sendPart(bytes: Uint8Array): Promise<boolean> {
     for (let at = 0; at < bytes.byteLength;) {
-      while (this.#creditBytes === 0 && !this.#stopped) {
+      while ((this.#creditBytes === 0 || !this.#sink.hasRoom) && !this.#stopped) {
         await new Promise<void>((resolve) => {
           this.#wake = resolve;
+          if (!this.#sink.hasRoom) this.#sink.whenRoom(() => this.#notify());
         });
       }
       if (this.#stopped) return false;

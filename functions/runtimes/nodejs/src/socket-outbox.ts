@@ -7,8 +7,10 @@ import type { FrameSink } from './frame-sink.ts';
 const FLUSH_BYTES = 64 * 1024;
 /** So many frames are written at once, too, so that the host passes them on while more are made. */
 const FLUSH_FRAMES = 24;
-/** Room for frames that is kept when they have left. */
-const KEPT_BYTES_MAX = 4 * 1024 * 1024;
+/** Bodies wait for the host while so much does. */
+const ROOM_BYTES = 512 * 1024;
+/** Memory for frames that is kept when they have left. */
+const KEPT_BYTES_MAX = 1024 * 1024;
 const LAST_WRITE_RETRIES_MAX = 200;
 const LAST_WRITE_RETRY_MS = 10;
 
@@ -38,6 +40,8 @@ export class SocketOutbox implements FrameSink {
   #tail: Uint8Array | undefined;
   /** The memory that the tail is in; when there is none, what the buffer is exchanged for. */
   #other: Buffer | undefined;
+  /** Only while there is a tail. */
+  readonly #roomWaiters: (() => void)[] = [];
 
   /** @param onBroken called when the host is no longer there; the process has no purpose then. */
   constructor(fd: number, socket: Socket, onBroken: () => void) {
@@ -48,6 +52,15 @@ export class SocketOutbox implements FrameSink {
 
   get pendingBytes(): number {
     return this.#bytes + (this.#tail?.byteLength ?? 0);
+  }
+
+  get hasRoom(): boolean {
+    return this.pendingBytes < ROOM_BYTES;
+  }
+
+  whenRoom(then: () => void): void {
+    if (this.hasRoom) then();
+    else this.#roomWaiters.push(then);
   }
 
   send(frame: FrameParts): void {
@@ -102,6 +115,7 @@ export class SocketOutbox implements FrameSink {
         this.#tail = undefined;
         if (memory.byteLength > KEPT_BYTES_MAX) this.#other = undefined;
         this.#flush();
+        while (this.hasRoom && this.#roomWaiters.length > 0) this.#roomWaiters.shift()?.();
       });
     } else if (memory.byteLength > KEPT_BYTES_MAX) {
       this.#buffer = Buffer.allocUnsafeSlow(FLUSH_BYTES);

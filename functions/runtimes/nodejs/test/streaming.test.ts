@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { STREAM_WINDOW_BYTES } from '@hob/contracts/frames';
 import { ShimHost } from './support/shim-host.ts';
@@ -268,6 +269,29 @@ test('Shim answers 1000 calls in a row and 64 at once, each with its own answer'
     await Promise.all(texts),
     Array.from({ length: 64 }, (_, at) => `${at}/${at}`),
   );
+});
+
+test('Response bodies of many calls wait in the function for a host that does not read, not in memory of the shim', async () => {
+  await using host = await ShimHost.load(
+    `const text = 'x'.repeat(200_000);
+     const stream = () => new ReadableStream({
+       start(c) { this.left = 20; },
+       pull(c) { if (this.left-- === 0) c.close(); else c.enqueue(new TextEncoder().encode(text.slice(0, 10_000))); },
+     });
+     export default (request) => new Response(request.url.endsWith('stream') ? stream() : text);`,
+  );
+  const invoke = (at: number) => host.invoke({ url: `http://h/${at % 2 === 0 ? 'whole' : 'stream'}` });
+  const rssMb = (): number =>
+    Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${host.child.pid}/status`, 'utf8'))?.[1]) / 1024;
+  for (let at = 0; at < 20; at += 1) await invoke(at).done();
+  const before = rssMb();
+  host.pause();
+  const calls = Array.from({ length: 200 }, (_, at) => invoke(at));
+  await host.idle();
+  const grownMb = rssMb() - before;
+  assert.ok(grownMb < 20, `200 answers of 200 kB took ${grownMb.toFixed(1)} MB`);
+  host.resume();
+  for (const call of calls) assert.equal((await call.done()).bodyBytes, 200_000);
 });
 
 test('Shim ignores frames of streams that it does not know', async () => {

@@ -5,14 +5,17 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { build } from 'esbuild';
 import * as fc from 'fast-check';
+import type { FrameSink } from '../src/frame-sink.ts';
 import { makeRequest, RequestForFunctions, withRealRequest } from '../src/lazy-request.ts';
 import { ResponseForFunctions, takeWholeResponse } from '../src/lazy-response.ts';
 import { RequestBody } from '../src/request-body.ts';
 import { ShimHost } from './support/shim-host.ts';
 
+const nowhere: FrameSink = { send: () => undefined, pendingBytes: 0, hasRoom: true, whenRoom: (then) => then() };
+
 /** A lazy request whose body is there as a whole. */
 function request(text?: string, headers: readonly string[] = []): Request {
-  const body = new RequestBody(1, { send: () => undefined, pendingBytes: 0 });
+  const body = new RequestBody(1, nowhere);
   body.push(Buffer.from(text ?? ''), true);
   return makeRequest({
     method: text === undefined ? 'GET' : 'POST',
@@ -146,7 +149,7 @@ test('withRealRequest lets fetch send a lazy request on', async () => {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   try {
     const { port } = server.address() as AddressInfo;
-    const body = new RequestBody(1, { send: () => undefined, pendingBytes: 0 });
+    const body = new RequestBody(1, nowhere);
     body.push(Buffer.from('one'), false);
     const signal = new AbortController().signal;
     const url = `http://127.0.0.1:${port}/`;
