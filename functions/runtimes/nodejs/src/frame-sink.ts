@@ -10,7 +10,7 @@ export interface FrameSink {
   send(frame: FrameParts): void;
   /** Bytes that the host has not taken yet: what leads to dropping output lines. */
   readonly pendingBytes: number;
-  /** So few bytes wait that a body may be added. Each would be there twice else, and all bodies of a busy container at the same time. */
+  /** So little of bodies waits that another one may be added: each is there twice, as long as it does. */
   readonly hasRoom: boolean;
   /** Calls back once it `hasRoom`, those first who wait for longest. */
   whenRoom(then: () => void): void;

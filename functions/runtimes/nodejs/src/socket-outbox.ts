@@ -1,13 +1,13 @@
 import { writeSync } from 'node:fs';
 import type { Socket } from 'node:net';
-import { frameBytes, type FrameParts, writeFrame } from '@hob/contracts/frames';
+import { frameBytes, type FrameParts, FrameType, writeFrame } from '@hob/contracts/frames';
 import type { FrameSink } from './frame-sink.ts';
 
 /** A turn that has queued this much is written at once, so that a loop that never ends still gets its output out. */
 const FLUSH_BYTES = 64 * 1024;
 /** So many frames are written at once, too, so that the host passes them on while more are made. */
 const FLUSH_FRAMES = 24;
-/** Bodies wait for the host while so much does. */
+/** More bodies wait for the host while so much of them does. */
 const ROOM_BYTES = 512 * 1024;
 /** Memory for frames that is kept when they have left. */
 const KEPT_BYTES_MAX = 1024 * 1024;
@@ -34,14 +34,18 @@ export class SocketOutbox implements FrameSink {
   /** Frames that wait, in its first `#bytes`. */
   #buffer: Buffer = Buffer.allocUnsafeSlow(FLUSH_BYTES);
   #bytes = 0;
+  #bodyBytes = 0;
   #frames = 0;
   #scheduled = false;
   /** What the Socket is writing, because the kernel took no more. */
   #tail: Uint8Array | undefined;
+  #tailBodyBytes = 0;
   /** The memory that the tail is in; when there is none, what the buffer is exchanged for. */
   #other: Buffer | undefined;
   /** Only while there is a tail. */
   readonly #roomWaiters: (() => void)[] = [];
+  /** The process ends: what is to leave leaves now. */
+  #isLast = false;
 
   /** @param onBroken called when the host is no longer there; the process has no purpose then. */
   constructor(fd: number, socket: Socket, onBroken: () => void) {
@@ -55,7 +59,7 @@ export class SocketOutbox implements FrameSink {
   }
 
   get hasRoom(): boolean {
-    return this.pendingBytes < ROOM_BYTES;
+    return this.#isLast || this.#bodyBytes + this.#tailBodyBytes < ROOM_BYTES;
   }
 
   whenRoom(then: () => void): void {
@@ -68,6 +72,7 @@ export class SocketOutbox implements FrameSink {
     this.#makeRoom(bytes);
     writeFrame(this.#buffer, this.#bytes, bytes, frame);
     this.#bytes += bytes;
+    if (frame.type === FrameType.BODY) this.#bodyBytes += bytes;
     this.#frames += 1;
     if (this.#bytes >= FLUSH_BYTES || this.#frames >= FLUSH_FRAMES) {
       this.#flush();
@@ -78,11 +83,13 @@ export class SocketOutbox implements FrameSink {
   }
 
   /**
-   * Writes everything that waits, synchronously. It waits at most about two seconds for a host that does not read.
+   * Writes everything that waits, synchronously, and bodies that wait for room with it: the last that it does. It waits at most about two seconds for a host that does not read.
    *
    * @returns false when the host did not take all of it.
    */
   flushSync(): boolean {
+    this.#isLast = true;
+    for (const then of this.#roomWaiters.splice(0)) then();
     const bytes = Buffer.concat([this.#unsentTail(), this.#buffer.subarray(0, this.#bytes)]);
     this.#bytes = 0;
     let at = 0;
@@ -103,16 +110,20 @@ export class SocketOutbox implements FrameSink {
     if (this.#tail !== undefined || this.#bytes === 0) return;
     const memory = this.#buffer;
     const bytes = memory.subarray(0, this.#bytes);
+    const bodyBytes = this.#bodyBytes;
     this.#bytes = 0;
+    this.#bodyBytes = 0;
     const written = this.#write(bytes);
     if (written === undefined) {
       this.#onBroken();
     } else if (written < bytes.byteLength) {
       this.#tail = bytes.subarray(written);
+      this.#tailBodyBytes = bodyBytes;
       this.#buffer = this.#other ?? Buffer.allocUnsafeSlow(FLUSH_BYTES);
       this.#other = memory;
       this.#socket.write(this.#tail, () => {
         this.#tail = undefined;
+        this.#tailBodyBytes = 0;
         if (memory.byteLength > KEPT_BYTES_MAX) this.#other = undefined;
         this.#flush();
         while (this.hasRoom && this.#roomWaiters.length > 0) this.#roomWaiters.shift()?.();

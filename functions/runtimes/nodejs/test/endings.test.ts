@@ -171,6 +171,23 @@ test('EXIT follows complete frames even when the host has not read for a while',
   await call.until(() => call.bodyEnded);
 });
 
+test('EXIT follows answers that wait for a host that has not read for a while', async () => {
+  await using host = await ShimHost.load(
+    `let calls = 0;
+     export default () => {
+       calls += 1;
+       if (calls === 20) setTimeout(() => process.exit(7), 5);
+       return new Response('x'.repeat(200_000));
+     };`,
+  );
+  host.pause();
+  const calls = Array.from({ length: 20 }, () => host.invoke());
+  await host.idle();
+  host.resume();
+  assert.equal((await host.exit()).exitCode, 7);
+  for (const call of calls) await call.until(() => call.bodyEnded && call.bodyBytes === 200_000);
+});
+
 test('the EXIT of a host that never reads does not keep the process', async () => {
   await using host = await ShimHost.load(
     `export default () => { for (;;) { console.log('z'.repeat(10_000)); if (++globalThis.count > 500) process.exit(7) } };
