@@ -110,12 +110,13 @@ for (const [path, runtime] of Object.entries(runtimes)) {
       const dir = `/proc/${container.pid}/fd`;
       const look = (): string[] => readdirSync(dir).map((fd) => readlinkSync(`${dir}/${fd}`).replace(/\d+/, 'N'));
       let kinds: string[] | undefined;
-      while (kinds === undefined) {
+      // The dynamic linker of a program that was just executed is not done while it has a library open, or closes one meanwhile.
+      while (kinds === undefined || kinds.some((kind) => kind.includes('.so'))) {
+        await new Promise((resolve) => setTimeout(resolve, 1));
         try {
           kinds = look();
         } catch {
-          // One was closed meanwhile: the dynamic linker was not done.
-          await new Promise((resolve) => setTimeout(resolve, 1));
+          kinds = undefined;
         }
       }
       const loop = ['anon_inode:[eventpoll]', 'anon_inode:[eventfd]'];
