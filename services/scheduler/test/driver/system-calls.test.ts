@@ -10,6 +10,8 @@ import { driverOptions, evaluate, holdings, kindOf, testDrivers, withDriver } fr
 const mkdirCalls = ['mkdir', 'mkdirat'];
 const makeFolder = "fs.mkdirSync('/tmp/x')";
 
+const garbage = 'for (let i = 0; i < 200; i++) globalThis.x = [new Array(1e5).fill(i).map(String)]; return 4';
+
 /** Runs a function body in a container, and gives the system call that ended it. */
 async function endingCall(container: ContainerProcess, body: string): Promise<string> {
   const answer = await evaluate(container, body).catch((error: Error) => error.message);
@@ -74,7 +76,6 @@ test('a call that no function may make is answered, unless it is denied or viola
 test('an allow-list leaves the runtime whole, and a call that is not in it ends the container by its name', async () => {
   await withDriver(async (driver) => {
     const create = (): Promise<ContainerProcess> => driver.create(kindOf(128), { allow: [] });
-    const garbage = 'for (let i = 0; i < 200; i++) globalThis.x = [new Array(1e5).fill(i).map(String)]; return 4';
     assert.equal(await evaluate(await create(), garbage), '4');
     assert.equal(await evaluate(await create(), 'await new Promise((r) => setTimeout(r, 5)); return 5'), '5');
     assert.equal(await endingCall(await create(), "return fs.readFileSync('/etc/hosts')"), 'openat');
@@ -119,8 +120,11 @@ test('a container without what its runtime needs does not start, and says why', 
     for (const call of systemCalls) {
       assert.ok(runtimeCalls.has(call), `${call} is made before there is a function`);
       const says = await driver.create(kindOf(128), { deny: [call] }).then(
-        // It was parked just before it made the call.
-        async (container) => (await container.exited).forbiddenCall,
+        // It is parked before it makes the call: when it collects garbage.
+        async (container) => {
+          await evaluate(container, garbage).catch(() => undefined);
+          return (await container.exited).forbiddenCall;
+        },
         (error: Error) => error.message,
       );
       const refusal = `the container ended before it was parked: it may not make the system call ${call}`;
