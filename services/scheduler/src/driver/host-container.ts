@@ -137,7 +137,8 @@ export class HostContainer implements ContainerProcess {
       this.#queued.push(piece);
       this.#queuedBytes += piece.byteLength;
     }
-    this.#full = this.#socket.writableLength + this.#queuedBytes > SEND_BUFFER_BYTES;
+    // Until it tells of it: who was held back waits for that.
+    this.#full ||= this.#socket.writableLength + this.#queuedBytes > SEND_BUFFER_BYTES;
     if (this.#queued.length >= BATCH_FRAMES && !this.#full) this.#flush();
     else if (!this.#isFlushDue) {
       this.#isFlushDue = true;

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { setTimeout as delay } from 'node:timers/promises';
 import { test } from 'node:test';
+import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
+import { encodeFrame, FrameType } from '@hob/contracts';
 import type { ContainerProcess } from '../../src/container-driver.ts';
 import { type CgroupHost, detectCgroups } from '../../src/driver/cgroup-host.ts';
 import { CgroupTree } from '../../src/driver/cgroup-tree.ts';
@@ -105,5 +106,31 @@ test(
     } finally {
       await tree.close();
     }
+  },
+);
+
+testDrivers(
+  '.send tells who held back when all has left, whatever small frames were sent meanwhile',
+  async (withDriver) => {
+    await withDriver(async (driver) => {
+      const container = await driver.create(kindOf(128));
+      const drained = Promise.withResolvers<void>();
+      container.events = { ...container.events, drain: () => drained.resolve() };
+      // Of a call that it does not have.
+      const [large, small] = [64 * 1024, 1].map((bytes) => encodeFrame(FrameType.BODY, 9, Buffer.alloc(bytes))) as [
+        Buffer,
+        Buffer,
+      ];
+      const state = { isDrained: false };
+      void drained.promise.then(() => (state.isDrained = true));
+      await container.setFrozen(true);
+      while (container.send(large)) await nextTurn();
+      await container.setFrozen(false);
+      for (let turns = 0; turns < 2000 && !state.isDrained; turns += 1) {
+        container.send(small);
+        await nextTurn();
+      }
+      await drained.promise;
+    });
   },
 );
