@@ -37,8 +37,9 @@ export class BreakableDisk implements AsyncDisposable {
   /** It has been repaired. Nothing may use it. */
   async repair(): Promise<void> {
     await execa('umount', [this.#mountPoint]);
+    const check = await execa('/usr/sbin/e2fsck', ['-p', this.#image], { reject: false });
     // 1: it found errors, and corrected them.
-    await execa('/usr/sbin/e2fsck', ['-p', this.#image], { reject: false });
+    if (check.exitCode !== 0 && check.exitCode !== 1) throw check;
     await this.#mount();
   }
 

@@ -172,6 +172,14 @@ export interface CallLoad {
   readonly started: number;
 }
 
+/** Whose calls a version is to take. */
+export interface Succession {
+  /** Numbers of versions of the same function; it may be among them. */
+  readonly versions: readonly number[];
+  /** Its part of their calls: above 0, at most 1. */
+  readonly share: number;
+}
+
 /** What the gateway asks of the scheduler besides invocations. */
 export interface SchedulerControl {
   /**
@@ -186,11 +194,11 @@ export interface SchedulerControl {
   snapshot(): Promise<SchedulerSnapshot>;
   /**
    * Loads a container of a version, unless one is loaded, and keeps it as one that has served a call. Then, within
-   * `handOverMs` and as there is room, as many as calls of the function's busiest other version use.
+   * `handOverMs` and as there is room, as many as the calls use that it is to take.
    *
    * @returns why none could be loaded; undefined when one was.
    */
-  prove(version: FunctionVersion): Promise<StartFailure | undefined>;
+  prove(version: FunctionVersion, succession?: Succession): Promise<StartFailure | undefined>;
   /**
    * A version is live, and `others` of the function are named by aliases too: containers of all further versions of the
    * function are replaced once idle.

@@ -1,7 +1,7 @@
 import { Type } from 'typebox';
 import type { TypedApp } from './control-api.ts';
 import { aliasBody, aliasParams, functionParams, problemAnswer } from './control-schemas.ts';
-import { isProven, serve, type VersionParts } from './version-routes.ts';
+import { isProven, serve, versionsOf, type VersionParts } from './version-routes.ts';
 
 const aliasAnswer = { description: 'The alias.', ...Type.Ref('FunctionAlias') };
 
@@ -36,8 +36,12 @@ export function addAliasRoutes(app: TypedApp, parts: VersionParts): void {
     },
     async (request, reply) => {
       const { name, alias } = request.params;
-      for (const { version } of request.body.weights) {
-        if (!(await isProven(directory.resolve(name, version), scheduler, reply))) return reply;
+      const { weights } = request.body;
+      const total = weights.reduce((sum, { weight }) => sum + weight, 0);
+      for (const { version: number, weight } of weights) {
+        const version = directory.resolve(name, number);
+        const succession = { versions: versionsOf(name, alias, directory), share: weight / total };
+        if (!(await isProven(version, succession, scheduler, reply))) return reply;
       }
       const set = await directory.setAlias(name, alias, request.body);
       await serve(name, parts);

@@ -1,4 +1,4 @@
-import { fail, type FunctionVersion } from '@hob/contracts';
+import { fail, type FunctionVersion, LIVE_ALIAS, type Succession } from '@hob/contracts';
 import type { FastifyReply } from 'fastify';
 import { Type } from 'typebox';
 import type { ControlApiOptions, TypedApp } from './control-api.ts';
@@ -78,7 +78,12 @@ function addDeployRoute(app: TypedApp, options: ControlApiOptions): void {
       let isMade = true;
       try {
         if (live === 'true') {
-          isMade = await isProven(version, scheduler, reply);
+          isMade = await isProven(
+            version,
+            { versions: versionsOf(name, LIVE_ALIAS, directory), share: 1 },
+            scheduler,
+            reply,
+          );
           if (isMade) await directory.promote(name, version.version);
         }
       } finally {
@@ -90,13 +95,24 @@ function addDeployRoute(app: TypedApp, options: ControlApiOptions): void {
   );
 }
 
-/** Loads a container of a version. Where that fails, the reply says why, with what the function threw. */
+/** The versions that an alias of a function names; none when there is no such alias. */
+export function versionsOf(
+  name: string,
+  alias: string,
+  directory: Pick<VersionParts['directory'], 'describe'>,
+): number[] {
+  const { aliases } = directory.describe(name).summary;
+  return aliases.find((each) => each.name === alias)?.weights.map(({ version }) => version) ?? [];
+}
+
+/** Loads containers of a version. Where none can be, the reply says why, with what the function threw. */
 export async function isProven(
   version: FunctionVersion,
+  succession: Succession,
   scheduler: Pick<VersionParts['scheduler'], 'prove'>,
   reply: FastifyReply,
 ): Promise<boolean> {
-  const failed = await scheduler.prove(version);
+  const failed = await scheduler.prove(version, succession);
   if (failed === undefined) return true;
   const { error: cause, failure } = failed;
   if (cause.spec.kind !== 'function') throw cause;

@@ -80,10 +80,16 @@ test('PUT, GET and DELETE aliases set, show and remove them, and the scheduler l
     hob.control.proven.map(({ version }) => version),
     [1, 2],
   );
+  const [first, second] = hob.control.successions;
+  assert.deepEqual([first, second?.versions], [{ versions: [], share: 0.95 }, []], 'it names none yet');
   assert.deepEqual(
     hob.control.others.at(-1)?.map(({ version }) => version),
     [2],
   );
+  await ask(hob, 'PUT', 'hello/aliases/beta', { weights: [{ version: 2 }] });
+  assert.deepEqual(hob.control.successions.at(-1), { versions: [1, 2], share: 1 });
+  await deploy(hob);
+  assert.deepEqual(hob.control.successions.at(-1), { versions: [1], share: 1 }, 'of live');
   const aliases = await ask(hob, 'GET', 'hello/aliases');
   assert.deepEqual(aliases.body.map(({ name }: { name: string }) => name).toSorted(), ['beta', 'live']);
   assert.equal((await ask(hob, 'DELETE', 'hello/aliases/beta')).status, 204);

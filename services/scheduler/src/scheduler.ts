@@ -12,6 +12,7 @@ import {
   type SchedulerControl,
   type SchedulerSnapshot,
   type StartFailure,
+  type Succession,
 } from '@hob/contracts';
 import type { Logger } from 'pino';
 import { BundleCode, type BundleFolders, type SecretSource } from './bundle-code.ts';
@@ -21,6 +22,7 @@ import { CodeCaches } from './code-cache.ts';
 import { type SchedulerConfig, schedulerConfig } from './config.ts';
 import type { ContainerDriver } from './container-driver.ts';
 import { kindOf } from './container-kind.ts';
+import { containersToReplace } from './containers-to-replace.ts';
 import { DeadlineList } from './deadline-list.ts';
 import { deathBy } from './death.ts';
 import type { Environment } from './environment.ts';
@@ -28,7 +30,6 @@ import { Fleet } from './fleet.ts';
 import type { GroupServices } from './group-services.ts';
 import { HostMemory, type MemorySource } from './host-memory.ts';
 import { Invocation } from './invocation.ts';
-import { containersToReplace } from './containers-to-replace.ts';
 import { CallHistories } from './keep-alive/index.ts';
 import { LimitSweep } from './limit-sweep.ts';
 import { Pools } from './pools.ts';
@@ -158,10 +159,13 @@ export class Scheduler implements Invoker, SchedulerControl, AsyncDisposable {
     };
   }
 
-  async prove(version: FunctionVersion): Promise<StartFailure | undefined> {
+  async prove(
+    version: FunctionVersion,
+    succession: Succession = { versions: [], share: 1 },
+  ): Promise<StartFailure | undefined> {
     if (this.#closing) return { error: fail('ERR_SCHED_CLOSED', []), failure: undefined };
     const group = this.#group(version);
-    const death = await group.prove(containersToReplace(version, this.#services.fleet));
+    const death = await group.prove(containersToReplace(version, succession, this.#services.fleet));
     if (death === undefined) return undefined;
     const { error, failure } = death;
     return { error, failure: failure && (await group.explain(failure)) };

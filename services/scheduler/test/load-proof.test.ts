@@ -138,14 +138,16 @@ async function benchWithBusy(busy: number, config: Parameters<typeof Bench.open>
   return Object.assign(bench, { end: () => calls.map(({ handle }) => handle?.cancel('cancelled')) });
 }
 
+const ofVersion1 = { versions: [1], share: 1 };
+
 const loadedOf = (bench: Bench, version: number): number =>
   [...bench.driver.alive].filter(({ claims }) => claims[0] === `greet@${version}`).length;
 
-test('Scheduler.prove() loads as many containers as calls of the other version use, one after the other', async () => {
+test('Scheduler.prove() loads as many containers as the calls use that it is to take, one after the other', async () => {
   await using bench = await benchWithBusy(3);
   const created: number[] = [];
   bench.driver.onMade = () => created.push(loadedOf(bench, 2));
-  assert.equal(await bench.scheduler.prove(versionOf({}, 2)), undefined);
+  assert.equal(await bench.scheduler.prove(versionOf({}, 2), ofVersion1), undefined);
   assert.equal(loadedOf(bench, 2), 3);
   assert.deepEqual(created, [0, 1, 2], 'each was loaded before the next one was made');
   bench.end();
@@ -153,16 +155,16 @@ test('Scheduler.prove() loads as many containers as calls of the other version u
 
 test('Scheduler.prove() counts calls, not containers, where one serves many, and stops at maxContainers', async () => {
   await using bench = await benchWithBusy(3);
-  assert.equal(await bench.scheduler.prove(versionOf({ concurrency: 2 }, 2)), undefined);
+  assert.equal(await bench.scheduler.prove(versionOf({ concurrency: 2 }, 2), ofVersion1), undefined);
   assert.equal(loadedOf(bench, 2), 2);
-  assert.equal(await bench.scheduler.prove(versionOf({ maxContainers: 1 }, 3)), undefined);
+  assert.equal(await bench.scheduler.prove(versionOf({ maxContainers: 1 }, 3), ofVersion1), undefined);
   assert.equal(loadedOf(bench, 3), 1);
   bench.end();
 });
 
 test('Scheduler.prove() makes do with one container when there is no room for more', async () => {
   await using bench = await benchWithBusy(3, { containersMax: 5 });
-  assert.equal(await bench.scheduler.prove(versionOf({}, 2)), undefined);
+  assert.equal(await bench.scheduler.prove(versionOf({}, 2), ofVersion1), undefined);
   assert.equal(loadedOf(bench, 2), 2);
   bench.end();
 });
@@ -174,10 +176,19 @@ test('Scheduler.prove() makes do with the first container when the next one is n
       if (container.claims[0] !== 'greet@2' || loadedOf(bench, 2) === 1) obedient(frame, container);
       else if (fate === 'dies') container.exit({ signal: 'SIGKILL' });
     };
-    const proof = bench.scheduler.prove(versionOf({}, 2));
+    const proof = bench.scheduler.prove(versionOf({}, 2), ofVersion1);
     await bench.until(() => bench.driver.made.length === 5, 'the second one is made');
     if (fate === 'hangs') await bench.clock.advance(2001);
     assert.equal(await proof, undefined, fate);
     bench.end();
   }
+});
+
+test('Scheduler.prove() loads for its share of the calls only, and one container where it takes none', async () => {
+  await using bench = await benchWithBusy(4);
+  assert.equal(await bench.scheduler.prove(versionOf({}, 2), { versions: [1, 2], share: 0.3 }), undefined);
+  assert.equal(loadedOf(bench, 2), 2);
+  assert.equal(await bench.scheduler.prove(versionOf({}, 3)), undefined);
+  assert.equal(loadedOf(bench, 3), 1);
+  bench.end();
 });

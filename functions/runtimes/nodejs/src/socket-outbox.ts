@@ -83,7 +83,8 @@ export class SocketOutbox implements FrameSink {
   }
 
   /**
-   * Writes everything that waits, synchronously, and bodies that wait for room with it: the last that it does. It waits at most about two seconds for a host that does not read.
+   * Writes everything that waits, synchronously, and bodies that wait for room with it: the last that it does. It waits at
+   * most about two seconds for a host that does not read.
    *
    * @returns false when the host did not take all of it.
    */

@@ -22,6 +22,7 @@ import {
   type SecretKeyNote,
   type SecretNote,
   type StartFailure,
+  type Succession,
 } from '@hob/contracts';
 
 /** A configuration with all its defaults. */
@@ -304,8 +305,12 @@ export class FakeControl implements SchedulerControl {
   /** With each version that became live, the others in service. */
   readonly others: (readonly FunctionVersion[])[] = [];
 
-  prove(version: FunctionVersion): Promise<StartFailure | undefined> {
+  /** With each proven version, whose calls it takes. */
+  readonly successions: (Succession | undefined)[] = [];
+
+  prove(version: FunctionVersion, succession?: Succession): Promise<StartFailure | undefined> {
     this.proven.push(version);
+    this.successions.push(succession);
     return Promise.resolve(this.startFailure);
   }
 
