@@ -39,7 +39,7 @@ export class BreakableDisk implements AsyncDisposable {
     await execa('umount', [this.#mountPoint]);
     const check = await execa('/usr/sbin/e2fsck', ['-p', this.#image], { reject: false });
     // 1: it found errors, and corrected them.
-    if (check.exitCode !== 0 && check.exitCode !== 1) throw check;
+    if (check.exitCode !== 0 && check.exitCode !== 1) throw new Error(`the disk cannot be repaired: ${check.stdout}`);
     await this.#mount();
   }
 
