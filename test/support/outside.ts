@@ -16,13 +16,15 @@ const HTTP_PORT = 80;
 
 /**
  * Moves this process, and with it all that it starts from now on, into a network namespace that stands for a host, linked to
- * another one that stands for the internet, where a web server answers with its name and who asks. Nothing of the machine's own
+ * another one that stands for the internet, where a web server answers with what it is made to, or its name and who asks. Nothing of the machine's own
  * network is reached. Call it before anything uses the network.
  *
- * @param visited told of each request of the web server: its path and query.
+ * @param visited told of each request of the web server, its path and query; may say what it is answered with.
  * @returns what ends the servers; the namespaces go with the process.
  */
-export async function enterWorldOfOwn(visited: (url: string) => void = () => undefined): Promise<AsyncDisposable> {
+export async function enterWorldOfOwn(
+  visited: (url: string) => string | undefined = () => undefined,
+): Promise<AsyncDisposable> {
   const native = loadNetwork(libraryPath);
   const ended = new AsyncDisposableStack();
   const keep = (fd: number): number => ended.adopt(fd, closeSync);
@@ -42,8 +44,8 @@ export async function enterWorldOfOwn(visited: (url: string) => void = () => und
   for (const address of [outside.web, outside.other]) {
     native.addAddress(theirs, 'lo', address, 32);
     const server = createServer((request, response) => {
-      visited(request.url ?? '');
-      response.setHeader('connection', 'close').end(`web ${request.socket.remoteAddress}`);
+      const answer = visited(request.url ?? '') ?? `web ${request.socket.remoteAddress}`;
+      response.setHeader('connection', 'close').end(answer);
     });
     const fd = native.within(internet, () => native.bindSocket('tcp', address, HTTP_PORT));
     await new Promise<void>((resolve) => server.listen({ fd }, resolve));
