@@ -246,7 +246,13 @@ HOB_API int hob_is_delegated(const char *path);
  */
 HOB_API int hob_lock(const char *path);
 
-/* hob_trim - give memory that malloc(3) holds free back to the kernel, so that no fork copies it. */
+/*
+ * hob_trim - make what malloc(3) holds free of no use.
+ *
+ * Whole pages are given back to the kernel. What is left lies between what is in use: a forked child that was given it piece
+ * by piece would write to page after page that it shares with others. It is taken for good, so that malloc(3) has only new
+ * memory to give, one page after the other.
+ */
 HOB_API void hob_trim(void);
 
 /* hob_close - close(2). */

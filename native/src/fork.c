@@ -3,6 +3,7 @@
 #include <linux/sched.h>
 #include <malloc.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -97,6 +98,23 @@ int hob_fork(const struct hob_spec *spec, int channel, uint32_t serial, int32_t 
         return pid;
 }
 
+/* Free pieces are looked for from the largest that most programs ask for to the smallest that malloc(3) makes. */
+#define PIECE_MAX ((size_t) 64 * 1024)
+#define PIECE_STEP (2 * sizeof(size_t))
+
+/* Pieces that nobody is to have, linked by their first words. */
+static void *taken;
+
 void hob_trim(void) {
         (void) malloc_trim(0);
+        /* Behind it nothing is in use. */
+        const uintptr_t end = (uintptr_t) sbrk(0) - mallinfo2().keepcost;
+        for (size_t bytes = PIECE_MAX; bytes >= PIECE_STEP; bytes -= PIECE_STEP) {
+                void **piece;
+                while ((piece = malloc(bytes - sizeof(size_t))) && (uintptr_t) piece < end) {
+                        *piece = taken;
+                        taken = piece;
+                }
+                free(piece);
+        }
 }

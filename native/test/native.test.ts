@@ -39,6 +39,11 @@ test('libhob makes, links and filters network namespaces, under the same sanitiz
   assert.ok(Number(/^(\d+) checks passed$/m.exec(stdout)?.[1]) > 40_000, stdout);
 });
 
+test('after hob_trim no memory is given out that was free between what is in use', async () => {
+  await run('make', ['--silent', 'dist/trim-test'], { cwd: folder });
+  assert.equal((await run(join(folder, 'dist/trim-test'))).stdout, '0\n');
+});
+
 test('every rule of the seccomp profile has a reason', async () => {
   const lines = (await readFile(seccompProfilePath, 'utf8')).split('\n');
   const rules = lines.filter((line) => line.trim() !== '' && !line.startsWith('#'));

@@ -1,5 +1,6 @@
+import { readSync, writeSync } from 'node:fs';
 import { Socket } from 'node:net';
-import { FrameType } from '@hob/contracts/frames';
+import { encodeCredit, FrameType } from '@hob/contracts/frames';
 import type { ClaimPayload, ExitPayload } from '@hob/contracts/protocol';
 import { restartClocks } from './clocks.ts';
 import { reportError } from './failure.ts';
@@ -23,6 +24,8 @@ export interface ShimOptions {
 const READ_BYTES = 64 * 1024;
 /** A parked container that is not claimed within this time uses it to touch the memory that a first call will need. */
 const IDLE_BEFORE_REHEARSAL_MS = 25;
+/** Of the event loop. */
+const TURNS_TO_RECEIVE = 3;
 
 /**
  * What a container runs: it serves the host over one socket until the end of the process. The standard streams and every
@@ -62,9 +65,32 @@ export class Shim {
 
   /** Makes this process a parked container, and tells the host so. Call it once, in the process that it is to serve in. */
   start(): void {
-    restartClocks();
     // Not before the fork: the host tells containers from zygotes by it.
     process.title = 'node';
+    this.#park();
+  }
+
+  /**
+   * Does in the zygote, as far as possible, what the shim will do in containers, with a stub function: the code for it is
+   * compiled, and the objects for it are in their final shape.
+   *
+   * @param hostFd the other end of its socket.
+   */
+  async rehearse(hostFd: number): Promise<void> {
+    await rehearse();
+    this.#park();
+    writeSync(hostFd, encodeCredit(0, 1));
+    for (let turns = 0; turns < TURNS_TO_RECEIVE; turns += 1) {
+      await new Promise<void>((resolve) => {
+        setImmediate(resolve);
+      });
+    }
+    clearTimeout(this.#rehearsal);
+    readSync(hostFd, Buffer.alloc(READ_BYTES));
+  }
+
+  #park(): void {
+    restartClocks();
     this.#session.park();
     this.#rehearsal = setTimeout(() => void rehearse(), IDLE_BEFORE_REHEARSAL_MS);
   }

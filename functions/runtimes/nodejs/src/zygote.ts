@@ -6,7 +6,8 @@
  * socket closes, that is with the host's process.
  */
 import { readdirSync, readFileSync, readlinkSync, readSync, writeSync } from 'node:fs';
-import { setFlagsFromString } from 'node:v8';
+import { setTimeout as delay } from 'node:timers/promises';
+import { queryObjects, setFlagsFromString } from 'node:v8';
 import { loadNative, type Native, type SeccompFilter } from '@hob/native/library';
 import { prepareShim, Shim } from './shim.ts';
 import {
@@ -27,6 +28,14 @@ const LINE_END = 0x0a;
 const CONTAINER_PID = 1;
 /** Where a program's clocks start: it has none that it read before. */
 const PROGRAM_CLOCK_START_NS = 1;
+
+/** As many as it takes until no more code of the shim is compiled, and fewer than it takes until some of it is optimized in each container. */
+const REHEARSALS = 4;
+/** In this time the collector of C++ objects is done with what it does bit by bit. */
+const SETTLE_MS = 50;
+
+// Functions have none.
+const collectGarbage = globalThis.gc;
 
 /** Reads the host's requests, one line each, and answers them. Nothing of it waits in the event loop. */
 class Control {
@@ -73,17 +82,30 @@ async function setUp({ library, profile, probe }: ZygoteSetup): Promise<Forge> {
   if (probe !== '') process.env['HOB_PROBE'] = probe;
   const native = loadNative(library);
   const filter = native.loadFilter(profile);
-  const collectGarbage = globalThis.gc;
   await prepareShim(CONTAINER_PID);
   // The shim's socket is one of a pair that nobody writes to; in a container the real one takes its number.
-  const [framesFd] = native.channel('stream');
+  const [framesFd, hostFd] = native.channel('stream');
   const shim = new Shim({ socketFd: framesFd, exit: (code) => native.exit(code) });
   setFlagsFromString('--lazy'); // for functions' code
-  // Garbage of the start would be copied page by page in every container that collects it, and what is free in every fork.
-  collectGarbage?.({ type: 'major', execution: 'sync', flavor: 'last-resort' });
+  await makeShareable(shim, hostFd);
   native.trim();
   const loopFds = openDescriptors().filter((fd) => fd > 2 && !isSocket(fd));
   return { native, filter, shim, framesFd, loopFds };
+}
+
+/**
+ * Leaves to containers as little as possible to do by themselves, page by page of the memory that they share: V8 has no garbage
+ * to collect or to sweep, no code to compile that is of use to all, and no shapes of objects to learn.
+ */
+async function makeShareable(shim: Shim, hostFd: number): Promise<void> {
+  await shim.rehearse(hostFd);
+  // Before it counts objects, V8 collects all garbage, and has to sweep what it has collected, which else it does when it needs room.
+  queryObjects(Shim, { format: 'count' });
+  // What V8 has learned of objects that nobody keeps was collected, too.
+  for (let count = 0; count < REHEARSALS; count += 1) await shim.rehearse(hostFd);
+  await delay(SETTLE_MS);
+  collectGarbage?.({ type: 'minor', execution: 'sync' });
+  collectGarbage?.({ type: 'minor', execution: 'sync' });
 }
 
 /** Answers requests until the host is gone; in a forked child it returns at once. */
