@@ -14,6 +14,8 @@ import { serverIn, type StartedServer } from './peers/served-container.ts';
 import { ServerPeers } from './peers/server-peers.ts';
 
 const INSTANCES = 10;
+/** It answers as the peers do. */
+const FUNCTION = 'answer-held';
 
 /** Whether a process is the first of a pid namespace of its own: a container's. */
 function isContainer(pid: number): boolean {
@@ -26,27 +28,29 @@ function containers(hob: HobServer): number[] {
   return pids.filter(isContainer);
 }
 
-/** Holds a call open in each parked container, so that every one of them serves; then lets them answer. */
+/** Holds a call in each parked container, so that every one of them serves; then lets them answer. */
 async function makeWarm(hob: HobServer): Promise<void> {
   const pool = new Pool(hob.url, { connections: INSTANCES });
-  const bodies: PassThrough[] = [];
-  const answers = Array.from({ length: INSTANCES }, async () => {
-    const body = new PassThrough();
-    bodies.push(body);
-    body.write('hold');
-    const answer = await pool.request({ method: 'POST', path: '/fn/fresh', body });
-    return answer.body;
+  const bodies = Array.from({ length: INSTANCES }, () => new PassThrough());
+  const answers = bodies.map(async (body) => {
+    const answer = await pool.request({ method: 'POST', path: `/fn/${FUNCTION}`, body });
+    await answer.body.dump();
+    if (answer.statusCode !== 200) throw new Error(`${FUNCTION} answered ${answer.statusCode}`);
   });
-  const open = await Promise.all(answers);
+  for (const body of bodies) body.write('hold');
+  await until(`${INSTANCES} containers serve`, async () => {
+    const { functions } = (await hob.control('stats')) as { readonly functions: readonly { readonly busy: number }[] };
+    return functions.reduce((sum, { busy }) => sum + busy, 0) === INSTANCES;
+  });
   for (const body of bodies) body.end();
-  for (const body of open) await body.dump();
+  await Promise.all(answers);
   await pool.close();
 }
 
 async function hobMemory(): Promise<{ readonly parked: number[]; readonly warm: number[] }> {
   const env = { HOB_POOL_MIN: `${INSTANCES}`, HOB_POOL_MAX: `${INSTANCES}`, HOB_POOL_WARM_MB: '128' };
   await using hob = await HobServer.create({ env });
-  await hob.deploy(join(import.meta.dirname, '../functions/fresh'));
+  await hob.deploy(join(import.meta.dirname, 'functions', FUNCTION));
   const parkedPids = await until(`${INSTANCES} containers are parked`, () => {
     const pids = containers(hob);
     return pids.length === INSTANCES && pids;

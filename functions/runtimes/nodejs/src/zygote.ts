@@ -6,8 +6,7 @@
  * socket closes, that is with the host's process.
  */
 import { readdirSync, readFileSync, readlinkSync, readSync, writeSync } from 'node:fs';
-import { setTimeout as delay } from 'node:timers/promises';
-import { queryObjects, setFlagsFromString } from 'node:v8';
+import { getHeapCodeStatistics, setFlagsFromString } from 'node:v8';
 import { loadNative, type Native, type SeccompFilter } from '@hob/native/library';
 import { prepareShim, Shim } from './shim.ts';
 import {
@@ -29,10 +28,8 @@ const CONTAINER_PID = 1;
 /** Where a program's clocks start: it has none that it read before. */
 const PROGRAM_CLOCK_START_NS = 1;
 
-/** As many as it takes until no more code of the shim is compiled, and fewer than it takes until some of it is optimized in each container. */
-const REHEARSALS = 4;
-/** In this time the collector of C++ objects is done with what it does bit by bit. */
-const SETTLE_MS = 50;
+/** Until V8 has compiled, and optimized, what they run: with fewer of them it would do so in each container, during the first calls. */
+const REHEARSALS = 12;
 
 // Functions have none.
 const collectGarbage = globalThis.gc;
@@ -99,11 +96,11 @@ async function setUp({ library, profile, probe }: ZygoteSetup): Promise<Forge> {
  */
 async function makeShareable(shim: Shim, hostFd: number): Promise<void> {
   await shim.rehearse(hostFd);
-  // Before it counts objects, V8 collects all garbage, and has to sweep what it has collected, which else it does when it needs room.
-  queryObjects(Shim, { format: 'count' });
+  collectGarbage?.({ type: 'major', execution: 'sync', flavor: 'last-resort' });
+  // V8 sweeps what it has collected when it needs room, or has to look at everything, as for this.
+  getHeapCodeStatistics();
   // What V8 has learned of objects that nobody keeps was collected, too.
   for (let count = 0; count < REHEARSALS; count += 1) await shim.rehearse(hostFd);
-  await delay(SETTLE_MS);
   collectGarbage?.({ type: 'minor', execution: 'sync' });
   collectGarbage?.({ type: 'minor', execution: 'sync' });
 }
