@@ -33,7 +33,7 @@ async function makeWarm(hob: HobServer): Promise<void> {
   const pool = new Pool(hob.url, { connections: INSTANCES });
   const bodies = Array.from({ length: INSTANCES }, () => new PassThrough());
   const answers = bodies.map(async (body) => {
-    const answer = await pool.request({ method: 'POST', path: `/fn/${FUNCTION}`, body });
+    const answer = await pool.request({ method: 'POST', path: `/fn/${FUNCTION}@1`, body });
     await answer.body.dump();
     if (answer.statusCode !== 200) throw new Error(`${FUNCTION} answered ${answer.statusCode}`);
   });
@@ -50,7 +50,8 @@ async function makeWarm(hob: HobServer): Promise<void> {
 async function hobMemory(): Promise<{ readonly parked: number[]; readonly warm: number[] }> {
   const env = { HOB_POOL_MIN: `${INSTANCES}`, HOB_POOL_MAX: `${INSTANCES}`, HOB_POOL_WARM_MB: '128' };
   await using hob = await HobServer.create({ env });
-  await hob.deploy(join(import.meta.dirname, 'functions', FUNCTION));
+  // Making a version live would load a container of it.
+  await hob.deploy('--no-live', join(import.meta.dirname, 'functions', FUNCTION));
   const parkedPids = await until(`${INSTANCES} containers are parked`, () => {
     const pids = containers(hob);
     return pids.length === INSTANCES && pids;
