@@ -109,6 +109,11 @@ export class EventStore implements AsyncInvocations, AsyncDisposable {
     ];
   }
 
+  /** Whether there is a connection, and the server has answered on it within two seconds. */
+  get available(): boolean {
+    return this.#redis.isAnswering;
+  }
+
   /** See AsyncInvocations.submit. */
   async submit(event: AsyncEvent): Promise<void> {
     const { redisBytesMax } = this.#config;

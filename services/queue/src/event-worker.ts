@@ -132,11 +132,19 @@ export class EventWorker implements AsyncDisposable {
     return this.close(0);
   }
 
-  /** No function runs for an event, and Redis had time to be told. Without Redis it cannot be: then those events are tried again. */
+  /**
+   * No function runs for an event, and Redis had time to be told, if there is something to tell. Without Redis it cannot be: then those
+   * events are tried again.
+   */
   async #allTold(drainMs: number): Promise<void> {
-    const endMs = performance.now() + drainMs;
-    while (this.#callsRunning > 0 && performance.now() < endMs) await delay(LOOK_MS, undefined, { ref: false });
-    await delay(CLOSE_MS_MAX, undefined, { ref: false });
+    await this.#look(drainMs, () => this.#callsRunning === 0);
+    await this.#look(CLOSE_MS_MAX, () => this.#running.size === 0 && this.#redis.status !== 'ready');
+  }
+
+  /** Waits until it is so, or the time is over. */
+  async #look(msMax: number, isSo: () => boolean): Promise<void> {
+    const endMs = performance.now() + msMax;
+    while (!isSo() && performance.now() < endMs) await delay(LOOK_MS, undefined, { ref: false });
   }
 
   #abortAll(): void {

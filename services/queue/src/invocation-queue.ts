@@ -70,6 +70,11 @@ export class InvocationQueue implements AsyncInvocations, AsyncDisposable {
     });
   }
 
+  /** Whether Redis can be reached for events, and answers within two seconds: else they are refused. */
+  get available(): boolean {
+    return this.#store.available;
+  }
+
   get deadLetters(): DeadLetters {
     return this.#store.deadLetters;
   }

@@ -96,7 +96,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       logger: log,
       tokens,
       metrics,
-      ready: () => (registry.available ? options.ready() : 'Redis does not answer'),
+      ready: () => (registry.available && queue.available ? options.ready() : 'Redis does not answer'),
       version: VERSION,
       limits: config.gateway,
     }),
