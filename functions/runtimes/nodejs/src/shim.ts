@@ -79,13 +79,13 @@ export class Shim {
   async rehearse(hostFd: number): Promise<void> {
     await rehearse();
     this.#park();
+    clearTimeout(this.#rehearsal);
     writeSync(hostFd, encodeCredit(0, 1));
     for (let turns = 0; turns < TURNS_TO_RECEIVE; turns += 1) {
       await new Promise<void>((resolve) => {
         setImmediate(resolve);
       });
     }
-    clearTimeout(this.#rehearsal);
     readSync(hostFd, Buffer.alloc(READ_BYTES));
   }
 
