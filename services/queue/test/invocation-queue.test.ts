@@ -154,11 +154,15 @@ test('InvocationQueue refuses while Redis is away, and goes on by itself with wh
   const running = await fixture.submit();
   await fixture.reached(running, 'running');
   const waiting = await fixture.submit();
+  assert.equal(fixture.queue.available, true);
   await fixture.redis.kill();
   await assert.rejects(fixture.submit(), code('ERR_QUEUE_UNAVAILABLE'));
+  await until('the queue knows', () => !fixture.queue.available);
   await assert.rejects(fixture.queue.read(running), code('ERR_QUEUE_UNAVAILABLE'));
   resolve('done meanwhile');
   await fixture.redis.start();
+  await until('the queue can be used', () => fixture.queue.available);
+  await fixture.submit();
   await fixture.reached(running, 'succeeded');
   await fixture.reached(waiting, 'succeeded');
 });

@@ -1,12 +1,9 @@
-import { closeSync, openSync } from 'node:fs';
-import { Socket } from 'node:net';
 import { format } from 'node:util';
 import { encodeFrame, encodeJson, FLAG_END, type FrameParts, FrameType } from '@hob/contracts/frames';
 import type { ClaimPayload, InvokePayload } from '@hob/contracts/protocol';
 import type { FrameSink } from './frame-sink.ts';
 import { warmBuiltins } from './module-loader.ts';
 import { Session } from './session.ts';
-import { SocketOutbox } from './socket-outbox.ts';
 import { LogStream } from './stdio.ts';
 
 /** Builtin modules that most bundles import. Not `process`: that would open the standard streams. */
@@ -63,18 +60,6 @@ export async function rehearse(): Promise<void> {
   await seen.next(FrameType.DONE);
   new LogStream('stdout', 1, session.log).write(format('%s %o\n', 'rehearsal', claim));
   session.flushLogs();
-}
-
-/** Sends a frame through a real outbox, to nowhere. */
-export async function rehearseOutbox(): Promise<void> {
-  const fd = openSync('/dev/null', 'w');
-  const outbox = new SocketOutbox(fd, new Socket(), () => undefined);
-  new Session(outbox, { claimed: () => undefined, loadFailed: () => undefined }).park();
-  await new Promise<void>((resolve) => {
-    process.nextTick(resolve);
-  });
-  outbox.flushSync();
-  closeSync(fd);
 }
 
 function invoke(method: string): InvokePayload {

@@ -6,7 +6,7 @@ import { restartClocks } from './clocks.ts';
 import { reportError } from './failure.ts';
 import { takeOverEnd } from './process-end.ts';
 import { emptyModuleCache, enterTaskFolder, prepareProcess, setEnvironment, useOwnNameServers } from './refresh.ts';
-import { loadBuiltins, rehearse, rehearseOutbox } from './rehearsal.ts';
+import { loadBuiltins, rehearse } from './rehearsal.ts';
 import { Session } from './session.ts';
 import { SocketOutbox } from './socket-outbox.ts';
 import { replaceStdio } from './stdio.ts';
@@ -142,7 +142,6 @@ export async function prepareShim(pid: number): Promise<void> {
   await loadBuiltins();
   useOwnNameServers();
   await rehearse();
-  await rehearseOutbox();
   emptyModuleCache();
   prepareProcess(pid);
 }
