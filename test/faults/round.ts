@@ -15,8 +15,9 @@ import type { Fault, FaultKind } from './fault-plan.ts';
 import { queueConfig } from './queue-config.ts';
 import { QueueWorker } from './queue-worker.ts';
 
-/** A share of the events that fail whenever they are tried. */
+/** A share of the events that fail whenever they are tried, and of those that are run at most once. */
 const NEVER_SHARE = 0.02;
+const SINGLE_SHARE = 0.5;
 const SUBMITTERS = 4;
 const log = pino({ level: 'silent' });
 const policy = { ...asyncPolicy({}), maxAttempts: 4, backoffMs: 20, backoffMaxMs: 200 };
@@ -30,7 +31,7 @@ export interface RoundOptions {
 
 /** What the client was told. */
 class Accepted {
-  readonly kinds = new Map<string, 'once' | 'never'>();
+  readonly kinds = new Map<string, 'again' | 'single' | 'never'>();
   refused = 0;
   isOver = false;
 
@@ -38,12 +39,12 @@ class Accepted {
     const submit = async (): Promise<void> => {
       while (this.kinds.size < events) {
         const id = randomUUID();
-        const kind = random() < NEVER_SHARE ? 'never' : 'once';
+        const kind = random() < NEVER_SHARE ? 'never' : random() < SINGLE_SHARE ? 'single' : 'again';
         const event = {
           id,
           function: 'work',
           version: undefined,
-          policy,
+          policy: kind === 'single' ? { ...policy, isOnce: true as const } : policy,
           method: 'POST',
           url: 'http://h/',
           headers: [],
@@ -64,7 +65,7 @@ class Accepted {
 
 /**
  * Has events accepted and run on a Redis of their own while faults come, and checks that each succeeded, where that was recorded, or is a
- * dead letter.
+ * dead letter; and that those which are to be run at most once were not run twice.
  *
  * @returns what happened, for people.
  * @throws what is not as it should be.
@@ -90,18 +91,22 @@ export async function faultRound(options: RoundOptions): Promise<string> {
   await accepting;
 
   const ends = await endsOf(accepted.kinds.keys(), (id) => recordOf(id, store));
-  const effects = new Set(readFileSync(file, 'utf8').split('\n'));
+  const effects = Map.groupBy(readFileSync(file, 'utf8').split('\n'), (id) => id);
+  let interrupted = 0;
   for (const [id, kind] of accepted.kinds) {
-    const status = ends.get(id)?.status;
+    const { status, error } = ends.get(id) ?? {};
     if (kind === 'never') assert.equal(status, 'dead', `${id} never succeeds`);
     else assert.ok(status === 'dead' || (status === 'succeeded' && effects.has(id)), `${id} is ${status}, unseen`);
+    if (error?.code === 'ERR_CALL_INTERRUPTED') interrupted += 1;
+    else if (kind === 'single' && status === 'dead') assert.equal(error?.code, 'ERR_FN_STATUS', id);
+    if (kind === 'single') assert.ok((effects.get(id)?.length ?? 0) <= 1, `${id} was run twice`);
   }
   const dead = [...ends.values()].filter(({ status }) => status === 'dead').length;
   await until('Redis was started again after its last kill', () => redis.restarts >= restartsDue);
   // One whose answer was lost with Redis may be there without having been accepted.
   assert.ok((await store.deadLetters.list(undefined, 1)).total >= dead);
   const { kinds, refused } = accepted;
-  return `${kinds.size} accepted, ${refused} refused, ${dead} dead letters; Redis was started again ${redis.restarts} times`;
+  return `${kinds.size} accepted, ${refused} refused, ${dead} dead letters, ${interrupted} of them cut in the middle; Redis was started again ${redis.restarts} times`;
 }
 
 /** @returns whether Redis was killed. */

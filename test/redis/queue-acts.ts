@@ -44,7 +44,7 @@ export async function queueActs(redis: RedisTarget, name = 'acts'): Promise<void
   await queue.schedules.remove(`${name}-timed`);
   assert.deepEqual(await queue.schedules.list(), []);
 
-  const call: KeyedCall = { scope: name, key: 'k', fingerprint: 'f', id: 'first' };
+  const call: KeyedCall = { scope: name, key: 'k', fingerprint: 'f', id: 'first', isOnce: false };
   assert.equal((await queue.keys.claim(call)).isFirst, true);
   assert.equal((await queue.keys.claim({ ...call, id: 'second' })).response, undefined);
   await queue.keys.settle(call, response);

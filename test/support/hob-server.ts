@@ -19,8 +19,9 @@ const OUTPUT_CHARACTERS_MAX = 1024 * 1024;
 /** How long `hob serve` may take to end before it is called hung, ms. */
 const STOP_MS_MAX = 30_000 * patience;
 const COMMAND_MS_MAX = 120_000 * patience;
-/** Where everything takes longer, calls wait longer for a container. */
-const slowHost: Readonly<Record<string, string>> = patience === 1 ? {} : { HOB_QUEUE_TIMEOUT_MS: '60000' };
+/** Where everything takes longer, calls wait longer for a container, and a zygote boots for longer. */
+const slowHost: Readonly<Record<string, string>> =
+  patience === 1 ? {} : { HOB_QUEUE_TIMEOUT_MS: '120000', HOB_START_TIMEOUT_MS: '240000' };
 
 export interface CommandResult {
   readonly exitCode: number | undefined;

@@ -2,4 +2,4 @@
  * How much longer than usual things may take before a test gives up. It bounds failures; nothing is measured by it. In a guest
  * kernel the processor is emulated.
  */
-export const patience = process.env['HOB_TEST_GUEST'] === undefined ? 1 : 4;
+export const patience = process.env['HOB_TEST_GUEST'] === undefined ? 1 : 8;

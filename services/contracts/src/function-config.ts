@@ -255,6 +255,13 @@ export const functionConfigSchema = {
       description:
         'Which system calls end the container, beside what hob itself refuses every function; none when it is not given.',
     },
+    delivery: {
+      type: 'string',
+      enum: ['at-least-once', 'at-most-once'],
+      description:
+        'What becomes of an asynchronous call, or of one with an idempotency key, that was cut in its middle: it is made again, or, with ' +
+        '"at-most-once", given up; at least once when it is not given.',
+    },
     async: {
       type: 'object',
       additionalProperties: false,
@@ -336,11 +343,21 @@ type AsyncConfig = Readonly<XStatic<typeof functionConfigSchema.properties.async
 type Destinations = 'onSuccess' | 'onFailure';
 
 /** `async` of hob.json with its defaults. */
-export type AsyncPolicy = Required<Omit<AsyncConfig, Destinations>> & Pick<AsyncConfig, Destinations>;
+export interface AsyncPolicy
+  extends Required<Omit<AsyncConfig, Destinations>>, Pick<AsyncConfig, Destinations> {
+  /** No attempt follows one that may have reached the function. */
+  readonly isOnce?: true;
+}
 
-/** What `async` of hob.json says, or its defaults. */
-export function asyncPolicy(config: Pick<FunctionConfig, 'async'>): AsyncPolicy {
-  return { maxAttempts: 3, maxAgeMs: 21_600_000, backoffMs: 1000, backoffMaxMs: 300_000, ...config.async };
+/** What `async` and `delivery` of hob.json say, or their defaults. */
+export function asyncPolicy(config: Pick<FunctionConfig, 'async' | 'delivery'>): AsyncPolicy {
+  const policy = { maxAttempts: 3, maxAgeMs: 21_600_000, backoffMs: 1000, backoffMaxMs: 300_000, ...config.async };
+  return isOnce(config) ? { ...policy, isOnce: true } : policy;
+}
+
+/** Whether a call that was cut in its middle is given up, and not made again. */
+export function isOnce({ delivery }: Pick<FunctionConfig, 'delivery'>): boolean {
+  return delivery === 'at-most-once';
 }
 
 /** A checked configuration with every default filled in. */

@@ -15,6 +15,8 @@ export interface KeyedCall {
   readonly fingerprint: string;
   /** The invocation's id, if this call is the first one. */
   readonly id: string;
+  /** When hob dies while it is made, it is not made again. */
+  readonly isOnce: boolean;
 }
 
 /** What the first call under a key has come to. */
@@ -25,13 +27,18 @@ export interface KeyClaim {
   readonly response: KeptResponse | undefined;
   /** This call is the first one: it is to be made, then `settle` or `release` is called. */
   readonly isFirst: boolean;
+  /**
+   * The first call had `isOnce`, has no answer, and nobody makes it any more: it is to be settled, under its id, with what everybody is to
+   * be told of that.
+   */
+  readonly isCut?: true;
 }
 
 /** Answers of calls by their keys. Every method throws ERR_QUEUE_UNAVAILABLE when Redis does not answer. */
 export interface IdempotencyKeys {
   /**
    * Takes a key for a call. While the call is made the key is held; when hob dies meanwhile, it is free again after a while, as nothing
-   * was answered.
+   * was answered; for a call that has `isOnce` it stays taken.
    *
    * @throws ERR_IDEMPOTENCY_KEY_REUSED when the key was taken by a call of another fingerprint.
    */

@@ -62,13 +62,18 @@ export interface InvocationSink {
   /**
    * The call failed; when `head` was already called, the response is cut short.
    *
-   * @param account undefined when the call reached no container.
+   * @param account undefined when the call reached no container, and with ERR_SCHED_CLOSED also when that is not known.
    */
   fail(error: HobError, failure: FunctionFailure | undefined, account?: CallAccount): void;
   /** `write` may be called again after it returned false. */
   drain(): void;
   /** The function has sent all of its response, though not all of it has come: from now on only the reader can delay it. */
   finished?(): void;
+}
+
+/** Whether a call that failed may have reached its function. Without that it can be made again as if it had not been made. */
+export function mayHaveRun(error: HobError, account: CallAccount | undefined): boolean {
+  return account !== undefined || error.code === 'ERR_SCHED_CLOSED';
 }
 
 /** What a function threw, its stack mapped to the sources: for logs and for callers with a token. */

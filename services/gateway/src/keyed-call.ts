@@ -6,6 +6,7 @@ import {
   type HobError,
   type Invoker,
   isHobError,
+  isOnce,
   type KeptResponse,
   type KeyedCall,
   uuidOf,
@@ -16,7 +17,7 @@ import type { GatewayLimits } from './gateway-limits.ts';
 import { problemHeaders, problemOf } from './problem.ts';
 import { receiptHeader } from './receipt-header.ts';
 import { cleanResponseHeaders } from './response-headers.ts';
-import { wholeAnswer } from './whole-answer.ts';
+import { type FailedCall, wholeAnswer } from './whole-answer.ts';
 
 /** A request with an `idempotency-key`. */
 export interface KeyedRequest extends AsyncCall {
@@ -53,6 +54,12 @@ export async function answerKeyed(keyed: KeyedRequest, context: KeyedContext): P
     send(keyed, replayed(claim.response));
     return;
   }
+  if (claim.isCut) {
+    const { id } = claim;
+    const cut = problemAnswer(fail('ERR_CALL_INTERRUPTED', []), id);
+    send(keyed, replayed(await queue.keys.settle({ ...call, id, isOnce: true }, cut)));
+    return;
+  }
   // An asynchronous call may be under way, or its hob may have ended: it has the same id each time, and the queue takes that once.
   if (!claim.isFirst && !keyed.isAsync) throw fail('ERR_IDEMPOTENCY_IN_PROGRESS', []);
   const kept = await firstAnswer(keyed, body, { call, context });
@@ -68,37 +75,46 @@ interface First {
 async function firstAnswer(keyed: KeyedRequest, body: Buffer | undefined, first: First): Promise<KeptResponse> {
   const { call, context } = first;
   const { keys } = context.queue;
+  const made = keyed.isAsync ? await submitOnce(keyed, body, first) : await callOnce(keyed, body, context);
   let answer: KeptResponse;
-  try {
-    answer = keyed.isAsync ? await submitOnce(keyed, body, first) : await callOnce(keyed, body, context);
-  } catch (thrown) {
-    const error = asHobError(thrown);
-    // There was no room for the call, so it was not made.
-    if (error.spec.kind === 'capacity') {
-      await keys.release(call);
-      throw error;
-    }
-    answer = problemAnswer(error, call.id);
+  if (!('error' in made)) answer = made;
+  else if (made.error.spec.kind !== 'capacity') answer = problemAnswer(made.error, call.id);
+  // It was cut by the end of hob, and is not to be made again.
+  else if (call.isOnce && made.mayHaveRun) answer = problemAnswer(fail('ERR_CALL_INTERRUPTED', []), call.id);
+  else {
+    await keys.release(call);
+    throw made.error;
   }
   const kept = await keys.settle(call, answer);
   return kept === answer ? kept : replayed(kept);
 }
 
 /** Should hob end before the answer is kept, the same event comes again, with the same id: the queue takes it once. */
-function submitOnce(keyed: KeyedRequest, body: Buffer | undefined, { call, context }: First): Promise<KeptResponse> {
-  return submitAsync({ ...keyed, invocation: { ...keyed.invocation, id: call.id } }, body, context.queue);
+async function submitOnce(
+  keyed: KeyedRequest,
+  body: Buffer | undefined,
+  { call, context }: First,
+): Promise<KeptResponse | FailedCall> {
+  try {
+    return await submitAsync({ ...keyed, invocation: { ...keyed.invocation, id: call.id } }, body, context.queue);
+  } catch (thrown) {
+    return { error: asHobError(thrown), mayHaveRun: false };
+  }
 }
 
 async function callOnce(
   { invocation }: KeyedRequest,
   body: Buffer | undefined,
   { invoker, queue, limits }: KeyedContext,
-): Promise<KeptResponse> {
-  const { head, body: answer } = await wholeAnswer(invoker, invocation, { body, bytesMax: queue.bodyBytesMax });
+): Promise<KeptResponse | FailedCall> {
+  const whole = await wholeAnswer(invoker, invocation, { body, bytesMax: queue.bodyBytesMax });
+  if ('error' in whole) return whole;
+  const { head, body: answer } = whole;
   const clean = cleanResponseHeaders(head.headers, limits.headerBytesMax);
-  if (isHobError(clean)) throw clean;
+  if (isHobError(clean)) return { error: clean, mayHaveRun: true };
   if (!Number.isInteger(head.status) || head.status < 200 || head.status > 599) {
-    throw fail('ERR_FN_BAD_RESPONSE', [`${head.status} is no status of a complete response`]);
+    const error = fail('ERR_FN_BAD_RESPONSE', [`${head.status} is no status of a complete response`]);
+    return { error, mayHaveRun: true };
   }
   const { id, version } = invocation;
   const own = ['hob-invocation-id', id, 'hob-version', String(version.version), 'hob-start', head.start];
@@ -133,5 +149,7 @@ function keyedCall({ key, invocation, isAsync, qualifier }: KeyedRequest, body: 
   const caller = at === -1 ? '' : headers[at + 1];
   const scope = JSON.stringify([invocation.version.name, caller]);
   const fingerprint = same.digest('hex');
-  return { scope, key, fingerprint, id: isAsync ? uuidOf(`${scope} ${key} ${fingerprint}`) : id };
+  // An event is kept from a second run by the queue.
+  if (isAsync) return { scope, key, fingerprint, id: uuidOf(`${scope} ${key} ${fingerprint}`), isOnce: false };
+  return { scope, key, fingerprint, id, isOnce: isOnce(invocation.version.config) };
 }

@@ -7,6 +7,7 @@ import {
   type InvocationRequest,
   type InvocationSink,
   type Invoker,
+  mayHaveRun,
   type ResponseHead,
 } from '@hob/contracts';
 
@@ -16,9 +17,16 @@ export interface WholeAnswer {
   readonly body: Buffer;
 }
 
+/** What a call failed with. */
+export interface FailedCall {
+  readonly error: HobError;
+  /** The call may have reached the function. */
+  readonly mayHaveRun: boolean;
+}
+
 /** Collects an answer. */
 class Collector implements InvocationSink {
-  readonly #ended = Promise.withResolvers<WholeAnswer>();
+  readonly #ended = Promise.withResolvers<WholeAnswer | FailedCall>();
   readonly #bytesMax: number;
   readonly #chunks: Buffer[] = [];
   #bytes = 0;
@@ -29,7 +37,7 @@ class Collector implements InvocationSink {
     this.#bytesMax = bytesMax;
   }
 
-  get ended(): Promise<WholeAnswer> {
+  get ended(): Promise<WholeAnswer | FailedCall> {
     return this.#ended.promise;
   }
 
@@ -41,36 +49,39 @@ class Collector implements InvocationSink {
     this.#bytes += bytes.byteLength;
     if (this.#bytes <= this.#bytesMax) this.#chunks.push(Buffer.from(bytes));
     else {
-      this.#ended.reject(fail('ERR_FN_RESPONSE_TOO_LARGE', [this.#bytesMax]));
+      this.#failed(fail('ERR_FN_RESPONSE_TOO_LARGE', [this.#bytesMax]), true);
       this.handle?.cancel('cancelled');
     }
     return true;
   }
 
   end(): void {
-    if (this.#head === undefined) this.#ended.reject(fail('ERR_FN_BAD_RESPONSE', ['it ended before its head']));
+    if (this.#head === undefined) this.#failed(fail('ERR_FN_BAD_RESPONSE', ['it ended before its head']), true);
     else this.#ended.resolve({ head: this.#head, body: Buffer.concat(this.#chunks) });
   }
 
-  fail(error: HobError, _failure?: FunctionFailure, _account?: CallAccount): void {
-    this.#ended.reject(error);
+  fail(error: HobError, _failure?: FunctionFailure, account?: CallAccount): void {
+    this.#failed(error, mayHaveRun(error, account));
   }
 
   drain(): void {
     // The body was written in one piece.
   }
+
+  #failed(error: HobError, hasRun: boolean): void {
+    this.#ended.resolve({ error, mayHaveRun: hasRun });
+  }
 }
 
 /**
- * Makes a call and waits for its whole answer.
- *
- * @throws what the call failed with; ERR_FN_RESPONSE_TOO_LARGE when the body is larger than `bytesMax`, which ends the call.
+ * Makes a call and waits for its whole answer, or for what it failed with: ERR_FN_RESPONSE_TOO_LARGE when the body is larger than `bytesMax`,
+ * which ends the call. Never rejects.
  */
 export function wholeAnswer(
   invoker: Invoker,
   request: InvocationRequest,
   { body, bytesMax }: { readonly body: Uint8Array | undefined; readonly bytesMax: number },
-): Promise<WholeAnswer> {
+): Promise<WholeAnswer | FailedCall> {
   const sink = new Collector(bytesMax);
   sink.handle = invoker.invoke(request, sink);
   if (body !== undefined) {

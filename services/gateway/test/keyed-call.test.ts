@@ -69,6 +69,40 @@ test('Failures of the function are answers of a key; a lack of room frees it', a
   assert.equal(await codeOf(await post(hob, 'large')), 'ERR_FN_RESPONSE_TOO_LARGE');
 });
 
+test('A keyed call of a function that is called at most once is not made again when it was cut, and everybody is told so', async () => {
+  await using hob = await startGateway();
+  hob.directory.add(configOf('hello', { delivery: 'at-most-once' }));
+  hob.invoker.onCall = (call) => call.sink.fail(fail('ERR_SCHED_CLOSED', []), undefined);
+  for (const replay of [null, 'true']) {
+    const cut = await post(hob, 'by the stop of hob'.replaceAll(' ', '-'));
+    assert.deepEqual([cut.status, cut.headers.get('hob-idempotent-replay')], [502, replay]);
+    assert.equal(await codeOf(cut), 'ERR_CALL_INTERRUPTED');
+  }
+  hob.invoker.onCall = () => undefined;
+  void post(hob, 'k').catch(() => undefined);
+  await until(() => hob.invoker.calls.length === 2, 'the call runs');
+  assert.equal(await codeOf(await post(hob, 'k')), 'ERR_IDEMPOTENCY_IN_PROGRESS');
+  for (const [place, { call, response }] of hob.queue.held) {
+    if (response === undefined) hob.queue.held.set(place, { call, isAbandoned: true });
+  }
+  const told = await Promise.all(['first', 'second'].map(() => post(hob, 'k')));
+  for (const { headers } of told) {
+    assert.equal(headers.get('hob-invocation-id'), hob.invoker.last.request.id);
+    assert.equal(headers.get('hob-idempotent-replay'), 'true');
+  }
+  assert.deepEqual(await Promise.all(told.map(codeOf)), ['ERR_CALL_INTERRUPTED', 'ERR_CALL_INTERRUPTED']);
+  assert.equal(hob.invoker.calls.length, 2);
+});
+
+test('A keyed call of a function that is called at most once frees its key when it has not reached the function', async () => {
+  await using hob = await startGateway();
+  hob.directory.add(configOf('hello', { delivery: 'at-most-once' }));
+  hob.invoker.onCall = (call) => call.sink.fail(fail('ERR_SCHED_QUEUE_FULL', [1]), undefined);
+  assert.equal((await post(hob, 'k')).status, 429);
+  hob.invoker.onCall = (call) => call.answer(200, [], 'made');
+  assert.equal(await (await post(hob, 'k')).text(), 'made');
+});
+
 test('An asynchronous call with a key is queued once, with the same id each time', async () => {
   await using hob = await startGateway();
   const headers = { 'hob-invocation-type': 'async', authorization: `Bearer ${TOKEN}` };

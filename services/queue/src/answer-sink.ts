@@ -1,4 +1,12 @@
-import type { HobError, InvocationSink, KeptAnswer, ResponseHead } from '@hob/contracts';
+import {
+  type CallAccount,
+  type FunctionFailure,
+  type HobError,
+  type InvocationSink,
+  type KeptAnswer,
+  mayHaveRun,
+  type ResponseHead,
+} from '@hob/contracts';
 
 /** Bytes as text where they are text. */
 export function keptText(bytes: Buffer): Pick<KeptAnswer, 'body' | 'encoding'> {
@@ -11,6 +19,8 @@ export function keptText(bytes: Buffer): Pick<KeptAnswer, 'body' | 'encoding'> {
 export interface CallEnd {
   readonly answer?: KeptAnswer;
   readonly error?: HobError;
+  /** The call may have reached the function. */
+  readonly mayHaveRun: boolean;
 }
 
 /** Takes the whole answer of a call and keeps the beginning of its body. */
@@ -54,11 +64,12 @@ export class AnswerSink implements InvocationSink {
         bodyBytes: this.#bodyBytes,
         isCut: this.#bodyBytes > this.#keptBytes,
       },
+      mayHaveRun: true,
     });
   }
 
-  fail(error: HobError): void {
-    this.#ended.resolve({ error });
+  fail(error: HobError, _failure?: FunctionFailure, account?: CallAccount): void {
+    this.#ended.resolve({ error, mayHaveRun: mayHaveRun(error, account) });
   }
 
   drain(): void {

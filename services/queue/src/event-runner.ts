@@ -33,6 +33,8 @@ export interface EventCall {
 export interface EventEnd {
   readonly attempt: Attempt;
   readonly error?: HobError;
+  /** The call may have reached the function. */
+  readonly mayHaveRun: boolean;
 }
 
 const ATTEMPT = 'hob-attempt';
@@ -52,7 +54,7 @@ export class EventRunner {
     try {
       request = this.#request(call);
     } catch (thrown) {
-      return failed(asHobError(thrown));
+      return failed(asHobError(thrown), { mayHaveRun: false });
     }
     const sink = new AnswerSink(resultBytesMax);
     const receiptCame = receipts.of(call.id);
@@ -64,11 +66,13 @@ export class EventRunner {
     const cancel = (): void => handle.cancel('cancelled');
     if (call.signal.aborted) cancel();
     else call.signal.addEventListener('abort', cancel, { once: true });
-    const { answer, error } = await sink.ended;
+    const { answer, error, mayHaveRun } = await sink.ended;
     const receipt = await receiptCame;
-    if (error !== undefined) return failed(error, { receipt });
-    if (answer === undefined || answer.status < 500) return { attempt: { ...(answer && { result: answer }), receipt } };
-    return failed(fail('ERR_FN_STATUS', [answer.status]), { result: answer, receipt });
+    if (error !== undefined) return failed(error, { mayHaveRun, receipt });
+    if (answer === undefined || answer.status < 500) {
+      return { attempt: { ...(answer && { result: answer }), receipt }, mayHaveRun };
+    }
+    return failed(fail('ERR_FN_STATUS', [answer.status]), { mayHaveRun, result: answer, receipt });
   }
 
   #request({ id, event, body, attempt }: EventCall): InvocationRequest {
@@ -80,6 +84,10 @@ export class EventRunner {
   }
 }
 
-function failed(error: HobError, more: Pick<Attempt, 'result' | 'receipt'> = {}): EventEnd {
-  return { attempt: { ...more, error: { code: error.code, message: error.message } }, error };
+interface FailedCall extends Pick<Attempt, 'result' | 'receipt'> {
+  readonly mayHaveRun: boolean;
+}
+
+function failed(error: HobError, { mayHaveRun, ...attempt }: FailedCall): EventEnd {
+  return { attempt: { ...attempt, error: { code: error.code, message: error.message } }, error, mayHaveRun };
 }

@@ -1,6 +1,13 @@
 import { availableParallelism } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type CallLoad, fail, type FunctionDirectory, isHobError, type QueueObserver } from '@hob/contracts';
+import {
+  type CallLoad,
+  fail,
+  type FunctionDirectory,
+  type HobError,
+  isHobError,
+  type QueueObserver,
+} from '@hob/contracts';
 import { type RedisTarget, WorkerClient } from '@hob/redis';
 import { DelayedError, Queue, UnrecoverableError } from 'bullmq';
 import type { Logger } from 'pino';
@@ -14,6 +21,7 @@ import { interrupted } from './invocation-record.ts';
 import { EVENTS_QUEUE, type QueueKeys, queueKeys } from './redis-keys.ts';
 import { QueueWorker } from './queue-worker.ts';
 import { ScheduleWorker } from './schedule-worker.ts';
+import { cutShort, SingleRuns } from './single-runs.ts';
 import { SpareCapacity } from './spare-capacity.ts';
 import type { Attempt, StoredEvent } from './stored-event.ts';
 import { sendWebhook } from './webhook.ts';
@@ -72,6 +80,7 @@ export class EventWorker implements AsyncDisposable {
   readonly #destinations: Destinations;
   readonly #schedules: ScheduleWorker;
   readonly #capacity: SpareCapacity;
+  readonly #singleRuns: SingleRuns;
   readonly #running = new Map<string, AbortController>();
   #callsRunning = 0;
   #isClosing = false;
@@ -85,6 +94,7 @@ export class EventWorker implements AsyncDisposable {
     this.#subscriber = new WorkerClient(redis, 'queue-worker', log);
     this.#keys = queueKeys(redis);
     const { bullPrefix: prefix } = this.#keys;
+    this.#singleRuns = new SingleRuns(this.#redis, this.#keys);
     this.#subscriber.on('message', (_channel, id) => this.#running.get(id)?.abort());
     this.#subscriber.subscribe(this.#keys.cancelChannel).catch(() => undefined);
     this.#queue = new Queue(EVENTS_QUEUE, { connection: this.#redis, prefix, ...bullOptions });
@@ -106,10 +116,13 @@ export class EventWorker implements AsyncDisposable {
     this.#worker.on('error', (error) => log.debug({ err: error }, 'a command of the queue worker failed'));
     this.#worker.on('completed', (job) => {
       if (job.data.isBodyBeside) void this.#redis.del(this.#keys.body(job.id ?? '')).catch(() => undefined);
+      this.#forgetRun(job);
     });
     this.#worker.on('failed', (job, error) => {
+      if (job === undefined || error instanceof Again) return;
+      this.#forgetRun(job);
       // BullMQ has given it up by itself: its workers were lost too often.
-      if (job === undefined || error instanceof Again || error instanceof GivenUp) return;
+      if (error instanceof GivenUp) return;
       void this.#destinations.tell(job, 'dead', { error: interrupted(job) }).catch(() => undefined);
     });
   }
@@ -145,6 +158,10 @@ export class EventWorker implements AsyncDisposable {
   async #look(msMax: number, isSo: () => boolean): Promise<void> {
     const endMs = performance.now() + msMax;
     while (!isSo() && performance.now() < endMs) await delay(LOOK_MS, undefined, { ref: false });
+  }
+
+  #forgetRun(job: EventJob): void {
+    if (job.data.policy.isOnce) void this.#singleRuns.forget(job).catch(() => undefined);
   }
 
   #abortAll(): void {
@@ -199,13 +216,22 @@ export class EventWorker implements AsyncDisposable {
     try {
       const body = await this.#bodyOf(id, job.data);
       if (job.data.webhook !== undefined) return await this.#send(id, { url: job.data.webhook, body }, signal);
-      return await this.#options.runner.run({ id, event: job.data, body, attempt: job.attemptsMade + 1, signal });
+      const call = { id, event: job.data, body, attempt: job.attemptsMade + 1, signal };
+      const run = (): Promise<EventEnd> => this.#options.runner.run(call);
+      if (!job.data.policy.isOnce) return await run();
+      return await this.#singleRuns.only(job, async () => this.#onceOnly(await run()));
     } catch (error) {
-      if (isHobError(error)) return { attempt: { error: { code: error.code, message: error.message } }, error };
+      if (isHobError(error)) return unmade(error);
       throw error;
     } finally {
       this.#callsRunning -= 1;
     }
+  }
+
+  /** What would come back to be made again, of a call that may have reached its function, does not. */
+  #onceOnly(end: EventEnd): EventEnd {
+    const isCut = end.error?.spec.kind === 'capacity' || (this.#isClosing && end.error?.code === 'ERR_CANCELLED');
+    return isCut && end.mayHaveRun ? cutShort(end.attempt) : end;
   }
 
   async #send(
@@ -214,15 +240,15 @@ export class EventWorker implements AsyncDisposable {
     signal: AbortSignal,
   ): Promise<EventEnd> {
     await sendWebhook({ url, id, body }, this.#options.webhookKey, signal);
-    return { attempt: {} };
+    return { attempt: {}, mayHaveRun: true };
   }
 
-  async #failed(job: EventJob, { attempt, error }: EventEnd): Promise<never> {
+  async #failed(job: EventJob, { attempt, error, mayHaveRun }: EventEnd): Promise<never> {
     const { policy } = job.data;
     const failures = job.attemptsMade + 1;
     const pauseMs = backoffMs(policy, failures, Math.random());
     const code = error?.code ?? 'ERR_INTERNAL';
-    const isLast = failures >= policy.maxAttempts || finalCodes.has(code);
+    const isLast = failures >= policy.maxAttempts || finalCodes.has(code) || (policy.isOnce === true && mayHaveRun);
     await job.updateProgress(isLast ? { ...attempt } : { ...attempt, nextAttemptMs: Date.now() + pauseMs });
     const reason = `${code}: ${error?.message ?? ''}`;
     if (!isLast) throw new Again(reason, pauseMs);
@@ -253,8 +279,12 @@ const finalCodes: ReadonlySet<string> = new Set([
 ]);
 
 function tooOld({ policy }: StoredEvent): EventEnd {
-  const error = fail('ERR_EVENT_TOO_OLD', [policy.maxAgeMs]);
-  return { attempt: { error: { code: error.code, message: error.message } }, error };
+  return unmade(fail('ERR_EVENT_TOO_OLD', [policy.maxAgeMs]));
+}
+
+/** Nothing was called. */
+function unmade(error: HobError): EventEnd {
+  return { attempt: { error: { code: error.code, message: error.message } }, error, mayHaveRun: false };
 }
 
 /** The attempt was none. */

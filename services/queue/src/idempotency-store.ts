@@ -24,22 +24,28 @@ export interface IdempotencyStoreOptions {
 
 /** How long a key is held whose holder does not renew it, ms. */
 const HOLD_MS = 30_000;
-/** How often it is tried to keep an answer that Redis did not take, and for how long, ms. */
-const SETTLE_EVERY_MS = 1000;
-const SETTLE_MS_MAX = 600_000;
+/** How often it is tried to tell Redis what it did not take, and for how long, ms. */
+const AGAIN_EVERY_MS = 1000;
+const AGAIN_MS_MAX = 600_000;
 
 /** What Redis has of a key. */
 interface StoredKey {
   readonly id: string;
   readonly fingerprint: string;
+  /** The key stays taken when its holder is gone; whether it is there another key tells. */
+  readonly isOnce?: true;
   readonly response?: { readonly status: number; readonly headers: readonly string[]; readonly body: string };
 }
 
-/** KEYS: key. ARGV: value, ms. Gives what was there, or takes the key. */
+/**
+ * KEYS: key, holder. ARGV: value, ms, for how long the holder is there without renewing it, ms, or '' when the key itself tells. Gives what was
+ * there and whether its holder is, or takes the key.
+ */
 const CLAIM = `
 local found = redis.call('GET', KEYS[1])
-if found then return found end
+if found then return {found, redis.call('EXISTS', KEYS[2])} end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+if ARGV[3] ~= '' then redis.call('SET', KEYS[2], '1', 'PX', ARGV[3]) end
 return false`;
 
 /**
@@ -71,20 +77,20 @@ export class IdempotencyStore implements IdempotencyKeys, Disposable {
   }
 
   async claim(call: KeyedCall): Promise<KeyClaim> {
-    const { ask, redis, hit } = this.#options;
-    const place = this.#placeOf(call);
-    const holder = this.#holders.get(place)?.call;
-    const found = holder ? heldValue(holder) : await ask(() => redis.eval(CLAIM, 1, place, heldValue(call), HOLD_MS));
-    if (typeof found !== 'string') {
-      const renew = (): void => void this.#held(call, HOLD_MS, heldValue(call)).catch(() => undefined);
-      this.#hold(call, setInterval(renew, HOLD_MS / 3));
+    const found = await this.#found(call);
+    if (found === undefined) {
+      this.#hold(
+        call,
+        setInterval(() => void this.#renew(call).catch(() => undefined), HOLD_MS / 3),
+      );
       return { id: call.id, response: undefined, isFirst: true };
     }
-    const { id, fingerprint, response } = JSON.parse(found) as StoredKey;
+    const { id, fingerprint, response, isOnce } = JSON.parse(found.value) as StoredKey;
     const isSame = fingerprint === call.fingerprint;
-    hit(!isSame ? 'different' : response === undefined ? 'busy' : 'replayed');
+    this.#options.hit(!isSame ? 'different' : response === undefined ? 'busy' : 'replayed');
     if (!isSame) throw fail('ERR_IDEMPOTENCY_KEY_REUSED', []);
-    return { id, response: response && keptResponse(response), isFirst: false };
+    const isCut = isOnce === true && response === undefined && !found.isHeld;
+    return { id, response: response && keptResponse(response), isFirst: false, ...(isCut && { isCut }) };
   }
 
   async settle(call: KeyedCall, response: KeptResponse): Promise<KeptResponse> {
@@ -98,12 +104,46 @@ export class IdempotencyStore implements IdempotencyKeys, Disposable {
 
   async release(call: KeyedCall): Promise<void> {
     this.#stopHolding(call);
-    await this.#held(call, 0, '');
+    try {
+      await this.#held(call, 0, '');
+    } catch (error) {
+      this.#releaseLater(call, error);
+      throw error;
+    }
   }
 
   [Symbol.dispose](): void {
     this.#isDisposed = true;
     for (const { timer } of this.#holders.values()) clearInterval(timer);
+  }
+
+  /** @returns undefined when the key is this call's now. */
+  async #found(call: KeyedCall): Promise<{ readonly value: string; readonly isHeld: boolean } | undefined> {
+    const { ask, redis } = this.#options;
+    const place = this.#placeOf(call);
+    const holder = this.#holders.get(place)?.call;
+    if (holder !== undefined) return { value: heldValue(holder), isHeld: true };
+    const taking = [heldValue(call), this.#holdMs(call), call.isOnce ? HOLD_MS : ''];
+    try {
+      const found = await ask(() => redis.eval(CLAIM, 2, place, this.#holderOf(call), ...taking));
+      if (!Array.isArray(found)) return undefined;
+      const [value, isHeld] = found as [string, number];
+      return { value, isHeld: isHeld === 1 };
+    } catch (error) {
+      this.#releaseLater(call, error);
+      throw error;
+    }
+  }
+
+  async #renew(call: KeyedCall): Promise<void> {
+    await this.#held(call, this.#holdMs(call), heldValue(call));
+    const { ask, redis } = this.#options;
+    if (call.isOnce) await ask(() => redis.set(this.#holderOf(call), '1', 'PX', HOLD_MS));
+  }
+
+  /** How long a key is taken without being renewed, ms. */
+  #holdMs({ isOnce }: KeyedCall): number {
+    return isOnce ? Math.max(HOLD_MS, this.#options.keepMs) : HOLD_MS;
   }
 
   async #settle(call: KeyedCall, response: KeptResponse): Promise<KeptResponse> {
@@ -121,7 +161,7 @@ export class IdempotencyStore implements IdempotencyKeys, Disposable {
 
   /** Redis may have taken it all the same, and only its answer was lost: then that is what is found. */
   #settleLater(call: KeyedCall, response: KeptResponse): void {
-    const endMs = performance.now() + SETTLE_MS_MAX;
+    const endMs = performance.now() + AGAIN_MS_MAX;
     const again = async (): Promise<void> => {
       try {
         await this.#settle(call, response);
@@ -131,8 +171,19 @@ export class IdempotencyStore implements IdempotencyKeys, Disposable {
     };
     this.#hold(
       call,
-      setInterval(() => void again(), SETTLE_EVERY_MS),
+      setInterval(() => void again(), AGAIN_EVERY_MS),
     );
+  }
+
+  /**
+   * Frees the key of a call that was not made when Redis, which did not answer, can be asked again: it may have taken the key all the same. That of
+   * a call without `isOnce` is free by itself then.
+   */
+  #releaseLater(call: KeyedCall, why: unknown, endMs = performance.now() + AGAIN_MS_MAX): void {
+    if (!call.isOnce || !isUnavailable(why) || this.#isDisposed || performance.now() > endMs) return;
+    const again = (): Promise<unknown> =>
+      this.#held(call, 0, '').catch((error: unknown) => this.#releaseLater(call, error, endMs));
+    setTimeout(() => void again(), AGAIN_EVERY_MS).unref();
   }
 
   /** @returns what was there, when that is not the holder's. */
@@ -141,8 +192,12 @@ export class IdempotencyStore implements IdempotencyKeys, Disposable {
     return ask(() => redis.eval(HELD, 1, this.#placeOf(call), heldValue(call), ms, value));
   }
 
-  #placeOf({ scope, key }: KeyedCall): string {
-    return this.#options.keys.idempotency(createHash('sha256').update(`${scope}\0${key}`).digest('hex'));
+  #placeOf(call: KeyedCall): string {
+    return this.#options.keys.idempotency(digestOf(call));
+  }
+
+  #holderOf(call: KeyedCall): string {
+    return this.#options.keys.idempotencyHolder(digestOf(call));
   }
 
   /** @param timer what keeps it held, or ends that. */
@@ -169,6 +224,10 @@ function keptResponse({ body, ...head }: NonNullable<StoredKey['response']>): Ke
   return { ...head, body: Buffer.from(body, 'base64') };
 }
 
-function heldValue({ id, fingerprint }: KeyedCall): string {
-  return JSON.stringify({ id, fingerprint } satisfies StoredKey);
+function digestOf({ scope, key }: KeyedCall): string {
+  return createHash('sha256').update(`${scope}\0${key}`).digest('hex');
+}
+
+function heldValue({ id, fingerprint, isOnce }: KeyedCall): string {
+  return JSON.stringify({ id, fingerprint, ...(isOnce && { isOnce }) } satisfies StoredKey);
 }

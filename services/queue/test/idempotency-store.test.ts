@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { KeyedCall } from '@hob/contracts';
-import { Redis } from 'ioredis';
 import { QueueFixture } from './support/queue-fixture.ts';
 import { until } from './support/until.ts';
 
-const call: KeyedCall = { scope: 'work', key: 'k', fingerprint: 'f', id: 'first' };
+const call: KeyedCall = { scope: 'work', key: 'k', fingerprint: 'f', id: 'first', isOnce: false };
 const response = { status: 201, headers: ['x-a', 'b'], body: Buffer.from([0, 255, 1]) };
 
 test('IdempotencyStore gives a key to one call, and its answer to all', async () => {
@@ -44,9 +43,7 @@ test('IdempotencyStore holds the key of a call that is being made also when its 
   const { keys } = fixture.queue;
   await keys.claim(call);
   // As when the clock is set forward.
-  const redis = new Redis(fixture.redis.socket, { disableClientInfo: true });
-  await redis.del(...(await redis.keys('hob:idempotency:*')));
-  redis.disconnect();
+  await fixture.redis.removed('hob:idempotency:*');
   assert.deepEqual(await keys.claim({ ...call, id: 'second' }), { id: 'first', response: undefined, isFirst: false });
   await assert.rejects(keys.claim({ ...call, fingerprint: 'g' }), { code: 'ERR_IDEMPOTENCY_KEY_REUSED' });
   await keys.settle(call, response);
@@ -96,6 +93,38 @@ test('IdempotencyStore keeps an answer when Redis is back that was away when it 
     async () => (await keys.claim(later).catch(() => undefined))?.response,
   );
   assert.deepEqual(kept, response);
+});
+
+test('IdempotencyStore keeps the key of a call that is made at most once when its hob is gone, and everybody is told the same', async () => {
+  await using fixture = await QueueFixture.open();
+  const once = { ...call, isOnce: true };
+  const { keys } = fixture.queue;
+  assert.equal((await keys.claim(once)).isFirst, true);
+  await using other = fixture.anotherQueue();
+  await other.started([]);
+  const busy = { id: 'first', response: undefined, isFirst: false };
+  assert.deepEqual(await other.keys.claim({ ...once, id: 'second' }), busy);
+  await fixture.redis.removed('*idempotency-holder*'); // As half a minute after a kill.
+  assert.deepEqual(await other.keys.claim({ ...once, id: 'second' }), { ...busy, isCut: true });
+  // Also for a request that came after a deploy which said otherwise.
+  assert.deepEqual(await other.keys.claim({ ...call, id: 'third' }), { ...busy, isCut: true });
+  const cut = { ...response, body: Buffer.from('cut') };
+  assert.deepEqual(await other.keys.settle(once, cut), cut);
+  assert.deepEqual((await other.keys.claim({ ...once, id: 'fourth' })).response, cut);
+  assert.deepEqual(await keys.settle(once, response), cut, 'it was not gone, and what was told stays true');
+});
+
+test('IdempotencyStore frees the key of a call that is made at most once when it may have got it from a Redis that did not answer', async () => {
+  await using fixture = await QueueFixture.open();
+  const once = { ...call, isOnce: true };
+  fixture.redis.stop();
+  await assert.rejects(fixture.queue.keys.claim(once), { code: 'ERR_QUEUE_UNAVAILABLE' });
+  fixture.redis.continue();
+  const claimed = await until('the key is free', async () => {
+    const claim = await fixture.queue.keys.claim({ ...once, id: 'second' }).catch(() => undefined);
+    return claim?.isFirst ? claim : undefined;
+  });
+  assert.deepEqual(claimed, { id: 'second', response: undefined, isFirst: true });
 });
 
 async function submitted(fixture: QueueFixture): Promise<string> {

@@ -38,6 +38,11 @@ export const schedulerConfigSchema = Type.Object(
       1,
       'Containers of one memory class that are forked for calls at the same time: twice the cores.',
     ),
+    startTimeoutMs: count(
+      30_000,
+      1000,
+      'How long the runtime may take to boot, and a container to be parked, before it is given up, ms.',
+    ),
     containersMax: count(256, 1, 'Containers on this host in total, parked ones included.'),
     queueMax: count(1000, 1, 'Calls of one version that may wait for a container, one being started included.'),
     queueTotalMax: count(10_000, 1, 'Calls of all versions together that may wait for a container.'),

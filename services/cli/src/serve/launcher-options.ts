@@ -27,6 +27,7 @@ export function driverOptions(config: ServeConfig, dataDir: string): DriverOptio
     instance: instanceName(dataDir),
     bundles: bundlesFolder(dataDir),
     library: libraryPath,
+    startTimeoutMs: config.scheduler.startTimeoutMs,
     pidsMax: config.scheduler.pidsMax,
     egress: config.egress,
     accountUid: serviceUser(config.server.user).uid,

@@ -14,7 +14,6 @@ import {
   SecretStore,
 } from '@hob/registry';
 import { type LauncherConnection, RemoteDriver, Scheduler } from '@hob/scheduler';
-import { driverDefaults } from '@hob/scheduler/launcher';
 import type { Logger } from 'pino';
 import { type ListenAddress, parseListen } from '../address.ts';
 import type { Environment } from '../environment.ts';
@@ -135,13 +134,13 @@ async function startRedis(dataDir: string, log: Logger, started: AsyncDisposable
 }
 
 function openDriver(
-  { dataDir, connection }: PlatformOptions,
+  { config, dataDir, connection }: PlatformOptions,
   observer: Observer,
   started: AsyncDisposableStack,
 ): RemoteDriver {
   const driver = new RemoteDriver(connection, {
     instance: instanceName(dataDir),
-    startTimeoutMs: driverDefaults.startTimeoutMs,
+    startTimeoutMs: config.scheduler.startTimeoutMs,
     onZygoteRestart: (memoryMb) => observer.zygoteRestarted({ runtime: 'nodejs24.x', memoryMb }),
   });
   started.defer(() => driver.close());

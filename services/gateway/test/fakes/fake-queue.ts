@@ -17,6 +17,14 @@ import {
 
 const nightly = { function: 'hello', name: 'nightly', everyMs: 1000, method: 'POST', path: '/' };
 
+/** A key that a call has taken. */
+interface HeldKey {
+  readonly call: KeyedCall;
+  readonly response?: KeptResponse;
+  /** Whoever made the call is gone. */
+  readonly isAbandoned?: true;
+}
+
 /** A queue that keeps what was submitted and says what the test told it. */
 export class FakeQueue implements AsyncInvocations {
   bodyBytesMax = 1000;
@@ -79,7 +87,7 @@ export class FakeQueue implements AsyncInvocations {
   };
 
   /** Keys in memory, as the real ones are taken and freed. */
-  readonly held = new Map<string, { readonly call: KeyedCall; response?: KeptResponse }>();
+  readonly held = new Map<string, HeldKey>();
   readonly keys: IdempotencyKeys = {
     claim: (call) => {
       const place = `${call.scope} ${call.key}`;
@@ -89,7 +97,9 @@ export class FakeQueue implements AsyncInvocations {
         return this.#answer({ id: call.id, response: undefined, isFirst: true });
       }
       if (found.call.fingerprint !== call.fingerprint) return Promise.reject(fail('ERR_IDEMPOTENCY_KEY_REUSED', []));
-      return this.#answer({ id: found.call.id, response: found.response, isFirst: false });
+      const isCut = found.isAbandoned === true && found.call.isOnce && found.response === undefined;
+      const claim = { id: found.call.id, response: found.response, isFirst: false };
+      return this.#answer(isCut ? { ...claim, isCut } : claim);
     },
     settle: (call, response) => {
       const place = `${call.scope} ${call.key}`;

@@ -31,7 +31,7 @@ const version: FunctionVersion = {
 };
 /** Old age is no reason to give an event up here. */
 const patient = { ...policy, backoffMs: 10_000, backoffMaxMs: 10_000, maxAgeMs: 2 * HOUR_MS };
-const call: KeyedCall = { scope: 'work', key: 'k', fingerprint: 'f', id: 'first' };
+const call: KeyedCall = { scope: 'work', key: 'k', fingerprint: 'f', id: 'first', isOnce: false };
 const response = { status: 200, headers: [], body: Buffer.from('once') };
 
 await using fixture = await QueueFixture.open({ idempotencyKeepMs: 2 * HOUR_MS, resultKeepMs: 2 * HOUR_MS });

@@ -81,14 +81,16 @@ export class TestInvoker implements Invoker {
       const call = { request, body, attempt };
       this.calls.push(call);
       const result = await this.behaviour(call);
-      if (typeof result === 'object') over(() => sink.fail(result, undefined), result.code);
-      else over(() => answer(sink, result), 'ok');
+      if (typeof result === 'object') {
+        const reached = result.spec.kind === 'capacity' ? undefined : account;
+        over(() => sink.fail(result, undefined, reached), result.code);
+      } else over(() => answer(sink, result), 'ok');
     };
     if (!request.hasBody) void run();
     return {
       write: (chunk) => chunks.push(chunk) > 0,
       end: () => void run(),
-      cancel: () => over(() => sink.fail(fail('ERR_CANCELLED', ['a test']), undefined), 'ERR_CANCELLED'),
+      cancel: () => over(() => sink.fail(fail('ERR_CANCELLED', ['a test']), undefined, account), 'ERR_CANCELLED'),
       resume: () => undefined,
     };
   }

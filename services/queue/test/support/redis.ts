@@ -6,6 +6,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { RedisTarget } from '@hob/redis';
+import { Redis } from 'ioredis';
 import { until } from './until.ts';
 
 /** A redis-server with a folder of its own, that writes each command to the disk before it answers, as hob's own does. */
@@ -44,6 +45,30 @@ export class TestRedis implements AsyncDisposable {
     child.kill('SIGKILL');
     await once(child, 'exit');
     this.#child = undefined;
+  }
+
+  /** Has it do nothing until `continue`. */
+  stop(): void {
+    this.#child?.kill('SIGSTOP');
+  }
+
+  continue(): void {
+    this.#child?.kill('SIGCONT');
+  }
+
+  /** Runs commands on a connection of their own. */
+  async ask<T>(commands: (redis: Redis) => Promise<T>): Promise<T> {
+    const redis = new Redis(this.socket, { disableClientInfo: true });
+    try {
+      return await commands(redis);
+    } finally {
+      redis.disconnect();
+    }
+  }
+
+  /** Removes the keys of a pattern. */
+  removed(pattern: string): Promise<number> {
+    return this.ask(async (redis) => redis.del(...(await redis.keys(pattern))));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

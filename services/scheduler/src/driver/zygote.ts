@@ -104,18 +104,19 @@ export class Zygote {
    */
   static async boot(native: Native, options: DriverOptions, memoryClassMb: number): Promise<Zygote> {
     const zygote = new Zygote(native, options, memoryClassMb);
-    const timer = setTimeout(() => zygote.kill(), options.startTimeoutMs);
+    const { library, probe, startTimeoutMs } = options;
+    let isLate = false;
+    const timer = setTimeout(() => {
+      isLate = true;
+      zygote.kill();
+    }, startTimeoutMs);
     try {
-      await zygote.#ask(0, {
-        op: 'setup',
-        library: options.library,
-        profile: seccompProfilePath,
-        probe: options.probe,
-      });
+      await zygote.#ask(0, { op: 'setup', library, profile: seccompProfilePath, probe });
     } catch (cause) {
       zygote.kill();
       await zygote.exited;
-      throw fail('ERR_SCHED_START_FAILED', [`the zygote did not boot: ${zygote.#account(cause)}`], { cause });
+      const reason = isLate ? `it took longer than ${startTimeoutMs} ms` : zygote.#account(cause);
+      throw fail('ERR_SCHED_START_FAILED', [`the zygote did not boot: ${reason}`], { cause });
     } finally {
       clearTimeout(timer);
     }
