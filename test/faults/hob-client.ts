@@ -10,6 +10,8 @@ export interface PlannedCall {
   readonly number: number;
   /** It fails whenever it is tried. */
   readonly isNever: boolean;
+  /** It is run at most once, whatever becomes of it. */
+  readonly isOnce: boolean;
   readonly key: string | undefined;
   /** It is answered when it was made. It has a key. */
   readonly isSync: boolean;
@@ -19,6 +21,7 @@ export interface PlannedCall {
 }
 
 const NEVER_SHARE = 0.02;
+const ONCE_SHARE = 0.4;
 const KEYED_SHARE = 0.5;
 /** Of those with a key. */
 const SYNC_SHARE = 0.4;
@@ -42,6 +45,7 @@ export function planCalls(random: () => number, count: number): PlannedCall[] {
       number,
       key,
       isNever: random() < NEVER_SHARE,
+      isOnce: random() < ONCE_SHARE,
       isSync: key !== undefined && random() < SYNC_SHARE,
       bodyBytes: random() < LARGE_SHARE ? LARGE_BYTES : 20,
       isRepeated: random() < REPEATED_SHARE,
@@ -49,7 +53,7 @@ export function planCalls(random: () => number, count: number): PlannedCall[] {
   });
 }
 
-/** Clients that send calls of the function `effect`, each again until it is accepted, or answered. */
+/** Clients that send calls of the functions `effect` and `effect-once`, each again until it is accepted, or answered. */
 export class HobClient {
   /** Calls by the id of the event that was accepted for them. */
   readonly accepted = new Map<string, PlannedCall>();
@@ -82,12 +86,12 @@ export class HobClient {
 
   /** @returns whether it was accepted, or answered. */
   async #send(call: PlannedCall): Promise<boolean> {
-    const { number, isNever, key, isSync, bodyBytes } = call;
+    const { number, isNever, isOnce, key, isSync, bodyBytes } = call;
     const headers = {
       ...(!isSync && { 'hob-invocation-type': 'async' }),
       ...(key !== undefined && { 'idempotency-key': key }),
     };
-    const path = `effect/${isNever ? 'never' : 'once'}?call=${number}`;
+    const path = `${isOnce ? 'effect-once' : 'effect'}/${isNever ? 'never' : 'well'}?call=${number}`;
     const answer = await this.#hob.fn(path, { headers, body: 'x'.repeat(bodyBytes) }).catch(() => undefined);
     if (answer === undefined || REFUSED.has(answer.status)) {
       this.#refused(answer);

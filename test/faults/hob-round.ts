@@ -16,8 +16,9 @@ import { Outcomes } from './outcomes.ts';
 
 /** What a client may be told when its call is not accepted: hob or Redis is away, or another request with the key is being answered. */
 const REFUSALS = new Set(['no answer', 'ERR_QUEUE_UNAVAILABLE', 'ERR_SCHED_CLOSED', 'ERR_IDEMPOTENCY_IN_PROGRESS']);
-/** How a call that is answered may end: as it is made to, or when its container is killed. */
+/** How a call may fail that is not made to: when its container is killed, and when it is not to be made again. */
 const FAILURES = new Set(['ERR_FN_CRASHED']);
+const FAILURES_ONCE = new Set([...FAILURES, 'ERR_CALL_INTERRUPTED']);
 
 export interface HobRoundOptions {
   /** How many calls are to be made. */
@@ -31,7 +32,8 @@ export interface HobRoundOptions {
 /**
  * Has calls of a whole hob made, most of them asynchronous, in a world of its own, while faults come; then checks that each that was accepted
  * succeeded, where that was recorded outside, or is a dead letter; that for each idempotency key one success was recorded, and one outcome was
- * told, each time; that nothing was run twice but for a kill in its middle; and that nothing is left.
+ * told, each time; that nothing was run twice but for a kill in its middle, and nothing that is to be run at most once at all; and that
+ * nothing is left.
  *
  * @returns what happened, for people.
  * @throws what is not as it should be.
@@ -39,7 +41,7 @@ export interface HobRoundOptions {
 export async function hobRound({ calls, faults, random, effects }: HobRoundOptions): Promise<string> {
   const mountsBefore = mounts();
   await using hob = await HobServer.create({ env: { HOB_ASYNC_CONCURRENCY: '8' } });
-  await hob.deploy(join(repository, 'test/functions/effect'));
+  await hob.deploy(...['effect', 'effect-once'].map((name) => join(repository, 'test/functions', name)));
   const cgroups = cgroupName(hob.pid);
   const seen: ProcessSight[] = [];
   const kills: Kill[] = [];
@@ -75,7 +77,8 @@ export async function hobRound({ calls, faults, random, effects }: HobRoundOptio
   assert.deepEqual(await deadSockets(hob.dataDir), [], 'sockets are left');
   const dead = [...ends.values()].filter(({ status }) => status === 'dead').length;
   const refusals = [...client.refusals].map(([code, count]) => `${code} ${count} times`).join(', ');
-  return `${client.accepted.size} accepted, ${dead} dead letters, ${doubled} run twice, ${outcomes.count} outcomes told; not accepted: ${refusals}`;
+  const cut = [...ends.values()].filter(({ error }) => error?.code === 'ERR_CALL_INTERRUPTED').length;
+  return `${client.accepted.size} accepted, ${dead} dead letters, ${cut} of them cut in the middle, ${doubled} run twice, ${outcomes.count} outcomes told; not accepted: ${refusals}`;
 }
 
 interface Told {
@@ -88,11 +91,12 @@ async function checkEnds(
   ends: ReadonlyMap<string, InvocationRecord>,
   { client, effects, records }: Told,
 ): Promise<void> {
-  for (const [id, { number, isNever, key, bodyBytes }] of client.accepted) {
-    const { status, result } = ends.get(id) ?? {};
+  for (const [id, { number, isNever, isOnce, key, bodyBytes }] of client.accepted) {
+    const { status, result, error } = ends.get(id) ?? {};
     const runs = effects.runs.get(number) ?? [];
     if (status === 'dead') {
       assert.equal((await records.get(`dead-letters/${id}`))?.status, 200, `${id} is no dead letter`);
+      if (isOnce && !isNever) assert.ok(FAILURES_ONCE.has(error?.code ?? ''), `${id}: ${error?.message}`);
     } else {
       assert.equal(status, 'succeeded', `${id} of call ${number}`);
       assert.ok(!isNever, `${id} never succeeds`);
@@ -113,7 +117,7 @@ async function checkEnds(
  */
 function checkKeys(planned: readonly PlannedCall[], outcomes: Outcomes, effects: Effects): void {
   const recorded = Map.groupBy(effects.records, ([, { call }]) => call);
-  for (const { key, isSync, isNever, number } of planned) {
+  for (const { key, isSync, isNever, isOnce, number } of planned) {
     if (key === undefined) continue;
     const outcome = outcomes.of(key) ?? assert.fail(`nothing was told of ${key}`);
     const [record, ...others] = recorded.get(number) ?? [];
@@ -121,19 +125,19 @@ function checkKeys(planned: readonly PlannedCall[], outcomes: Outcomes, effects:
     if (!isSync) continue;
     const success = record && outcomeText(200, record[1].answer);
     const code = /"code":"(\w+)"/.exec(outcome)?.[1] ?? '';
-    const isFailure = isNever ? code === 'ERR_FN_THREW' || FAILURES.has(code) : FAILURES.has(code);
+    const isFailure = (isNever && code === 'ERR_FN_THREW') || (isOnce ? FAILURES_ONCE : FAILURES).has(code);
     if (!isFailure) assert.equal(outcome, success, `what was told of ${key}`);
   }
 }
 
-/** Each event, and each call with a key, is run once, but for kills. */
+/** Each event, and each call with a key, is run once, but for kills, which make no difference to one that is run at most once. */
 function countDoubled(planned: readonly PlannedCall[], effects: Effects, kills: readonly Kill[]): number {
   let count = 0;
-  for (const { number, key, isNever, isSync } of planned) {
-    if (isNever && !isSync) continue; // It is tried again as often as its policy says.
+  for (const { number, key, isNever, isSync, isOnce } of planned) {
+    if (isNever && !isSync && !isOnce) continue; // It is tried again as often as its policy says.
     const runs = effects.runs.get(number) ?? [];
     const groups = key === undefined ? Map.groupBy(runs, ({ id }: Run) => id) : new Map([[key, runs]]);
-    for (const [what, of] of groups) count += assertDoubledByKills(what, of, kills);
+    for (const [what, of] of groups) count += assertDoubledByKills(what, of, isOnce ? [] : kills);
   }
   return count;
 }

@@ -343,8 +343,7 @@ type AsyncConfig = Readonly<XStatic<typeof functionConfigSchema.properties.async
 type Destinations = 'onSuccess' | 'onFailure';
 
 /** `async` of hob.json with its defaults. */
-export interface AsyncPolicy
-  extends Required<Omit<AsyncConfig, Destinations>>, Pick<AsyncConfig, Destinations> {
+export interface AsyncPolicy extends Required<Omit<AsyncConfig, Destinations>>, Pick<AsyncConfig, Destinations> {
   /** No attempt follows one that may have reached the function. */
   readonly isOnce?: true;
 }

@@ -37,8 +37,11 @@ test('POST /fn/<name> with hob-invocation-type: async queues the call and answer
 test('An asynchronous call has the policy of its function, and the live version unless it names one', async () => {
   await using hob = await startGateway();
   hob.directory.add(configOf('own', { async: { maxAttempts: 9, backoffMs: 5 } }));
+  hob.directory.add(configOf('once', { delivery: 'at-most-once' }));
   await fetch(`${hob.url}/fn/own`, { headers: asynchronous });
-  const [event] = hob.queue.events;
+  await fetch(`${hob.url}/fn/once`, { headers: asynchronous });
+  const [event, ofOnce] = hob.queue.events;
+  assert.equal(ofOnce?.policy.isOnce, true);
   assert.deepEqual(event?.policy, { maxAttempts: 9, maxAgeMs: 21_600_000, backoffMs: 5, backoffMaxMs: 300_000 });
   assert.equal(event.version, undefined);
   assert.equal(event.body, undefined);

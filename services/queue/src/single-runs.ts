@@ -51,7 +51,8 @@ export class SingleRuns {
     if (typeof found === 'string') return endOf(JSON.parse(found) as StoredRun);
     const end = await call();
     if (!end.mayHaveRun) await this.#redis.del(place);
-    else await this.#redis.set(place, JSON.stringify({ ...run, attempt: end.attempt } satisfies StoredRun), 'EX', keepS);
+    else
+      await this.#redis.set(place, JSON.stringify({ ...run, attempt: end.attempt } satisfies StoredRun), 'EX', keepS);
     return end;
   }
 

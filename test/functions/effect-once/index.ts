@@ -1,0 +1,2 @@
+/** What `effect` does, at most once for each event and each idempotency key. */
+export { default } from '../effect/index.ts';
