@@ -1,6 +1,7 @@
 /** The hostile program as a container's first process: a container that is executed rather than forked. */
 import { libraryPath } from '@hob/native';
 import { driverDefaults, HostDriver } from '@hob/scheduler';
+import { startTimeoutMs } from '../support/patience.ts';
 import { ATTACK_PROGRAM } from './hostile-root.ts';
 
 const RUNTIME = 'attack';
@@ -9,6 +10,7 @@ const RUNTIME = 'attack';
 export async function runAsFirstProcess(root: string): Promise<string[]> {
   const driver = await HostDriver.open({
     ...driverDefaults,
+    startTimeoutMs,
     root,
     bundles: root,
     instance: `attacks-${process.pid}`,

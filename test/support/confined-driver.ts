@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { encodeFrame, FrameType } from '@hob/contracts';
 import { libraryPath } from '@hob/native';
 import { driverDefaults, HostDriver } from '@hob/scheduler';
+import { startTimeoutMs } from './patience.ts';
 
 const root = realpathSync(join(import.meta.dirname, '../../.hob/rootfs/current'));
 
@@ -20,7 +21,13 @@ export async function openShellDriver(): Promise<HostDriver> {
   const argv = ['/bin/sh', '-c', `printf '${parked}' >&3; read -r script <&3; eval "$script"`];
   const programs = { shell: { argv, env: { PATH: '/usr/bin:/bin' }, folder: '/tmp' } };
   const paths = { root, library: libraryPath, bundles: '/nonexistent' };
-  return HostDriver.open({ ...driverDefaults, ...paths, instance: `confined-${process.pid}`, programs });
+  return HostDriver.open({
+    ...driverDefaults,
+    ...paths,
+    startTimeoutMs,
+    instance: `confined-${process.pid}`,
+    programs,
+  });
 }
 
 /** Runs a script in a container that executes the shell. @returns what it wrote, line by line, errors too */

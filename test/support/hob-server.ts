@@ -7,7 +7,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { type Answer, type CallOptions, call } from './http-call.ts';
-import { patience } from './patience.ts';
+import { patience, startTimeoutMs } from './patience.ts';
 import { descendants, signal } from './processes.ts';
 import { TemporaryFolder } from './temporary-folder.ts';
 import { until } from './until.ts';
@@ -21,7 +21,7 @@ const STOP_MS_MAX = 30_000 * patience;
 const COMMAND_MS_MAX = 120_000 * patience;
 /** Where everything takes longer, calls wait longer for a container, and a zygote boots for longer. */
 const slowHost: Readonly<Record<string, string>> =
-  patience === 1 ? {} : { HOB_QUEUE_TIMEOUT_MS: '120000', HOB_START_TIMEOUT_MS: '240000' };
+  patience === 1 ? {} : { HOB_QUEUE_TIMEOUT_MS: '120000', HOB_START_TIMEOUT_MS: `${startTimeoutMs}` };
 
 export interface CommandResult {
   readonly exitCode: number | undefined;

@@ -3,3 +3,6 @@
  * kernel the processor is emulated.
  */
 export const patience = process.env['HOB_TEST_GUEST'] === undefined ? 1 : 8;
+
+/** How long the runtime may take to boot, and a container to be parked, ms. */
+export const startTimeoutMs = 30_000 * patience;

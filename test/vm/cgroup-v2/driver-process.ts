@@ -4,12 +4,13 @@ import { readFileSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { libraryPath } from '@hob/native';
 import { driverDefaults, HostDriver } from '@hob/scheduler';
+import { startTimeoutMs } from '../../support/patience.ts';
 
 const cgroupOf = (pid: number | 'self'): string => readFileSync(`/proc/${pid}/cgroup`, 'utf8').trim();
 
 const root = realpathSync(join(import.meta.dirname, '../../../.hob/rootfs/current'));
 const paths = { root, library: libraryPath, bundles: '/nonexistent' };
-const driver = await HostDriver.open({ ...driverDefaults, ...paths, instance: 'placed' });
+const driver = await HostDriver.open({ ...driverDefaults, ...paths, startTimeoutMs, instance: 'placed' });
 try {
   const container = await driver.create({ runtime: 'nodejs24.x', memoryMb: 128, network: 'none' });
   console.log(JSON.stringify({ own: cgroupOf('self'), container: cgroupOf(container.pid) }));

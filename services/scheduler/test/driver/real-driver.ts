@@ -22,6 +22,9 @@ import { RemoteDriver } from '../../src/launcher/remote-driver.ts';
 
 const root = fileURLToPath(new URL('../../../../.hob/rootfs/current', import.meta.url));
 
+/** In a guest kernel the processor is emulated. */
+const startTimeoutMs = driverDefaults.startTimeoutMs * (process.env['HOB_TEST_GUEST'] === undefined ? 1 : 8);
+
 /** A kind of container. */
 export function kindOf(memoryMb: number, network: ContainerKind['network'] = 'none'): ContainerKind {
   return { runtime: 'nodejs24.x', memoryMb, network };
@@ -30,7 +33,7 @@ export function kindOf(memoryMb: number, network: ContainerKind['network'] = 'no
 /** Options of a driver on this host whose cgroups are this test process's own. */
 export function driverOptions(changes: Partial<DriverOptions> = {}): DriverOptions {
   const paths = { root, library: libraryPath, bundles: '/nonexistent' };
-  return { ...driverDefaults, ...paths, instance: `test-${process.pid}`, ...changes };
+  return { ...driverDefaults, ...paths, startTimeoutMs, instance: `test-${process.pid}`, ...changes };
 }
 
 /** The limits of a parked container of the smallest class, with changes. */
