@@ -18,7 +18,7 @@ import { Outcomes } from './outcomes.ts';
 const REFUSALS = new Set(['no answer', 'ERR_QUEUE_UNAVAILABLE', 'ERR_SCHED_CLOSED', 'ERR_IDEMPOTENCY_IN_PROGRESS']);
 /** How a call may fail that is not made to: when its container is killed, and when it is not to be made again. */
 const FAILURES = new Set(['ERR_FN_CRASHED']);
-const FAILURES_ONCE = new Set([...FAILURES, 'ERR_CALL_INTERRUPTED']);
+const FAILURES_ONCE = new Set([...FAILURES, 'ERR_FN_INTERRUPTED']);
 
 export interface HobRoundOptions {
   /** How many calls are to be made. */
@@ -77,7 +77,7 @@ export async function hobRound({ calls, faults, random, effects }: HobRoundOptio
   assert.deepEqual(await deadSockets(hob.dataDir), [], 'sockets are left');
   const dead = [...ends.values()].filter(({ status }) => status === 'dead').length;
   const refusals = [...client.refusals].map(([code, count]) => `${code} ${count} times`).join(', ');
-  const cut = [...ends.values()].filter(({ error }) => error?.code === 'ERR_CALL_INTERRUPTED').length;
+  const cut = [...ends.values()].filter(({ error }) => error?.code === 'ERR_FN_INTERRUPTED').length;
   return `${client.accepted.size} accepted, ${dead} dead letters, ${cut} of them cut in the middle, ${doubled} run twice, ${outcomes.count} outcomes told; not accepted: ${refusals}`;
 }
 

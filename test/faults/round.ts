@@ -97,7 +97,7 @@ export async function faultRound(options: RoundOptions): Promise<string> {
     const { status, error } = ends.get(id) ?? {};
     if (kind === 'never') assert.equal(status, 'dead', `${id} never succeeds`);
     else assert.ok(status === 'dead' || (status === 'succeeded' && effects.has(id)), `${id} is ${status}, unseen`);
-    if (error?.code === 'ERR_CALL_INTERRUPTED') interrupted += 1;
+    if (error?.code === 'ERR_FN_INTERRUPTED') interrupted += 1;
     else if (kind === 'single' && status === 'dead') assert.equal(error?.code, 'ERR_FN_STATUS', id);
     if (kind === 'single') assert.ok((effects.get(id)?.length ?? 0) <= 1, `${id} was run twice`);
   }

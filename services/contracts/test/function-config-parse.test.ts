@@ -117,7 +117,7 @@ test('parseFunctionConfig reports every problem, one a line', () => {
     'hob.json:4:3 cpu: must be a number from 0.05 to 64, not a string',
     'hob.json:5:3 colour: is no setting; there are name, runtime, entry, memoryMb, cpu, timeoutMs, concurrency, ' +
       'maxContainers, minWarm, keepAliveMs, reuse, env, secrets, auth, assets, egress, cpuMs, pids, nofile, tmpMb, tmpFiles, io, responseBytesMax, ' +
-      'logBytesPerSecond, abortGraceMs, seccomp, async, schedule',
+      'logBytesPerSecond, abortGraceMs, seccomp, delivery, async, schedule',
     'hob.json:6:12 env.1A: is not accepted as a name; it must match ^[A-Za-z_][A-Za-z0-9_]{0,127}$',
     'hob.json:6:23 env.B: must be a string of 0 to 32768 characters, not 2',
     'hob.json:7:20 assets[1]: must be a string of 1 to 1024 characters, not 5',
@@ -272,7 +272,7 @@ test('functionConfigJsonSchema is plain JSON Schema that asks for nothing but a 
 /** Settings that are off, or the server's, when they are not given. */
 const withoutDefault = [
   ...['cpuMs', 'pids', 'tmpFiles', 'io', 'logBytesPerSecond', 'abortGraceMs', 'seccomp', 'async', 'schedule'],
-  ...['minWarm', 'keepAliveMs', 'reuse', 'secrets'],
+  ...['minWarm', 'keepAliveMs', 'reuse', 'secrets', 'delivery'],
 ];
 
 test('functionConfigSchema requires each setting that has a default or needs none, and describes each', () => {

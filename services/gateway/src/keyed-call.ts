@@ -56,7 +56,7 @@ export async function answerKeyed(keyed: KeyedRequest, context: KeyedContext): P
   }
   if (claim.isCut) {
     const { id } = claim;
-    const cut = problemAnswer(fail('ERR_CALL_INTERRUPTED', []), id);
+    const cut = problemAnswer(fail('ERR_FN_INTERRUPTED', []), id);
     send(keyed, replayed(await queue.keys.settle({ ...call, id, isOnce: true }, cut)));
     return;
   }
@@ -80,7 +80,7 @@ async function firstAnswer(keyed: KeyedRequest, body: Buffer | undefined, first:
   if (!('error' in made)) answer = made;
   else if (made.error.spec.kind !== 'capacity') answer = problemAnswer(made.error, call.id);
   // It was cut by the end of hob, and is not to be made again.
-  else if (call.isOnce && made.mayHaveRun) answer = problemAnswer(fail('ERR_CALL_INTERRUPTED', []), call.id);
+  else if (call.isOnce && made.mayHaveRun) answer = problemAnswer(fail('ERR_FN_INTERRUPTED', []), call.id);
   else {
     await keys.release(call);
     throw made.error;

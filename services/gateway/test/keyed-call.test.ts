@@ -76,7 +76,7 @@ test('A keyed call of a function that is called at most once is not made again w
   for (const replay of [null, 'true']) {
     const cut = await post(hob, 'by the stop of hob'.replaceAll(' ', '-'));
     assert.deepEqual([cut.status, cut.headers.get('hob-idempotent-replay')], [502, replay]);
-    assert.equal(await codeOf(cut), 'ERR_CALL_INTERRUPTED');
+    assert.equal(await codeOf(cut), 'ERR_FN_INTERRUPTED');
   }
   hob.invoker.onCall = () => undefined;
   void post(hob, 'k').catch(() => undefined);
@@ -90,7 +90,7 @@ test('A keyed call of a function that is called at most once is not made again w
     assert.equal(headers.get('hob-invocation-id'), hob.invoker.last.request.id);
     assert.equal(headers.get('hob-idempotent-replay'), 'true');
   }
-  assert.deepEqual(await Promise.all(told.map(codeOf)), ['ERR_CALL_INTERRUPTED', 'ERR_CALL_INTERRUPTED']);
+  assert.deepEqual(await Promise.all(told.map(codeOf)), ['ERR_FN_INTERRUPTED', 'ERR_FN_INTERRUPTED']);
   assert.equal(hob.invoker.calls.length, 2);
 });
 

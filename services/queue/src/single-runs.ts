@@ -39,7 +39,7 @@ export class SingleRuns {
   }
 
   /**
-   * Makes a call of an event, unless one was begun before: then this gives how that ended, if anybody knows, else ERR_CALL_INTERRUPTED.
+   * Makes a call of an event, unless one was begun before: then this gives how that ended, if anybody knows, else ERR_FN_INTERRUPTED.
    *
    * @param call may be made again when it ends without having reached the function.
    */
@@ -69,7 +69,7 @@ export class SingleRuns {
 
 /** How a call ended that was cut in its middle and is not made again. */
 export function cutShort({ receipt }: Pick<Attempt, 'receipt'> = {}): EventEnd {
-  const error = fail('ERR_CALL_INTERRUPTED', []);
+  const error = fail('ERR_FN_INTERRUPTED', []);
   const { code, message } = error;
   return { attempt: { error: { code, message }, ...(receipt && { receipt }) }, error, mayHaveRun: true };
 }

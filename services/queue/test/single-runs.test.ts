@@ -40,7 +40,7 @@ test('An event whose only run was cut is a dead letter, and runs when it is redr
   const told = { ...once, onFailure: 'bad-news', onSuccess: 'good-news' };
   await fixture.submit({ id, policy: told });
   const dead = await fixture.reached(id, 'dead');
-  assert.deepEqual([dead.error?.code, dead.attempts], ['ERR_CALL_INTERRUPTED', 1]);
+  assert.deepEqual([dead.error?.code, dead.attempts], ['ERR_FN_INTERRUPTED', 1]);
   const { calls } = fixture.invoker;
   await until('it is told', () => calls.length === 1);
   assert.equal(calls[0]?.request.version.name, 'bad-news');
@@ -74,7 +74,7 @@ test('An event that is run at most once is given up when hob stops before it end
   await fixture.reached(cut, 'running');
   await fixture.queue.close();
   fixture.openQueue();
-  assert.equal((await fixture.reached(cut, 'dead')).error?.code, 'ERR_CALL_INTERRUPTED');
+  assert.equal((await fixture.reached(cut, 'dead')).error?.code, 'ERR_FN_INTERRUPTED');
   assert.equal(fixture.invoker.calls.length, 2);
 });
 

@@ -107,4 +107,12 @@ export const functionErrors = {
     title: 'The event is too old',
     message: (ageMs: number) => `no attempt begins more than ${ageMs} ms after the event was accepted`,
   },
+  ERR_FN_INTERRUPTED: {
+    http: 502,
+    kind: 'function',
+    retry: 'never',
+    title: 'The call was cut in its middle',
+    message: () =>
+      'hob ended, or lost Redis or its containers, while the function may have run; its delivery is at-most-once, so it is not called again',
+  },
 } as const satisfies Record<`ERR_${string}`, ErrorSpec>;

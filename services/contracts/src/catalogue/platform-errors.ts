@@ -124,14 +124,6 @@ export const platformErrors = {
     title: 'hob ended in the middle of it',
     message: (why: string) => `hob ended too often while this event was being tried: ${why}`,
   },
-  ERR_CALL_INTERRUPTED: {
-    http: 502,
-    kind: 'platform',
-    retry: 'never',
-    title: 'The call was cut in its middle',
-    message: () =>
-      'hob ended, or lost its launcher or Redis, while the function may have run; its delivery is at-most-once, so it is not called again',
-  },
   ERR_EVENT_BODY_LOST: {
     http: 500,
     kind: 'platform',

@@ -90,7 +90,7 @@ test('HostDriver.create tells of a zygote that cannot boot, and boots one when i
   assert.ok(driver instanceof Error);
   const broken = await HostDriver.open(driverOptions({ root: driverOptions().root, probe: '', startTimeoutMs: 1 }));
   try {
-    await assert.rejects(broken.create(kindOf(128)), { code: 'ERR_SCHED_START_FAILED' });
+    await assert.rejects(broken.create(kindOf(128)), { code: 'ERR_SCHED_START_FAILED', message: /longer than 1 ms/ });
     await assert.rejects(broken.create({ ...kindOf(128), runtime: 'python' }), { code: 'ERR_SCHED_START_FAILED' });
   } finally {
     await broken.close();
