@@ -94,12 +94,12 @@ export class EventWorker implements AsyncDisposable {
     this.#subscriber = new WorkerClient(redis, 'queue-worker', log);
     this.#keys = queueKeys(redis);
     const { bullPrefix: prefix } = this.#keys;
-    this.#singleRuns = new SingleRuns(this.#redis, this.#keys);
     this.#subscriber.on('message', (_channel, id) => this.#running.get(id)?.abort());
     this.#subscriber.subscribe(this.#keys.cancelChannel).catch(() => undefined);
     this.#queue = new Queue(EVENTS_QUEUE, { connection: this.#redis, prefix, ...bullOptions });
     this.#queue.on('error', (error) => log.debug({ err: error }, 'a command of the queue worker failed'));
     const target = { redis: this.#redis, keys: this.#keys, queue: this.#queue, config };
+    this.#singleRuns = new SingleRuns(target);
     this.#destinations = new Destinations({ target, directory });
     this.#schedules = new ScheduleWorker({ redis: this.#redis, target, directory, observer, log });
     this.#worker = new QueueWorker<StoredEvent, Attempt>(EVENTS_QUEUE, (job, token) => this.#attempt(job, token), {
@@ -189,7 +189,7 @@ export class EventWorker implements AsyncDisposable {
       if (await this.#isCancelled(id)) return { isCancelled: true };
       const { timestamp, data } = job;
       const isTooOld = Date.now() - (data.redrivenMs ?? timestamp) > data.policy.maxAgeMs;
-      const end = isTooOld ? tooOld(data) : await this.#try(job, controller.signal);
+      const end = isTooOld ? tooOld(data) : await this.#try(job, token, controller.signal);
       if (end === undefined || end.error?.code === 'ERR_CANCELLED') {
         if (await this.#isCancelled(id)) return { isCancelled: true, ...end?.attempt };
         // Aborted by the stop of hob. Otherwise its function was removed.
@@ -207,7 +207,7 @@ export class EventWorker implements AsyncDisposable {
   }
 
   /** @returns undefined when it was cancelled before it began. */
-  async #try(job: EventJob, signal: AbortSignal): Promise<EventEnd | undefined> {
+  async #try(job: EventJob, token: string | undefined, signal: AbortSignal): Promise<EventEnd | undefined> {
     const id = job.id ?? '';
     const place = await this.#capacity.take(signal).catch(() => undefined);
     if (place === undefined) return undefined;
@@ -219,7 +219,7 @@ export class EventWorker implements AsyncDisposable {
       const call = { id, event: job.data, body, attempt: job.attemptsMade + 1, signal };
       const run = (): Promise<EventEnd> => this.#options.runner.run(call);
       if (!job.data.policy.isOnce) return await run();
-      return await this.#singleRuns.only(job, async () => this.#onceOnly(await run()));
+      return await this.#singleRuns.only(job, token, async () => this.#onceOnly(await run()));
     } catch (error) {
       if (isHobError(error)) return unmade(error);
       throw error;

@@ -2,6 +2,13 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { test } from 'node:test';
 import { type AsyncPolicy, fail } from '@hob/contracts';
+import { WorkerClient } from '@hob/redis';
+import { DelayedError, Queue } from 'bullmq';
+import { pino } from 'pino';
+import { bullOptions } from '../src/bull-options.ts';
+import type { EventJob } from '../src/event-store.ts';
+import { EVENTS_QUEUE, queueKeys } from '../src/redis-keys.ts';
+import { SingleRuns } from '../src/single-runs.ts';
 import { policy, QueueFixture } from './support/queue-fixture.ts';
 import { until } from './support/until.ts';
 
@@ -90,4 +97,27 @@ test('An event that is run at most once goes on while Redis is away, and was run
   await fixture.redis.start();
   const record = await fixture.reached(id, 'succeeded');
   assert.deepEqual([record.result?.body, fixture.invoker.calls.length], ['done meanwhile', 1]);
+});
+
+test('An event that is run at most once is not begun by a worker whose event it is not any more', async () => {
+  await using fixture = await QueueFixture.open({ concurrency: 1 });
+  const { target } = fixture.redis;
+  const client = new WorkerClient(target, 'queue-worker', pino({ level: 'silent' }));
+  const keys = queueKeys(target);
+  const queue = new Queue(EVENTS_QUEUE, { connection: client, prefix: keys.bullPrefix, ...bullOptions });
+  try {
+    fixture.invoker.behaviour = () => new Promise(() => undefined);
+    const id = await fixture.submit({ policy: once });
+    await fixture.reached(id, 'running');
+    await until('it runs', () => fixture.invoker.calls.length === 1);
+    const job: EventJob = (await queue.getJob(id)) ?? assert.fail('it is there');
+    // As when another worker has ended it, and what was kept of its run is forgotten.
+    await fixture.redis.removed('*event-run*');
+    const runs = new SingleRuns({ redis: client, keys, queue });
+    const never = (): Promise<never> => assert.fail('it was run a second time');
+    await assert.rejects(runs.only(job, 'of a worker that stood still', never), DelayedError);
+  } finally {
+    await queue.close();
+    client.disconnectAll();
+  }
 });
