@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
-import type { KeyedCall } from '@hob/contracts';
+import { asyncPolicy, type KeyedCall } from '@hob/contracts';
 import type { RedisTarget } from '@hob/redis';
 import { until } from '../support/until.ts';
 import { TestQueue, versionOf } from './test-queue.ts';
 
 const response = { status: 201, headers: ['x-a', 'b'], body: Buffer.from([0, 255, 1]) };
 
-/** What the queue is for: events, retries, dead letters, schedules, idempotency keys, cancellation. */
+/** What the queue is for: events, also those that run at most once, retries, dead letters, schedules, idempotency keys, cancellation. */
 export async function queueActs(redis: RedisTarget, name = 'acts'): Promise<void> {
   await using it = await TestQueue.open(redis);
   const { queue } = it;
@@ -15,7 +15,8 @@ export async function queueActs(redis: RedisTarget, name = 'acts'): Promise<void
   const large = await it.submit('x'.repeat(20_000), target);
   const failing = await it.submit('fail 2', target);
   const dead = await it.submit('never', target);
-  for (const id of [small, large]) assert.equal((await it.reached(id, 'succeeded')).attempts, 1);
+  const single = await it.submit('hello', { ...target, policy: asyncPolicy({ delivery: 'at-most-once' }) });
+  for (const id of [small, large, single]) assert.equal((await it.reached(id, 'succeeded')).attempts, 1);
   assert.equal((await it.reached(failing, 'succeeded')).attempts, 3);
 
   await it.reached(dead, 'dead');
@@ -44,7 +45,7 @@ export async function queueActs(redis: RedisTarget, name = 'acts'): Promise<void
   await queue.schedules.remove(`${name}-timed`);
   assert.deepEqual(await queue.schedules.list(), []);
 
-  const call: KeyedCall = { scope: name, key: 'k', fingerprint: 'f', id: 'first', isOnce: false };
+  const call: KeyedCall = { scope: name, key: 'k', fingerprint: 'f', id: 'first', isOnce: true };
   assert.equal((await queue.keys.claim(call)).isFirst, true);
   assert.equal((await queue.keys.claim({ ...call, id: 'second' })).response, undefined);
   await queue.keys.settle(call, response);
