@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 
@@ -68,17 +68,30 @@ async function unpack(debianPackage: string): Promise<void> {
   for (const archive of readdirSync(archives)) await execa('dpkg', ['--extract', join(archives, archive), debian]);
 }
 
+/** What is being installed, or was: several of one peer start at the same time. */
+const packages = new Map<string, Promise<Missing | { folder: string }>>();
+
 /** The folder that an npm package is installed in, with its dependencies, beside its `node_modules`. */
-export async function needPackage(name: string, version: string): Promise<Missing | { folder: string }> {
-  const folder = join(cache, 'npm', `${name.replace('/', '-')}-${version}`);
-  if (existsSync(join(folder, 'node_modules', name))) return { folder };
-  process.stderr.write(`fetching ${name} ${version} …\n`);
+export function needPackage(name: string, version: string): Promise<Missing | { folder: string }> {
+  const spec = `${name}@${version}`;
+  const known = packages.get(spec);
+  if (known !== undefined) return known;
+  const needed = install(spec, join(cache, 'npm', `${name.replace('/', '-')}-${version}`));
+  packages.set(spec, needed);
+  return needed;
+}
+
+async function install(spec: string, folder: string): Promise<Missing | { folder: string }> {
+  if (existsSync(folder)) return { folder };
+  process.stderr.write(`fetching ${spec} …\n`);
+  // Complete, or not there at all: what an interrupted install leaves is not taken for the package.
+  const partial = `${folder}.partial`;
   try {
-    await mkdir(folder, { recursive: true });
-    await writeFile(join(folder, 'package.json'), '{ "private": true }\n');
-    await execa('npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund', `${name}@${version}`], {
-      cwd: folder,
-    });
+    await rm(partial, { recursive: true, force: true });
+    await mkdir(partial, { recursive: true });
+    await writeFile(join(partial, 'package.json'), '{ "private": true }\n');
+    await execa('npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund', spec], { cwd: partial });
+    await rename(partial, folder);
     return { folder };
   } catch (error) {
     return missingFor(error);
