@@ -38,7 +38,13 @@ export class HostileHost implements AsyncDisposable {
     await cp(join(import.meta.dirname, 'functions/attacks'), folder.path, { recursive: true });
     await buildCarried(folder.path, scratch.path);
     const root = owned.use(await HostileRoot.create());
-    const env = { HOB_ROOTFS: root.path, HOB_KEEP_ALIVE_MS: '3600000', HOB_KEEP_ALIVE_POLICY: 'fixed' };
+    // Of one memory class, so that one zygote has to boot, which takes long in a guest.
+    const env = {
+      HOB_ROOTFS: root.path,
+      HOB_POOL_WARM_MB: '128',
+      HOB_KEEP_ALIVE_MS: '3600000',
+      HOB_KEEP_ALIVE_POLICY: 'fixed',
+    };
     const hob = owned.use(await HobServer.create({ env }));
     await hob.deploy(folder.path);
     const abstractName = `hob-attacks-${process.pid}`;

@@ -3,7 +3,7 @@
  * function's own it could not be run: that is what other attempts show.
  */
 import { execFile } from 'node:child_process';
-import { realpath } from 'node:fs/promises';
+import { realpath, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { TemporaryFolder } from '../support/temporary-folder.ts';
@@ -18,26 +18,34 @@ export const ATTACK_PROGRAM = '/usr/bin/attack';
 
 export class HostileRoot implements AsyncDisposable {
   readonly path: string;
-  readonly #folder: TemporaryFolder;
+  readonly #owned: AsyncDisposableStack;
 
-  private constructor(path: string, folder: TemporaryFolder) {
+  private constructor(path: string, owned: AsyncDisposableStack) {
     this.path = path;
-    this.#folder = folder;
+    this.#owned = owned;
   }
 
-  /** Adds the program to a copy: over an overlay SELinux refuses what it allows on the file system below. */
+  /** Adds the program to a copy; in a guest, which copies slowly, to the root itself: that is on a disk of the guest's own. */
   static async create(): Promise<HostileRoot> {
-    await using stack = new AsyncDisposableStack();
-    const folder = stack.use(await TemporaryFolder.create('hostile-root'));
-    const root = join(folder.path, 'root');
-    await run('cp', ['--archive', '--reflink=auto', await realpath(plainRoot), root]);
-    await buildAttack(join(root, ATTACK_PROGRAM));
-    stack.move();
-    return new HostileRoot(root, folder);
+    await using owned = new AsyncDisposableStack();
+    const plain = await realpath(plainRoot);
+    const root = process.env['HOB_TEST_GUEST'] === undefined ? await copy(plain, owned) : plain;
+    const program = join(root, ATTACK_PROGRAM);
+    await buildAttack(program);
+    owned.defer(() => rm(program));
+    return new HostileRoot(root, owned.move());
   }
 
   /** To be called when nothing of it runs any more. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#folder[Symbol.asyncDispose]();
+    await this.#owned.disposeAsync();
   }
+}
+
+/** Not an overlay: over one SELinux refuses what it allows on the file system below. */
+async function copy(root: string, owned: AsyncDisposableStack): Promise<string> {
+  const folder = owned.use(await TemporaryFolder.create('hostile-root'));
+  const made = join(folder.path, 'root');
+  await run('cp', ['--archive', '--reflink=auto', root, made]);
+  return made;
 }
