@@ -5,8 +5,9 @@
  *
  *   once, before any fork:   hob_filter_load()                 compiles the seccomp profile
  *   zygote, when booted:     hob_trim()                        leaves less for each fork to copy
- *   zygote:                  hob_fork_into()                   returns twice, as fork(2) does: in the child, from inside
- *                                                              the container. It is made of:
+ *   zygote:                  hob_serve()                       forks as its host asks, and returns in each child, from
+ *                                                              inside the container. It calls:
+ *     zygote:                  hob_fork_into()                 returns twice, as fork(2) does. It is made of:
  *     zygote:                  hob_fork()                      the new process
  *     child:                   hob_enter()                     root in the initial namespaces -> nobody in its own
  *                              uv_loop_fork(3)                 renews the event loop, where the program has one
@@ -88,6 +89,17 @@ struct hob_reply {
 /* A compiled seccomp filter. */
 struct hob_filter;
 
+/* What hob_serve() serves with. All is borrowed for the call. */
+struct hob_server {
+        int32_t control;                   /* a stream: requests come, answers leave */
+        int32_t channel;                   /* see hob_fork() */
+        const struct hob_filter *filter;   /* of containers that bring none */
+        uint64_t clock_start_ns;           /* these are as in struct hob_spec */
+        uint32_t inside_uid;
+        int32_t frames_fd;
+        int32_t loop_fds[HOB_LOOP_FDS_MAX];
+};
+
 /*
  * hob_filter_load - compile a profile file with libseccomp for the native architecture.
  * @path: see native/profiles/seccomp.profile for the language.
@@ -110,6 +122,19 @@ HOB_API void hob_filter_free(struct hob_filter *filter);
  */
 HOB_API int hob_fork_into(const struct hob_spec *spec, const struct hob_filter *filter, int channel, uint32_t serial,
                           int32_t *ret_pipes, char *step);
+
+/*
+ * hob_serve - fork containers as the host asks for them, without a return to the program that calls: what that wrote to
+ * between two forks would be a copy of its own in the zygote, and in the container that was forked before.
+ * @ret_text: @bytes_max bytes, also for reading requests into.
+ *
+ * See native/ts/fork-request.ts for a request's form. The answers are lines of JSON, as hob_fork_into() gives results:
+ * {"op":"done","serial":1,"pid":2} or {"op":"failed","serial":1,"message":"clone: EAGAIN"}.
+ *
+ * Returns 0 in a child, which is inside its container; the length of what came that is no request for a fork, in @ret_text;
+ * -ENODATA when the host is gone; -EMSGSIZE when a request is longer than @bytes_max, after which there is no way to go on.
+ */
+HOB_API int hob_serve(const struct hob_server *server, uint8_t *ret_text, uint32_t bytes_max);
 
 /*
  * hob_fork - fork the calling process into a new pid namespace, as a sibling.

@@ -86,6 +86,16 @@ int hob_enter(const struct hob_spec *spec, const struct hob_filter *filter, cons
         return enter_container(spec, filter, pipes, ENTER_AS_COPY, step);
 }
 
+void leave_unentered(const int32_t *pipes, const char *step, int error) {
+        char said[HOB_STEP_BYTES + 32];
+
+        (void) snprintf(said, sizeof said, "%s: %s\n", step, strerrorname_np(-error));
+        /* Whatever was reached: the pipe is still there or already descriptor 2. */
+        if (write(pipes[HOB_PIPE_STDERR], said, strlen(said)) < 0 && write(2, said, strlen(said)) < 0)
+                _exit(HOB_ENTER_FAILED);
+        _exit(HOB_ENTER_FAILED);
+}
+
 /* Its clock went back, which it has to be told before anything sets a timer. */
 static int renew_loop(void) {
         if (!uv_loop_fork)

@@ -76,6 +76,9 @@ enum enter_mode { ENTER_AS_COPY, ENTER_TO_EXECUTE };
 int enter_container(const struct hob_spec *spec, const struct hob_filter *filter, const int32_t *pipes,
                     enum enter_mode mode, char *step);
 
+/* Ends a child that could not become a container; its standard error says why. */
+__attribute__((noreturn)) void leave_unentered(const int32_t *pipes, const char *step, int error);
+
 int enter_cgroups(const struct hob_spec *spec);
 /* Enters the time namespace that the caller has made for its children, with clocks that show @start_ns. */
 int enter_time_namespace(uint64_t start_ns);

@@ -27,15 +27,9 @@ static int execute(const struct hob_spec *spec, const struct hob_filter *filter,
 int hob_spawn(const struct hob_spec *spec, const struct hob_filter *filter, const struct hob_program *program,
               const struct hob_reply *reply, char *step) {
         int32_t pipes[HOB_PIPES];
-        char said[HOB_STEP_BYTES + 32];
 
         const int pid = hob_fork(spec, reply->channel, reply->serial, pipes, step);
         if (pid != 0)
                 return pid;
-        int r = execute(spec, filter, program, pipes, step);
-        (void) snprintf(said, sizeof said, "%s: %s\n", step, strerrorname_np(-r));
-        /* Whatever was reached: the pipe is still there or already descriptor 2. */
-        if (write(pipes[HOB_PIPE_STDERR], said, strlen(said)) < 0 && write(2, said, strlen(said)) < 0)
-                _exit(HOB_ENTER_FAILED);
-        _exit(HOB_ENTER_FAILED);
+        leave_unentered(pipes, step, execute(spec, filter, program, pipes, step));
 }

@@ -265,6 +265,7 @@ int main(int argc, char **argv) {
         make_root(argv[2]);
         test_profiles(argv[1]);
         test_containers(argv[1]);
+        test_serve();
         test_mount();
         test_limit();
         test_kill();

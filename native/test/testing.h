@@ -26,5 +26,6 @@ int count_fds(void);
 const char *in_folder(const char *name);
 
 void test_containers(const char *profile);
+void test_serve(void);
 
 #endif

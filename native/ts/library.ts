@@ -5,9 +5,6 @@ import { checked, type ParameterType, errnoName, stepName } from './errors.ts';
 const STEP_BYTES = 64;
 const CGROUPS_MAX = 8;
 const LOOP_FDS_MAX = 48;
-/** How many descriptors a child is given, and which of them is its standard error. */
-const PIPES = 4;
-const PIPE_STDERR = 3;
 
 /** What a container is made of: `struct hob_spec` of native/include/hob.h, where each field is described. */
 export interface ContainerSpec {
@@ -42,8 +39,17 @@ export interface NewLimits {
   readonly hostUid: number;
 }
 
-/** What a container is forked with. */
-export interface ForkParts {
+/** `struct hob_server`: what a zygote forks containers with, of which its host says only what differs. */
+export interface ZygoteServer extends Pick<ContainerSpec, 'insideUid' | 'clockStartNs' | 'framesFd' | 'loopFds'> {
+  /** The stream that requests come over, see `fork-request.ts`. */
+  readonly control: number;
+  /** Takes the host's descriptors, and brings those that a request needs. */
+  readonly channel: number;
+  readonly filter: SeccompFilter;
+}
+
+/** What a program is executed with, in a container. */
+export interface SpawnParts {
   readonly spec: ContainerSpec;
   readonly filter: SeccompFilter;
   /** The zygote's end of the channel that takes the host's descriptors. */
@@ -76,14 +82,15 @@ export interface Native {
   readFilter(code: Uint8Array): SeccompFilter;
   freeFilter(filter: SeccompFilter): void;
   /**
-   * Forks a container.
+   * Forks containers as the host asks. A child that cannot enter its container ends by itself.
    *
-   * @param failedInside called in a child that could not enter its container; it must end the process.
-   * @returns the child's pid, or 0 in the child, which is inside its container then.
+   * @param buffer for requests.
+   * @returns true in each child, which is inside its container then; the text of a request that is for no fork; undefined
+   *   when the host is gone.
    */
-  forkInto(fork: ForkParts, failedInside: (stderrFd: number, error: Error) => never): number;
+  serve(server: ZygoteServer, buffer: Buffer): string | true | undefined;
   /** Makes a container that executes a program. @returns the program's pid. */
-  spawn(fork: ForkParts, program: ContainerProgram): number;
+  spawn(parts: SpawnParts, program: ContainerProgram): number;
   /** @param base absolute path; @param path below it. */
   mount(pid: number, base: string, path: string, target: string): void;
   limit(pid: number, limits: NewLimits): void;
@@ -150,6 +157,16 @@ const programType = koffi.struct('hob_program', {
   folder: 'const char *',
 });
 
+const serverType = koffi.struct('hob_server', {
+  control: 'int32_t',
+  channel: 'int32_t',
+  filter: 'void *',
+  clock_start_ns: 'uint64_t',
+  inside_uid: 'uint32_t',
+  frames_fd: 'int32_t',
+  loop_fds: koffi.array('int32_t', LOOP_FDS_MAX),
+});
+
 const replyType = koffi.struct('hob_reply', { channel: 'int32_t', serial: 'uint32_t' });
 
 function toProgram({ argv, env, folder }: ContainerProgram): Record<string, unknown> {
@@ -157,16 +174,17 @@ function toProgram({ argv, env, folder }: ContainerProgram): Record<string, unkn
   return { argv: [...argv, null], envp: [...envp, null], folder };
 }
 
+/** A list as C has it: behind its last entry is a filler. */
+function padded<T>(list: readonly T[], length: number, filler: T): T[] {
+  if (list.length >= length) throw fail('ERR_NATIVE_SYSCALL', ['spec', 'E2BIG']);
+  return Array.from({ length }, (_, i) => list[i] ?? filler);
+}
+
 function toStruct(spec: ContainerSpec): Record<string, unknown> {
-  if (spec.cgroupDirs.length >= CGROUPS_MAX || spec.loopFds.length >= LOOP_FDS_MAX) {
-    throw fail('ERR_NATIVE_SYSCALL', ['spec', 'E2BIG']);
-  }
-  const pad = <T>(list: readonly T[], length: number, filler: T): T[] =>
-    Array.from({ length }, (_, i) => list[i] ?? filler);
   return {
     root: spec.root,
     hostname: spec.hostname,
-    cgroup_dirs: pad<string | null>(spec.cgroupDirs, CGROUPS_MAX, null),
+    cgroup_dirs: padded<string | null>(spec.cgroupDirs, CGROUPS_MAX, null),
     cgroup2_dir: spec.cgroup2Dir ?? null,
     netns: spec.netns,
     host_uid: spec.hostUid,
@@ -183,7 +201,7 @@ function toStruct(spec: ContainerSpec): Record<string, unknown> {
     selinux_context: spec.selinuxContext ?? null,
     selinux_files: spec.selinuxFiles ?? null,
     frames_fd: spec.framesFd,
-    loop_fds: pad(spec.loopFds, LOOP_FDS_MAX, -1),
+    loop_fds: padded(spec.loopFds, LOOP_FDS_MAX, -1),
     notices_fd: spec.noticesFd,
   };
 }
@@ -217,7 +235,7 @@ export function loadNative(path: string): Native {
 
   return {
     ...bindFilters(library, step),
-    forkInto: bindForkInto(library, step, withStep),
+    serve: bindServe(library),
     spawn: bindSpawn(library, step, withStep),
     mount: (pid, base, path, target) => void withStep(mount(pid, base, path, target, step)),
     limit: (pid, limits) => void withStep(limit(pid, limits, step)),
@@ -296,21 +314,17 @@ function bindLimit(library: LibraryHandle): (pid: number, limits: NewLimits, ste
     limit(pid, { nofile_max: nofileMax, tmp_bytes: tmpBytes, tmp_inodes: tmpInodes, host_uid: hostUid }, step);
 }
 
-function bindForkInto(library: LibraryHandle, step: Buffer, withStep: (result: number) => number): Native['forkInto'] {
-  const call = library.func('hob_fork_into', 'int', [
-    koffi.pointer(specType),
-    ...['void *', 'int', 'uint32_t', 'int32_t *', 'uint8_t *'],
-  ]);
-  return ({ spec, filter, channel, serial }, failedInside) => {
-    const pipes = new Int32Array(PIPES).fill(-1);
-    const result: number = call(toStruct(spec), filter, channel, serial, pipes, step);
-    if (result >= 0) return result;
-    try {
-      return withStep(result);
-    } catch (error) {
-      if (pipes[PIPE_STDERR] === -1) throw error;
-      return failedInside(pipes[PIPE_STDERR] as number, error as Error);
-    }
+function bindServe(library: LibraryHandle): Native['serve'] {
+  const call = library.func('hob_serve', 'int', [koffi.pointer(serverType), 'uint8_t *', 'uint32_t']);
+  return ({ control, channel, filter, insideUid, clockStartNs, framesFd, loopFds }, buffer) => {
+    const server = {
+      ...{ control, channel, filter, clock_start_ns: clockStartNs, inside_uid: insideUid, frames_fd: framesFd },
+      loop_fds: padded(loopFds, LOOP_FDS_MAX, -1),
+    };
+    const result: number = call(server, buffer, buffer.byteLength);
+    if (result === 0) return true;
+    if (result === ENODATA) return undefined;
+    return buffer.toString('utf8', 0, checked('serve', result));
   };
 }
 

@@ -1,6 +1,10 @@
-/** What the host and a zygote say to each other over the zygote's control socket: one JSON object a line. */
+/**
+ * What the host and a zygote say to each other over the zygote's control socket: requests in the form of native/ts/fork-request.ts,
+ * and one JSON object a line in return.
+ */
 
-import type { ContainerProgram, ContainerSpec } from '@hob/native/library';
+import type { ContainerRequest } from '@hob/native/fork-request';
+import type { ContainerProgram } from '@hob/native/library';
 
 /** The first line that a zygote gets. */
 export interface ZygoteSetup {
@@ -13,30 +17,15 @@ export interface ZygoteSetup {
   readonly probe: string;
 }
 
-type ZygotesOwn = 'insideUid' | 'framesFd' | 'loopFds' | 'clockStartNs' | 'noticesFd';
-
-/** What the host says of a container; the zygote knows the rest. */
-interface ContainerRequest extends Omit<ContainerSpec, ZygotesOwn> {
-  readonly serial: number;
-}
-
-/** Fork a container. Its descriptors come over the zygote's channel with the same serial. */
-export interface ForkRequest extends ContainerRequest {
-  readonly op: 'fork';
-  /**
-   * A seccomp filter with notices in place of the profile's, base64. The socket for its listener has come over the channel,
-   * with the same serial.
-   */
-  readonly filter?: string;
-}
-
 /** Execute a program in a container, which is otherwise as a forked one. */
-export interface SpawnRequest extends ContainerRequest {
+export interface SpawnRequest extends Omit<ContainerRequest, 'filter'> {
   readonly op: 'spawn';
+  readonly serial: number;
   readonly program: ContainerProgram;
 }
 
-export type ZygoteRequest = ZygoteSetup | ForkRequest | SpawnRequest;
+/** Requests that are texts; those for forks are not. */
+export type ZygoteRequest = ZygoteSetup | SpawnRequest;
 
 /** `ready` answers the set-up, with serial 0; `done` the others; `failed` either. */
 export type ZygoteReply =
@@ -49,5 +38,5 @@ export const ZYGOTE_CONTROL_FD = 3;
 export const ZYGOTE_CHANNEL_FD = 4;
 /** uid and gid of functions inside their containers. */
 export const INSIDE_UID = 1000;
-/** Exit code of a child that could not enter its container; its standard error says why. */
+/** Exit code of a child that could not enter its container, HOB_ENTER_FAILED of native/include/hob.h; its standard error says why. */
 export const ENTER_FAILED_EXIT_CODE = 125;

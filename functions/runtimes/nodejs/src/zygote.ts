@@ -7,11 +7,10 @@
  */
 import { readdirSync, readFileSync, readlinkSync, readSync, writeSync } from 'node:fs';
 import { getHeapCodeStatistics, setFlagsFromString } from 'node:v8';
+import { HEADER_BYTES, lengthAfter } from '@hob/native/fork-request';
 import { loadNative, type Native, type SeccompFilter } from '@hob/native/library';
 import { prepareShim, Shim } from './shim.ts';
 import {
-  ENTER_FAILED_EXIT_CODE,
-  type ForkRequest,
   INSIDE_UID,
   type SpawnRequest,
   ZYGOTE_CHANNEL_FD,
@@ -22,7 +21,6 @@ import {
 } from './zygote-messages.ts';
 
 const REQUEST_BYTES_MAX = 64 * 1024;
-const LINE_END = 0x0a;
 /** The first process of a pid namespace. */
 const CONTAINER_PID = 1;
 /** Where a program's clocks start: it has none that it read before. */
@@ -34,33 +32,25 @@ const REHEARSALS = 12;
 // Functions have none.
 const collectGarbage = globalThis.gc;
 
-/** Reads the host's requests, one line each, and answers them. Nothing of it waits in the event loop. */
-class Control {
-  readonly #buffer = Buffer.alloc(REQUEST_BYTES_MAX);
-  #filled = 0;
+/** @returns the first request, before there is anything to serve with; undefined when the host is gone. */
+function readFirst(): ZygoteRequest | undefined {
+  const header = readExactly(HEADER_BYTES);
+  const text = header && readExactly(lengthAfter(header));
+  return text && (JSON.parse(text.toString('utf8')) as ZygoteRequest);
+}
 
-  /** Waits for the next request. @returns undefined when the host is gone. */
-  next(): ZygoteRequest | undefined {
-    for (;;) {
-      const end = this.#buffer.subarray(0, this.#filled).indexOf(LINE_END);
-      if (end >= 0) return this.#take(end);
-      const room = this.#buffer.byteLength - this.#filled;
-      const read = room === 0 ? 0 : readSync(ZYGOTE_CONTROL_FD, this.#buffer, this.#filled, room, null);
-      if (read === 0) return undefined;
-      this.#filled += read;
-    }
+function readExactly(bytes: number): Buffer | undefined {
+  const buffer = Buffer.alloc(bytes);
+  for (let filled = 0; filled < bytes;) {
+    const read = readSync(ZYGOTE_CONTROL_FD, buffer, filled, bytes - filled, null);
+    if (read === 0) return undefined;
+    filled += read;
   }
+  return buffer;
+}
 
-  reply(reply: ZygoteReply): void {
-    writeSync(ZYGOTE_CONTROL_FD, `${JSON.stringify(reply)}\n`);
-  }
-
-  #take(end: number): ZygoteRequest {
-    const text = this.#buffer.toString('utf8', 0, end);
-    this.#buffer.copy(this.#buffer, 0, end + 1, this.#filled);
-    this.#filled -= end + 1;
-    return JSON.parse(text) as ZygoteRequest;
-  }
+function reply(message: ZygoteReply): void {
+  writeSync(ZYGOTE_CONTROL_FD, `${JSON.stringify(message)}\n`);
 }
 
 /** What forking needs, made once. */
@@ -113,77 +103,31 @@ async function rehearse(shim: Shim, hostFd: number): Promise<void> {
 }
 
 /** Answers requests until the host is gone; in a forked child it returns at once. */
-function serve(control: Control, { native, filter, shim, framesFd, loopFds }: Forge): void {
+function serve({ native, filter, shim, framesFd, loopFds }: Forge): void {
   // Behind what it is now the clocks of no container go: Node has read them till then.
   const clockStartNs = hasOwnClocks() ? Number(process.hrtime.bigint()) : 0;
-  /** @returns whether this is the child. */
-  const fork = (request: ForkRequest): boolean => {
-    const { serial } = request;
-    const own = request.filter === undefined ? undefined : ownFilter(native, serial, request.filter);
-    const noticesFd = own?.noticesFd ?? 0;
-    const spec = { ...request, insideUid: INSIDE_UID, clockStartNs, framesFd, loopFds, noticesFd };
-    const parts = { spec, filter: own?.filter ?? filter, channel: ZYGOTE_CHANNEL_FD, serial };
-    let pid = -1;
-    try {
-      pid = native.forkInto(parts, (stderrFd, error) => {
-        report(stderrFd, error.message);
-        return native.exit(ENTER_FAILED_EXIT_CODE);
-      });
-    } finally {
-      if (pid !== 0) own?.release();
-    }
-    if (pid === 0) shim.start();
-    else control.reply({ op: 'done', serial, pid });
-    return pid === 0;
-  };
-  const spawn = ({ program, ...request }: SpawnRequest): void => {
+  const spawn = ({ serial, program, ...request }: SpawnRequest): void => {
     const start = clockStartNs === 0 ? 0 : PROGRAM_CLOCK_START_NS;
     const spec = { ...request, insideUid: INSIDE_UID, clockStartNs: start, framesFd: -1, loopFds: [], noticesFd: 0 };
-    const { serial } = request;
-    const pid = native.spawn({ spec, filter, channel: ZYGOTE_CHANNEL_FD, serial }, program);
-    control.reply({ op: 'done', serial, pid });
-  };
-  for (let request = control.next(); request !== undefined; request = control.next()) {
     try {
-      if (request.op === 'fork' && fork(request)) return;
-      if (request.op === 'spawn') spawn(request);
+      reply({ op: 'done', serial, pid: native.spawn({ spec, filter, channel: ZYGOTE_CHANNEL_FD, serial }, program) });
     } catch (error) {
-      refuse(control, request.op === 'setup' ? 0 : request.serial, error);
+      refuse(serial, error);
     }
+  };
+  const descriptors = { control: ZYGOTE_CONTROL_FD, channel: ZYGOTE_CHANNEL_FD, framesFd, loopFds };
+  const server = { ...descriptors, filter, insideUid: INSIDE_UID, clockStartNs };
+  const buffer = Buffer.allocUnsafeSlow(REQUEST_BYTES_MAX);
+  for (;;) {
+    const next = native.serve(server, buffer);
+    if (next === true) {
+      shim.start();
+      return;
+    }
+    if (next === undefined) return native.exit(0);
+    const request = JSON.parse(next) as ZygoteRequest;
+    if (request.op === 'spawn') spawn(request);
   }
-  native.exit(0);
-}
-
-/** A filter for one container, and the socket that its listener leaves through. */
-interface OwnFilter {
-  readonly filter: SeccompFilter;
-  readonly noticesFd: number;
-  /** Gives up both, in the zygote. */
-  release(): void;
-}
-
-function ownFilter(native: Native, serial: number, code: string): OwnFilter {
-  const noticesFd = socketOf(native, serial);
-  try {
-    const filter = native.readFilter(Buffer.from(code, 'base64'));
-    const release = (): void => {
-      native.freeFilter(filter);
-      native.close(noticesFd);
-    };
-    return { filter, noticesFd, release };
-  } catch (error) {
-    native.close(noticesFd);
-    throw error;
-  }
-}
-
-function socketOf(native: Native, serial: number): number {
-  for (let next = native.receive(ZYGOTE_CHANNEL_FD, 1); next; next = native.receive(ZYGOTE_CHANNEL_FD, 1)) {
-    const [fd = -1] = next.fds;
-    if (next.serial === serial) return fd;
-    native.close(fd); // of a request that never came
-  }
-  throw new Error('the socket for its notices did not come');
 }
 
 /** Whether clocks were started for this process: see native/src/fork-friendly.c. Then it may start a container's. */
@@ -195,20 +139,8 @@ function hasOwnClocks(): boolean {
   }
 }
 
-function refuse(control: Control, serial: number, error: unknown): void {
-  control.reply({ op: 'failed', serial, message: error instanceof Error ? error.message : String(error) });
-}
-
-/** The pipe for standard error moves to 2 on the way into the container, and its first descriptor is closed later. */
-function report(fd: number, message: string): void {
-  for (const target of [fd, 2]) {
-    try {
-      writeSync(target, `${message}\n`);
-      return;
-    } catch {
-      // Then the other one; when neither is there, the exit code alone tells.
-    }
-  }
+function refuse(serial: number, error: unknown): void {
+  reply({ op: 'failed', serial, message: error instanceof Error ? error.message : String(error) });
 }
 
 /** The descriptors that are open now, without the one that reads the list. */
@@ -234,19 +166,18 @@ function linkOf(fd: number): string | undefined {
 }
 
 async function main(): Promise<void> {
-  const control = new Control();
-  const first = control.next();
+  const first = readFirst();
   if (first?.op !== 'setup') process.exit(1);
   let forge: Forge;
   try {
     forge = await setUp(first);
   } catch (error) {
-    refuse(control, 0, error);
+    refuse(0, error);
     process.exit(1);
   }
-  control.reply({ op: 'ready', serial: 0, nodeVersion: process.version });
+  reply({ op: 'ready', serial: 0, nodeVersion: process.version });
   // From the event loop, so that a child goes on with it.
-  setImmediate(() => serve(control, forge));
+  setImmediate(() => serve(forge));
 }
 
 for (const name of Object.keys(process.env)) delete process.env[name];

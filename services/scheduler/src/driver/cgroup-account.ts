@@ -13,6 +13,7 @@ export interface AccountFiles {
   readonly cpu: CountedFile;
   /** How many of its units make a millisecond. */
   readonly cpuUnitsPerMs: number;
+  readonly memory: CountedFile;
   readonly memoryPeak: CountedFile;
   /** Forks that were refused at the limit of processes. */
   readonly pidsDenied: CountedFile;
@@ -101,16 +102,21 @@ export class AccountReader implements ContainerAccount {
     } catch {
       return undefined;
     }
-    const found = key === '' ? 0 : buffer.subarray(0, end).indexOf(key);
-    if (found < 0) return undefined;
-    let value = 0;
-    for (let at = found + key.length; at < end; at++) {
-      const digit = (buffer[at] as number) - ZERO;
-      if (digit < 0 || digit > 9) break;
-      value = value * 10 + digit;
-    }
-    return value;
+    return numberIn(buffer.subarray(0, end), key);
   }
+}
+
+/** @returns the number that stands right after `key`, or at the start when that is ''; undefined when there is none such. */
+export function numberIn(text: Buffer, key: string): number | undefined {
+  const found = key === '' ? 0 : text.indexOf(key);
+  if (found < 0) return undefined;
+  let value = 0;
+  for (let at = found + key.length; at < text.length; at++) {
+    const digit = (text[at] as number) - ZERO;
+    if (digit < 0 || digit > 9) break;
+    value = value * 10 + digit;
+  }
+  return value;
 }
 
 /** Where it may not be written it can be read all the same. */

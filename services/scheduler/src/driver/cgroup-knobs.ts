@@ -2,10 +2,15 @@ import { readdirSync, readFileSync } from 'node:fs';
 import type { AccountFiles } from './cgroup-account.ts';
 import type { CgroupLimits } from './cgroup-tree.ts';
 
-/** What the kernel accounts to a container. */
+/** What a container uses. */
 export interface CgroupUsage {
   readonly cpuSeconds: number;
   readonly memoryBytes: number;
+}
+
+/** What the kernel accounted to a container that has ended. */
+export interface CgroupTally {
+  readonly cpuSeconds: number;
   /** How many processes the kernel killed for memory. */
   readonly oomKills: number;
   /** How many forks were refused at the limit. */
@@ -22,7 +27,6 @@ export interface CgroupKnobs {
    * @param before the limits in force, undefined for a new cgroup; what is equal is not written.
    */
   setLimits(name: string, limits: CgroupLimits, before: CgroupLimits | undefined): void;
-  usage(name: string): Promise<CgroupUsage>;
   /** The files that the account of a container is read from. */
   accountFiles(name: string): AccountFiles;
 }
@@ -47,10 +51,4 @@ export function blockDevices(): string[] {
   return readdirSync('/sys/block')
     .filter((name) => Number(readFileSync(`/sys/block/${name}/size`, 'utf8')) > 0)
     .map((name) => readFileSync(`/sys/block/${name}/dev`, 'utf8').trim());
-}
-
-/** The number after a key in a flat keyed file such as memory.events; 0 when the key is absent. */
-export function keyedNumber(text: string, key: string): number {
-  const line = text.split('\n').find((candidate) => candidate.startsWith(`${key} `));
-  return line === undefined ? 0 : Number(line.slice(key.length + 1));
 }

@@ -1,11 +1,11 @@
-import { chownSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chownSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fail } from '@hob/contracts';
 import type { IoLimits } from '../container-driver.ts';
-import { AccountReader } from './cgroup-account.ts';
+import { AccountReader, type CountedFile, numberIn } from './cgroup-account.ts';
 import type { CgroupHost } from './cgroup-host.ts';
-import type { CgroupKnobs, CgroupUsage } from './cgroup-knobs.ts';
+import type { CgroupKnobs, CgroupTally, CgroupUsage } from './cgroup-knobs.ts';
 import { knobsV1 } from './cgroup-v1.ts';
 import { knobsV2 } from './cgroup-v2.ts';
 
@@ -105,12 +105,27 @@ export class CgroupTree {
     return syscallSync('cgroup account', () => new AccountReader(this.#knobs.accountFiles(name)));
   }
 
-  /** What a container has used; zeroes when it is already gone. */
+  /** What a container uses; zeroes when it is already gone. */
   async usage(name: string): Promise<CgroupUsage> {
+    const { cpu, cpuUnitsPerMs, memory } = this.#knobs.accountFiles(name);
     try {
-      return await this.#knobs.usage(name);
+      const read = async ({ path, key }: CountedFile): Promise<number> => numberIn(await readFile(path), key) ?? 0;
+      const [cpuUnits, memoryBytes] = await Promise.all([read(cpu), read(memory)]);
+      return { cpuSeconds: cpuUnits / cpuUnitsPerMs / 1000, memoryBytes };
     } catch {
-      return { cpuSeconds: 0, memoryBytes: 0, oomKills: 0, pidsDenied: 0 };
+      return { cpuSeconds: 0, memoryBytes: 0 };
+    }
+  }
+
+  /** What a container has used and run into, of which nothing runs any more. Synchronous, as `create` is. */
+  tally(name: string): CgroupTally {
+    const { cpu, cpuUnitsPerMs, oomKills, pidsDenied } = this.#knobs.accountFiles(name);
+    const read = ({ path, key }: CountedFile): number => numberIn(readFileSync(path), key) ?? 0;
+    try {
+      const cpuSeconds = read(cpu) / cpuUnitsPerMs / 1000;
+      return { cpuSeconds, oomKills: read(oomKills), pidsDenied: read(pidsDenied) };
+    } catch {
+      return { cpuSeconds: 0, oomKills: 0, pidsDenied: 0 };
     }
   }
 
@@ -160,7 +175,9 @@ export class CgroupTree {
 
   /** Removes a container's cgroups, waiting for the kernel to let go of them. Absent ones are fine. */
   async remove(name: string): Promise<void> {
-    await Promise.all(this.#roots.map((root) => removeDir(join(root, name))));
+    // Most are free at once, and quickly gone.
+    const busy = this.#roots.map((root) => join(root, name)).filter((dir) => !isRemoved(dir));
+    await Promise.all(busy.map(removeDir));
   }
 
   /** The names of what lies below the instance's folder. */
@@ -199,18 +216,24 @@ async function listDirs(root: string): Promise<string[]> {
   return entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
 }
 
+/** Tries it once. @returns whether the cgroup is gone. */
+function isRemoved(dir: string): boolean {
+  try {
+    rmdirSync(dir);
+    return true;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EBUSY') return false;
+    if (code === 'ENOENT') return true;
+    throw wrap('cgroup remove', error);
+  }
+}
+
 /** A cgroup stays busy for a moment after its last process was reaped. */
 async function removeDir(dir: string): Promise<void> {
   const givenUpMs = performance.now() + REMOVE_MS_MAX;
-  for (let pauseMs = REMOVE_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, REMOVE_PAUSE_MS_MAX)) {
-    try {
-      await rmdir(dir);
-      return;
-    } catch (error) {
-      const code = (error as NodeJS.ErrnoException).code;
-      if (code === 'ENOENT') return;
-      if (code !== 'EBUSY' || performance.now() > givenUpMs) throw wrap('cgroup remove', error);
-    }
+  for (let pauseMs = REMOVE_PAUSE_MS; !isRemoved(dir); pauseMs = Math.min(2 * pauseMs, REMOVE_PAUSE_MS_MAX)) {
+    if (performance.now() > givenUpMs) throw fail('ERR_NATIVE_SYSCALL', ['cgroup remove', 'EBUSY']);
     await new Promise((resolve) => setTimeout(resolve, pauseMs));
   }
 }

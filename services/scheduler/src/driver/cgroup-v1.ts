@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { IoLimits } from '../container-driver.ts';
 import type { CgroupController } from './cgroup-host.ts';
-import { blockDevices, type CgroupKnobs, CPU_WEIGHT_USUAL, cpuQuotaUs, keyedNumber } from './cgroup-knobs.ts';
+import { blockDevices, type CgroupKnobs, CPU_WEIGHT_USUAL, cpuQuotaUs } from './cgroup-knobs.ts';
 
 /** Major 1, minors of null, zero, full, random, urandom: all that a container may open or make. */
 const deviceMinors = [3, 5, 7, 8, 9];
@@ -42,13 +42,11 @@ function cpuShares(cpuWeight: number): number {
 export function knobsV1(mounts: ReadonlyMap<CgroupController, string>, instance: string): CgroupKnobs {
   const dir = (controller: CgroupController, name = ''): string =>
     join(mounts.get(controller) as string, 'hob', instance, name);
-  const read = (controller: CgroupController, name: string, file: string): Promise<string> =>
-    readFile(join(dir(controller, name), file), 'utf8');
 
   return {
     async prepareInstance() {
       // Refused while the folder has children, and already done when a predecessor left it.
-      const everything = (await read('devices', '', 'devices.list')).startsWith('a ');
+      const everything = (await readFile(join(dir('devices'), 'devices.list'), 'utf8')).startsWith('a ');
       if (everything) await writeFile(join(dir('devices'), 'devices.deny'), 'a');
       for (const minor of deviceMinors) await writeFile(join(dir('devices'), 'devices.allow'), `c 1:${minor} rwm`);
     },
@@ -65,23 +63,10 @@ export function knobsV1(mounts: ReadonlyMap<CgroupController, string>, instance:
     accountFiles: (name) => ({
       cpu: { path: join(dir('cpuacct', name), 'cpuacct.usage'), key: '' },
       cpuUnitsPerMs: 1_000_000,
+      memory: { path: join(dir('memory', name), 'memory.usage_in_bytes'), key: '' },
       memoryPeak: { path: join(dir('memory', name), 'memory.max_usage_in_bytes'), key: '' },
       pidsDenied: { path: join(dir('pids', name), 'pids.events'), key: 'max ' },
       oomKills: { path: join(dir('memory', name), 'memory.oom_control'), key: 'oom_kill ' },
     }),
-    async usage(name) {
-      const [cpu, memory, oom, pids] = await Promise.all([
-        read('cpuacct', name, 'cpuacct.usage'),
-        read('memory', name, 'memory.usage_in_bytes'),
-        read('memory', name, 'memory.oom_control'),
-        read('pids', name, 'pids.events'),
-      ]);
-      return {
-        cpuSeconds: Number(cpu) / 1e9,
-        memoryBytes: Number(memory),
-        oomKills: keyedNumber(oom, 'oom_kill'),
-        pidsDenied: keyedNumber(pids, 'max'),
-      };
-    },
   };
 }

@@ -3,14 +3,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { IoLimits } from '../container-driver.ts';
 import type { CgroupHost } from './cgroup-host.ts';
-import {
-  blockDevices,
-  CPU_PERIOD_US,
-  type CgroupKnobs,
-  CPU_WEIGHT_USUAL,
-  cpuQuotaUs,
-  keyedNumber,
-} from './cgroup-knobs.ts';
+import { blockDevices, CPU_PERIOD_US, type CgroupKnobs, CPU_WEIGHT_USUAL, cpuQuotaUs } from './cgroup-knobs.ts';
 
 /** A controller can be given to children only by a folder that has it, so it is handed down from the root. */
 async function handDown(dir: string, hasIo: boolean): Promise<void> {
@@ -59,7 +52,6 @@ function ignoreEnded(error: unknown): void {
 /** cgroup v2: one tree. */
 export function knobsV2({ mount, hasIo }: CgroupHost & { version: 2 }, instance: string): CgroupKnobs {
   const dir = (name: string): string => join(mount, 'hob', instance, name);
-  const read = (name: string, file: string): Promise<string> => readFile(join(dir(name), file), 'utf8');
 
   return {
     async prepareInstance() {
@@ -83,24 +75,11 @@ export function knobsV2({ mount, hasIo }: CgroupHost & { version: 2 }, instance:
     accountFiles: (name) => ({
       cpu: { path: join(dir(name), 'cpu.stat'), key: 'usage_usec ' },
       cpuUnitsPerMs: 1000,
+      memory: { path: join(dir(name), 'memory.current'), key: '' },
       // Before Linux 5.19 there is no peak: what is charged at the time of asking stands for it.
       memoryPeak: { path: join(dir(name), hasPeak(dir(name)) ? 'memory.peak' : 'memory.current'), key: '' },
       pidsDenied: { path: join(dir(name), 'pids.events'), key: 'max ' },
       oomKills: { path: join(dir(name), 'memory.events'), key: 'oom_kill ' },
     }),
-    async usage(name) {
-      const [cpu, memory, events, pids] = await Promise.all([
-        read(name, 'cpu.stat'),
-        read(name, 'memory.current'),
-        read(name, 'memory.events'),
-        read(name, 'pids.events'),
-      ]);
-      return {
-        cpuSeconds: keyedNumber(cpu, 'usage_usec') / 1e6,
-        memoryBytes: Number(memory),
-        oomKills: keyedNumber(events, 'oom_kill'),
-        pidsDenied: keyedNumber(pids, 'max'),
-      };
-    },
   };
 }

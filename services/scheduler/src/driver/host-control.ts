@@ -104,7 +104,7 @@ export class HostControl implements ContainerControl {
     }
     const end = await reaper.wait(this.pid);
     network.release();
-    const { oomKills, pidsDenied, cpuSeconds } = await cgroups.usage(this.id);
+    const { oomKills, pidsDenied, cpuSeconds } = cgroups.tally(this.id);
     await cgroups.remove(this.id).catch(() => undefined); // busy for ever: the next start removes it
     this.#end.resolve({ ...end, oomKills, pidsDenied, cpuSeconds, ...calls?.release() });
   }

@@ -1,7 +1,13 @@
 import { existsSync, realpathSync } from 'node:fs';
 import { fail, functionConfigSchema, isHobError, type SystemCallRules } from '@hob/contracts';
-import { type ContainerProgram, loadNative, loadNetwork, type Native, type NativeNetwork } from '@hob/native';
-import type { ForkRequest } from '@hob/runtime-nodejs';
+import {
+  type ContainerProgram,
+  type ContainerRequest,
+  loadNative,
+  loadNetwork,
+  type Native,
+  type NativeNetwork,
+} from '@hob/native';
 import type { ContainerDriver, ContainerKind, ContainerLimits, ContainerProcess } from '../container-driver.ts';
 import { detectCgroups } from './cgroup-host.ts';
 import { CPU_WEIGHT_USUAL } from './cgroup-knobs.ts';
@@ -191,12 +197,9 @@ export class HostDriver implements ContainerDriver {
       const limits = this.#parkedLimits(kind.memoryMb);
       this.#cgroups.create(id, cgroupLimits(limits), options.accountUid);
       const request = { ...this.#request(id, hostUid), netns: network.path };
-      const forked = await zygote.start(
-        program
-          ? { op: 'spawn', program, ...request }
-          : { op: 'fork', ...request, ...(calls && { filter: calls.filter }) },
-        calls?.noticesFd,
-      );
+      const forked = program
+        ? await zygote.spawn(request, program)
+        : await zygote.fork({ ...request, ...(calls && { filter: calls.filter }) }, calls?.noticesFd);
       return this.#adopt({ id, hostUid, limits, calls, network }, forked);
     } catch (cause) {
       this.#uids.giveBack(hostUid);
@@ -209,7 +212,7 @@ export class HostDriver implements ContainerDriver {
     }
   }
 
-  #request(id: string, hostUid: number): Omit<ForkRequest, 'op' | 'serial' | 'netns'> {
+  #request(id: string, hostUid: number): Omit<ContainerRequest, 'netns'> {
     const { root, tmpBytes, tmpInodes, shmBytes, nofileMax, fileBytesMax, hostUidFirst } = this.#options;
     return {
       root,

@@ -17,7 +17,7 @@ const FILTERS_MAX = 64;
 /** A container that its own filter may hold up in a system call. */
 export interface WatchedCalls {
   /** The filter, as a zygote takes it. */
-  readonly filter: string;
+  readonly filter: Uint8Array;
   /** What the filter's listener comes through: a copy of it goes to the zygote. */
   readonly noticesFd: number;
   /** The zygote has it, or failed: the descriptor is not needed here any more. */
@@ -40,7 +40,7 @@ interface OpenWatch {
 export class SystemCallWatch {
   readonly #native: Native;
   readonly #library: string;
-  readonly #compiled = new Map<string, string>();
+  readonly #compiled = new Map<string, Uint8Array>();
   readonly #containers = new Map<number, WatchedCalls>();
   #filters: Filters | undefined;
   #open: OpenWatch | undefined;
@@ -96,13 +96,13 @@ export class SystemCallWatch {
     if (!open.socket.closed) await new Promise((resolve) => open.socket.once('close', resolve));
   }
 
-  #filter(rules: SystemCallRules | 'learn'): string {
+  #filter(rules: SystemCallRules | 'learn'): Uint8Array {
     const key = JSON.stringify(rules);
     const known = this.#compiled.get(key);
     if (known !== undefined) return known;
     const [oldest] = this.#compiled.keys();
     if (this.#compiled.size >= FILTERS_MAX && oldest !== undefined) this.#compiled.delete(oldest);
-    const filter = this.#loaded().compile(seccompProfilePath, noticesOf(rules)).toString('base64');
+    const filter = this.#loaded().compile(seccompProfilePath, noticesOf(rules));
     this.#compiled.set(key, filter);
     return filter;
   }

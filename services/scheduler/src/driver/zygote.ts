@@ -1,14 +1,16 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Duplex } from 'node:stream';
 import { fail } from '@hob/contracts';
-import { type Native, preloadPath, seccompProfilePath } from '@hob/native';
 import {
-  type ForkRequest,
-  type SpawnRequest,
-  type ZygoteReply,
-  type ZygoteRequest,
-  zygotePath,
-} from '@hob/runtime-nodejs';
+  type ContainerProgram,
+  type ContainerRequest,
+  encodeFork,
+  encodeText,
+  type Native,
+  preloadPath,
+  seccompProfilePath,
+} from '@hob/native';
+import { type ZygoteReply, type ZygoteRequest, zygotePath } from '@hob/runtime-nodejs';
 import { type ContainerEnds, DescriptorInbox } from './descriptor-inbox.ts';
 import type { DriverOptions } from './driver-options.ts';
 import { readLines } from './output-lines.ts';
@@ -44,6 +46,10 @@ const runtimeFlags = [
   '--no-flush-bytecode',
   '--no-lazy',
 ];
+
+function textOf(request: ZygoteRequest): Buffer {
+  return encodeText(JSON.stringify(request));
+}
 
 /**
  * One zygote process. Lifecycle: booting → ready → dead, with no way back; the driver makes another one.
@@ -111,7 +117,7 @@ export class Zygote {
       zygote.kill();
     }, startTimeoutMs);
     try {
-      await zygote.#ask(0, { op: 'setup', library, profile: seccompProfilePath, probe });
+      await zygote.#ask(0, textOf({ op: 'setup', library, profile: seccompProfilePath, probe }));
     } catch (cause) {
       zygote.kill();
       await zygote.exited;
@@ -132,19 +138,31 @@ export class Zygote {
   }
 
   /**
-   * Forks a container, or makes one that executes a program; it is not yet parked.
+   * Forks a container; it is not yet parked.
    *
    * @param noticesFd the socket for the listener of the request's own filter; a copy of it is sent.
    * @throws ERR_SCHED_START_FAILED, after which nothing is left.
    */
-  async start(
-    request: Omit<ForkRequest, 'serial'> | Omit<SpawnRequest, 'serial'>,
-    noticesFd?: number,
-  ): Promise<ForkResult> {
+  fork(request: ContainerRequest, noticesFd?: number): Promise<ForkResult> {
+    return this.#start((serial) => {
+      if (noticesFd !== undefined) this.#inbox.send(serial, noticesFd);
+      return encodeFork(serial, request);
+    });
+  }
+
+  /** Makes a container that executes a program. @throws ERR_SCHED_START_FAILED, after which nothing is left. */
+  spawn(request: ContainerRequest, program: ContainerProgram): Promise<ForkResult> {
+    return this.#start((serial) => textOf({ op: 'spawn', ...request, program, serial }));
+  }
+
+  kill(): void {
+    this.#child.kill('SIGKILL');
+  }
+
+  async #start(encode: (serial: number) => Buffer): Promise<ForkResult> {
     const serial = this.#nextSerial++;
     try {
-      if (noticesFd !== undefined) this.#inbox.send(serial, noticesFd);
-      const { pid } = await this.#ask(serial, { ...request, serial });
+      const { pid } = await this.#ask(serial, encode(serial));
       const ends = this.#inbox.take(serial);
       if (ends === undefined) throw fail('ERR_NATIVE_SYSCALL', ['receive', 'EAGAIN']);
       return { pid, ends };
@@ -154,15 +172,11 @@ export class Zygote {
     }
   }
 
-  kill(): void {
-    this.#child.kill('SIGKILL');
-  }
-
-  #ask(serial: number, request: ZygoteRequest): Promise<{ readonly pid: number }> {
+  #ask(serial: number, request: Buffer): Promise<{ readonly pid: number }> {
     if (this.#dead) return Promise.reject(new Error('the zygote is dead'));
     return new Promise((resolve, reject) => {
       this.#pending.set(serial, { resolve, reject });
-      this.#control.write(`${JSON.stringify(request)}\n`);
+      this.#control.write(request);
     });
   }
 

@@ -18,6 +18,7 @@ function folder(t: TestContext) {
     new AccountReader({
       cpu: { path: join(path, 'cpu.stat'), key: 'usage_usec ' },
       cpuUnitsPerMs: 1000,
+      memory: { path: join(path, 'memory.current'), key: '' },
       memoryPeak: { path: join(path, 'memory.peak'), key: '' },
       pidsDenied: { path: join(path, 'pids.events'), key: 'max ' },
       oomKills: { path: join(path, 'memory.events'), key: 'oom_kill ' },

@@ -4,7 +4,8 @@ import { test } from 'node:test';
 import { LOG_LINE_BYTES_MAX, memoryClassesMb } from '@hob/contracts';
 import * as fc from 'fast-check';
 import { cgroupBase, parseCgroupHost } from '../../src/driver/cgroup-host.ts';
-import { cpuQuotaUs, keyedNumber } from '../../src/driver/cgroup-knobs.ts';
+import { numberIn } from '../../src/driver/cgroup-account.ts';
+import { cpuQuotaUs } from '../../src/driver/cgroup-knobs.ts';
 import { HostUids } from '../../src/driver/host-uids.ts';
 import { readLines } from '../../src/driver/output-lines.ts';
 import { decodeStatus } from '../../src/driver/process-reaper.ts';
@@ -56,10 +57,12 @@ test('cpuQuotaUs is the share of a period, and never below what the kernel takes
   assert.equal(cpuQuotaUs(0.001), 1000);
 });
 
-test('keyedNumber reads whole keys only', () => {
-  assert.equal(keyedNumber('oom 1\noom_kill 7\n', 'oom_kill'), 7);
-  assert.equal(keyedNumber('oom 1\noom_kill 7\n', 'oom'), 1);
-  assert.equal(keyedNumber('', 'max'), 0);
+test('numberIn reads the number right after a key, or at the start', () => {
+  const events = Buffer.from('oom 1\noom_kill 70\n');
+  assert.equal(numberIn(events, 'oom_kill '), 70);
+  assert.equal(numberIn(events, 'oom '), 1);
+  assert.equal(numberIn(Buffer.from('4096\n'), ''), 4096);
+  assert.equal(numberIn(events, 'max '), undefined);
 });
 
 test('decodeStatus tells exit codes from signals', () => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { SystemCallRules } from '@hob/contracts';
 import { faultsLibraryPath } from '@hob/native';
 import type { ContainerProcess } from '../../src/container-driver.ts';
 import { detectCgroups } from '../../src/driver/cgroup-host.ts';
@@ -9,7 +10,7 @@ import { bundlesFolder, driverOptions, holdings, kindOf, limitsOf, shellProgram 
 
 type Ask = (container: ContainerProcess, digest: string) => Promise<void>;
 
-const forking = ['pipes', 'limits', 'send', 'clone'];
+const forking = ['request', 'pipes', 'limits', 'send', 'clone'];
 const entering = [
   ...['spec', 'session', 'cgroup', 'namespaces', 'clocks', 'network', 'root', 'pivot', 'hostname', 'stdio', 'rlimits'],
   ...['ids', 'user namespace', 'namespace limits', 'keyring', 'capabilities', 'identity', 'parent', 'label'],
@@ -22,15 +23,16 @@ const sweeps = {
 };
 
 for (const [runtime, steps] of Object.entries(sweeps)) for (const step of steps) sweep(runtime, step);
+for (const step of ['notices', 'filter']) sweep('nodejs24.x', step, { deny: ['uname'] });
 
-function sweep(runtime: string, faultStep: string): void {
+function sweep(runtime: string, faultStep: string, seccomp?: SystemCallRules): void {
   test(`HostDriver.create of ${runtime} leaves nothing when "${faultStep}" fails`, async () => {
     const before = holdings();
     const programs = { shell: shellProgram('read line <&3') };
     const driver = await HostDriver.open(driverOptions({ library: faultsLibraryPath, probe: faultStep, programs }));
     try {
       for (let tries = 0; tries < 2; tries++) {
-        await assert.rejects(driver.create({ ...kindOf(128), runtime }), (error: Error & { code: string }) => {
+        await assert.rejects(driver.create({ ...kindOf(128), runtime }, seccomp), (error: Error & { code: string }) => {
           assert.equal(error.code, 'ERR_SCHED_START_FAILED');
           assert.match(error.message, new RegExp(`${faultStep}: EIO`));
           return true;
