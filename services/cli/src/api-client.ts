@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import { catalogue, type ErrorCode, fail, HobError } from '@hob/contracts';
-import { Agent, type Dispatcher } from 'undici';
+import type { Agent, Dispatcher } from 'undici';
 
 const CONNECT_TIMEOUT_MS = 5_000;
 const ANSWER_TIMEOUT_MS = 30_000;
@@ -44,7 +44,7 @@ export class ApiClient {
   readonly url: string;
   readonly #token: string | undefined;
   readonly #signal: AbortSignal;
-  readonly #agent = new Agent({ connect: { timeout: CONNECT_TIMEOUT_MS } });
+  #agent: Promise<Agent> | undefined;
 
   constructor(options: { readonly url: string; readonly token: string | undefined; readonly signal: AbortSignal }) {
     this.url = options.url;
@@ -61,7 +61,8 @@ export class ApiClient {
     const { method, path, headers, body, headTimeoutMs, bodyTimeoutMs } = request;
     const authorization = this.#token === undefined ? {} : { authorization: `Bearer ${this.#token}` };
     try {
-      return await this.#agent.request({
+      const agent = await (this.#agent ??= openAgent());
+      return await agent.request({
         origin: this.url,
         method,
         path,
@@ -130,8 +131,14 @@ export class ApiClient {
 
   /** Cuts what is still running. */
   async close(): Promise<void> {
-    await this.#agent.destroy();
+    await (await this.#agent)?.destroy();
   }
+}
+
+/** Loading undici takes as long as all else that `hob` loads, and `hob serve` speaks to no server. */
+async function openAgent(): Promise<Agent> {
+  const { default: undici } = await import('undici');
+  return new undici.Agent({ connect: { timeout: CONNECT_TIMEOUT_MS } });
 }
 
 /** The error in a problem document, or undefined when the text is none of hob's. */
