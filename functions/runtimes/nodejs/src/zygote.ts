@@ -26,8 +26,11 @@ const CONTAINER_PID = 1;
 /** Where a program's clocks start: it has none that it read before. */
 const PROGRAM_CLOCK_START_NS = 1;
 
-/** Until V8 has compiled, and optimized, what they run: with fewer of them it would do so in each container, during the first calls. */
-const REHEARSALS = 12;
+/** Until V8 has compiled what they run: with fewer of them it would do so in each container, during the first calls. */
+const REHEARSALS = 8;
+
+/** V8's own number: see runtimeFlags in the scheduler for the one until then. */
+const USUAL_CALLS_BEFORE_OPTIMIZING = 400;
 
 // Functions have none.
 const collectGarbage = globalThis.gc;
@@ -75,6 +78,7 @@ async function setUp({ library, profile, probe }: ZygoteSetup): Promise<Forge> {
   const shim = new Shim({ socketFd: framesFd, exit: (code) => native.exit(code) });
   setFlagsFromString('--lazy'); // for functions' code
   await makeShareable(shim, hostFd);
+  setFlagsFromString(`--invocation-count-for-maglev=${USUAL_CALLS_BEFORE_OPTIMIZING}`); // likewise
   native.trim();
   const loopFds = openDescriptors().filter((fd) => fd > 2 && !isSocket(fd));
   return { native, filter, shim, framesFd, loopFds };

@@ -28,7 +28,7 @@ interface Pending {
 
 /** Heap flags for a memory class: room is left for code, buffers and stacks under the container's limit. */
 export function heapFlags(memoryClassMb: number): string[] {
-  const semiSpaceMb = memoryClassMb <= 128 ? 2 : memoryClassMb <= 256 ? 4 : memoryClassMb <= 512 ? 8 : 16;
+  const semiSpaceMb = memoryClassMb <= 128 ? 2 : memoryClassMb <= 256 ? 8 : 16;
   const oldSpaceMb = Math.floor(memoryClassMb * 0.75) - 3 * semiSpaceMb;
   return [`--max-semi-space-size=${semiSpaceMb}`, `--max-old-space-size=${oldSpaceMb}`];
 }
@@ -45,6 +45,9 @@ const runtimeFlags = [
   // compiled, also what has not run. The zygote switches to lazy compilation before its first fork.
   '--no-flush-bytecode',
   '--no-lazy',
+  // What runs during the boot is not about to be optimized after the fork, by each container for itself. The zygote switches
+  // to V8's usual number, too.
+  '--invocation-count-for-maglev=3000',
 ];
 
 function textOf(request: ZygoteRequest): Buffer {
