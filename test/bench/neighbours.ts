@@ -3,9 +3,9 @@ import { type Abuse, Abusers, abuses, deployAbusers } from '../support/abusers.t
 import { HobServer } from '../support/hob-server.ts';
 import { TemporaryFolder } from '../support/temporary-folder.ts';
 import { until } from '../support/until.ts';
-import { ForkBomb } from './fork-bomb.ts';
 import type { Measurement } from './measurement.ts';
 import { runWrk, type WrkResult } from './peers/wrk.ts';
+import { BUSY_LOOPS, FORK_BOMB, PlainLoad } from './plain-load.ts';
 import { needProgram } from './tools.ts';
 import { latency } from './wrk-rounds.ts';
 
@@ -18,6 +18,11 @@ const crowds: readonly (readonly Abuse[])[] = [['cpu', 'memory', 'processes', 'l
 async function besideAbusers<T>(hob: HobServer, crowd: readonly Abuse[], measure: () => Promise<T>): Promise<T> {
   await using abusers = new Abusers(hob, crowd);
   await until('each abuse was ended once', () => abusers.haveEnded(1));
+  return await measure();
+}
+
+async function besidePlainLoad<T>(script: string, measure: () => Promise<T>): Promise<T> {
+  await using _load = new PlainLoad(script);
   return await measure();
 }
 
@@ -38,30 +43,35 @@ export async function benchNeighbours(): Promise<Measurement[]> {
   const alone: WrkResult[] = [];
   const beside = crowds.map((): WrkResult[] => []);
   const besideProcesses: WrkResult[] = [];
-  const besidePlain: WrkResult[] = [];
+  const besideBomb: WrkResult[] = [];
+  const besideLoops: WrkResult[] = [];
+  const measure = (): Promise<WrkResult> => runWrk(wrk.path, url, load);
   for (let round = 0; round < ROUNDS; round += 1) {
-    alone.push(await runWrk(wrk.path, url, load));
+    alone.push(await measure());
     for (const [at, crowd] of crowds.entries()) {
-      beside[at]?.push(await besideAbusers(hob, crowd, () => runWrk(wrk.path, url, load)));
+      beside[at]?.push(await besideAbusers(hob, crowd, measure));
     }
-    besideProcesses.push(await besideAbusers(hob, ['processes'], () => runWrk(wrk.path, url, load)));
-    await using _bomb = new ForkBomb();
-    besidePlain.push(await runWrk(wrk.path, url, load));
+    besideLoops.push(await besidePlainLoad(BUSY_LOOPS, measure));
+    besideProcesses.push(await besideAbusers(hob, ['processes'], measure));
+    besideBomb.push(await besidePlainLoad(FORK_BOMB, measure));
   }
   const rows = crowds.map((crowd, at): Measurement => ({
     name: `warm, beside ${crowd.length} abusers: latency`,
     unit: 'ms',
     better: 'lower',
     hob: latency(beside[at] ?? []),
-    peers: [{ name: 'hob without abusers', ...latency(alone) }],
-    how: `wrk, 1 connection, ${ROUNDS} rounds of ${SECONDS} s in turn; abused are ${crowd.join(', ')}`,
+    peers: [
+      { name: 'hob without abusers', ...latency(alone) },
+      { name: 'hob beside a plain busy loop for each core', ...latency(besideLoops) },
+    ],
+    how: `wrk, 1 connection, ${ROUNDS} rounds of ${SECONDS} s in turn; abused are ${crowd.join(', ')}; the plain processes have the lowest priority`,
   }));
   rows.push({
     name: 'warm, beside a fork bomb: latency',
     unit: 'ms',
     better: 'lower',
     hob: latency(besideProcesses),
-    peers: [{ name: 'hob beside plain processes that fork as much', ...latency(besidePlain) }],
+    peers: [{ name: 'hob beside plain processes that fork as much', ...latency(besideBomb) }],
     how: `wrk, 1 connection, ${ROUNDS} rounds of ${SECONDS} s in turn; the plain processes have the lowest priority`,
   });
   return rows;
