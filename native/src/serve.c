@@ -1,6 +1,5 @@
 /* What a zygote does all its life: requests are read and containers forked, with nothing of the program that it is run by. */
 #include <string.h>
-#include <sys/socket.h>
 
 #include "internal.h"
 

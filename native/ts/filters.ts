@@ -26,7 +26,7 @@ export type NoticeWatch = { readonly __watch: never };
 
 /** The part of libhob that only the host needs: filters with notices, and the watch over the containers that have them. */
 export interface Filters {
-  /** @returns a filter for `Native.readFilter`. @throws ERR_NATIVE_SYSCALL */
+  /** @returns a filter for a `ContainerRequest`. @throws ERR_NATIVE_SYSCALL */
   compile(profile: string, notices: FilterNotices): Buffer;
   /** The name of a system call; undefined for a number that none has. */
   callName(call: number): string | undefined;

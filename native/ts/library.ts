@@ -78,9 +78,6 @@ export type SeccompFilter = { readonly __filter: never };
 /** libhob, as native/include/hob.h describes it; a negative result is thrown as ERR_NATIVE_SYSCALL with its step. */
 export interface Native {
   loadFilter(path: string): SeccompFilter;
-  /** Makes a filter of what `Filters.compile` gave in another process. The caller frees it. */
-  readFilter(code: Uint8Array): SeccompFilter;
-  freeFilter(filter: SeccompFilter): void;
   /**
    * Forks containers as the host asks. A child that cannot enter its container ends by itself.
    *
@@ -234,7 +231,7 @@ export function loadNative(path: string): Native {
   };
 
   return {
-    ...bindFilters(library, step),
+    loadFilter: bindLoadFilter(library, step),
     serve: bindServe(library),
     spawn: bindSpawn(library, step, withStep),
     mount: (pid, base, path, target) => void withStep(mount(pid, base, path, target, step)),
@@ -274,24 +271,17 @@ export function loadNative(path: string): Native {
   };
 }
 
-function bindFilters(library: LibraryHandle, step: Buffer): Pick<Native, 'loadFilter' | 'readFilter' | 'freeFilter'> {
-  const retFilter = koffi.inout(koffi.pointer('void *'));
-  const load = library.func('hob_filter_load', 'int', ['const char *', retFilter, 'uint8_t *']);
-  const read = library.func('hob_filter_read', 'int', ['const uint8_t *', 'uint32_t', retFilter]);
-  const free = library.func('hob_filter_free', 'void', ['void *']);
-  return {
-    loadFilter(profile) {
-      const ret: [SeccompFilter | null] = [null];
-      const result: number = load(profile, ret, step);
-      if (result < 0) checked(stepName(step), result);
-      return ret[0] as SeccompFilter;
-    },
-    readFilter(code) {
-      const ret: [SeccompFilter | null] = [null];
-      checked('filter', read(code, code.byteLength, ret) as number);
-      return ret[0] as SeccompFilter;
-    },
-    freeFilter: (filter) => void free(filter),
+function bindLoadFilter(library: LibraryHandle, step: Buffer): Native['loadFilter'] {
+  const load = library.func('hob_filter_load', 'int', [
+    'const char *',
+    koffi.inout(koffi.pointer('void *')),
+    'uint8_t *',
+  ]);
+  return (profile) => {
+    const ret: [SeccompFilter | null] = [null];
+    const result: number = load(profile, ret, step);
+    if (result < 0) checked(stepName(step), result);
+    return ret[0] as SeccompFilter;
   };
 }
 

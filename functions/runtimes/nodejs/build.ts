@@ -33,7 +33,7 @@ export async function bundle(entry: string, outfile: string): Promise<void> {
     banner: {
       js: [
         "'use strict';",
-        // It comes with most of a program that is used little: only what runs of it is compiled. See runtimeFlags in the scheduler.
+        // `Headers` brings undici, of which little runs: only that is compiled. See runtimeFlags in the scheduler.
         "const { setFlagsFromString: setV8Flag } = require('node:v8');",
         "setV8Flag('--lazy'); void globalThis.Headers; setV8Flag('--no-lazy');",
         `const { ${capturedGlobals.join(', ')} } = globalThis;`,

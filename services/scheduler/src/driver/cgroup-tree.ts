@@ -175,9 +175,7 @@ export class CgroupTree {
 
   /** Removes a container's cgroups, waiting for the kernel to let go of them. Absent ones are fine. */
   async remove(name: string): Promise<void> {
-    // Most are free at once, and quickly gone.
-    const busy = this.#roots.map((root) => join(root, name)).filter((dir) => !isRemoved(dir));
-    await Promise.all(busy.map(removeDir));
+    await Promise.all(this.#roots.map((root) => removeDir(join(root, name))));
   }
 
   /** The names of what lies below the instance's folder. */
@@ -216,7 +214,7 @@ async function listDirs(root: string): Promise<string[]> {
   return entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
 }
 
-/** Tries it once. @returns whether the cgroup is gone. */
+/** Tries it once; most are free, and quickly gone. @returns whether the cgroup is gone. */
 function isRemoved(dir: string): boolean {
   try {
     rmdirSync(dir);
