@@ -46,8 +46,8 @@ for (const [name, parked] of [
       calls.filter(({ answer }) => answer.headers['hob-start'] === kind).length;
     const [warm, pool, cold] = ['warm', 'pool', 'cold'].map(startsOf);
     assert.equal((warm ?? 0) + (pool ?? 0) + (cold ?? 0), calls.length);
-    if (parked === 0) assert.equal(pool, 0);
-    else assert.ok((pool ?? 0) >= parked, `${pool} parked containers were used of ${parked}`);
+    // One container may serve all calls of its function before the others of the pool, which were claimed as well, are loaded.
+    assert.ok(parked === 0 ? pool === 0 : (pool ?? 0) >= 1, `${pool} parked containers were used of ${parked}`);
     // Parked ones are replaced.
     const made = (await containersMade(hob)) - before + parked;
     assert.ok(made >= FUNCTIONS && made <= calls.length + 2 * parked, `${made} containers`);
