@@ -4,7 +4,7 @@
  * A process that has just been forked calls hob_enter() and is then inside a container. The order of use:
  *
  *   once, before any fork:   hob_filter_load()                 compiles the seccomp profile
- *   zygote, when booted:     hob_trim()                        leaves less for each fork to copy
+ *   zygote, when booted:     hob_trim(), hob_gather()          leave less for each fork to copy
  *   zygote:                  hob_serve()                       forks as its host asks, and returns in each child, from
  *                                                              inside the container. It calls:
  *     zygote:                  hob_fork_into()                 returns twice, as fork(2) does. It is made of:
@@ -16,6 +16,7 @@
  *   host (zygote's parent):  hob_receive(), hob_reap()         the container's descriptors, and its end
  *                            hob_mount()                       hands a folder to a container that already runs
  *                            hob_limit()                       other limits than those of the fork
+ *   host, before a zygote:   hob_cache_program()               lets all that run a program share its pages
  *
  * hob-notices.h has filters that tell the host of system calls.
  *
@@ -279,6 +280,26 @@ HOB_API int hob_lock(const char *path);
  * memory to give, one page after the other.
  */
 HOB_API void hob_trim(void);
+
+/*
+ * hob_gather - let the caller's own memory lie in huge pages, where enough of it is in use.
+ *
+ * What is unused in them is memory that the caller has more then; children share it.
+ *
+ * Returns how many there are; 0 where the kernel (before Linux 6.1, or without transparent huge pages) gives none.
+ */
+HOB_API int hob_gather(void);
+
+/*
+ * hob_cache_program - let the kernel hold a file in its page cache in huge pages, from which all processes that map it have them.
+ *
+ * Reads the file. Pieces that are there in small pages, of which no process has one, are written back, dropped, and read anew.
+ * Thread-safe.
+ *
+ * Returns how many pieces of 2 MiB are in huge pages; 0 where the file system and kernel have none for files (ext4 before Linux
+ * 6.16), of which nothing more than the first piece is read then.
+ */
+HOB_API int hob_cache_program(const char *path);
 
 /* hob_close - close(2). */
 HOB_API int hob_close(int fd);

@@ -85,16 +85,17 @@ EXPORT int madvise(void *address, size_t bytes, int advice) {
 /* V8's pages are aligned to their size. It asks for so much more that it can cut an aligned one out. */
 #define V8_PAGE_BYTES ((uintptr_t) 256 * 1024)
 #define V8_SLACK_BYTES (V8_PAGE_BYTES - 4096)
+#define HUGE_PAGE_BYTES ((uintptr_t) 2 * 1024 * 1024)
 /* What is larger has its reasons for where it wants to be: compiled code is to be near the program's own. */
 #define CLUSTERED_BYTES_MAX ((size_t) 16 * 1024 * 1024)
 
 static uintptr_t next_page;
 
-/* Somewhere in the lower half of what a program can have. */
+/* Somewhere in the lower half of what a program can have, where a huge page begins: see hob_gather(). */
 __attribute__((constructor)) static void choose_heap_address(void) {
         uint64_t random;
         if (getrandom(&random, sizeof random, GRND_NONBLOCK) == sizeof random)
-                next_page = (random & UINT64_C(0x3fffffffffff)) & ~(V8_PAGE_BYTES - 1);
+                next_page = (random & UINT64_C(0x3fffffffffff)) & ~(HUGE_PAGE_BYTES - 1);
 }
 
 /* The kernel takes the address for a wish, and finds another where something is there already. */

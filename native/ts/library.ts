@@ -1,3 +1,4 @@
+import { promisify } from 'node:util';
 import { fail } from '@hob/contracts';
 import koffi, { type LibraryHandle } from 'koffi';
 import { checked, type ParameterType, errnoName, stepName } from './errors.ts';
@@ -113,6 +114,10 @@ export interface Native {
   lock(path: string): number | undefined;
   /** Gives the C library's free memory back to the kernel. */
   trim(): void;
+  /** Has the caller's memory in huge pages, for forks to be quicker. @returns how many it got. */
+  gather(): number;
+  /** Has a file in huge pages of the kernel's page cache, for all that run it. @returns how many pieces of 2 MiB are. */
+  cacheProgram(path: string): Promise<number>;
   close(fd: number): void;
   exit(code: number): never;
 }
@@ -221,6 +226,7 @@ export function loadNative(path: string): Native {
   const lock = bind('hob_lock', 'int', ['const char *']);
   const close = bind('hob_close', 'int', ['int']);
   const trim = bind('hob_trim', 'void', []);
+  const gather = bind('hob_gather', 'int', []);
   const exit = bind('hob_exit', 'void', ['int']);
 
   // One buffer for every call: results are read before the next one.
@@ -263,6 +269,8 @@ export function loadNative(path: string): Native {
       return result === EAGAIN ? undefined : checked('lock', result);
     },
     trim: () => void trim(),
+    gather: () => checked('gather', gather()),
+    cacheProgram: bindCacheProgram(library),
     close: (fd) => void checked('close', close(fd)),
     exit: (code): never => {
       exit(code);
@@ -283,6 +291,14 @@ function bindLoadFilter(library: LibraryHandle, step: Buffer): Native['loadFilte
     if (result < 0) checked(stepName(step), result);
     return ret[0] as SeccompFilter;
   };
+}
+
+/** In a thread of its own: it reads from a disk. */
+function bindCacheProgram(library: LibraryHandle): Native['cacheProgram'] {
+  const cache = promisify(library.func('hob_cache_program', 'int', ['const char *']).async) as (
+    path: string,
+  ) => Promise<number>;
+  return async (path) => checked('cache program', await cache(path));
 }
 
 function bindChannel(library: LibraryHandle): Native['channel'] {

@@ -80,6 +80,7 @@ async function setUp({ library, profile, probe }: ZygoteSetup): Promise<Forge> {
   await makeShareable(shim, hostFd);
   setFlagsFromString(`--invocation-count-for-maglev=${USUAL_CALLS_BEFORE_OPTIMIZING}`); // likewise
   native.trim();
+  native.gather();
   const loopFds = openDescriptors().filter((fd) => fd > 2 && !isSocket(fd));
   return { native, filter, shim, framesFd, loopFds };
 }

@@ -50,6 +50,10 @@ const runtimeFlags = [
   '--invocation-count-for-maglev=3000',
 ];
 
+function nodeOf({ root }: DriverOptions): string {
+  return `${root}/usr/local/bin/node`;
+}
+
 function textOf(request: ZygoteRequest): Buffer {
   return encodeText(JSON.stringify(request));
 }
@@ -77,7 +81,7 @@ export class Zygote {
     this.#inbox = new DescriptorInbox(native, ours);
     try {
       this.#child = spawn(
-        `${options.root}/usr/local/bin/node`,
+        nodeOf(options),
         [...runtimeFlags, ...heapFlags(memoryClassMb), zygotePath],
         // Whatever is in a zygote's environment is in its containers' memory. Detached: Ctrl-C in a terminal is for the
         // server, which ends its zygotes when their containers are gone.
@@ -112,6 +116,8 @@ export class Zygote {
    * @throws ERR_SCHED_START_FAILED with its last words, after which no process is left.
    */
   static async boot(native: Native, options: DriverOptions, memoryClassMb: number): Promise<Zygote> {
+    // For speed only: what is wrong with the program, its start will tell.
+    await native.cacheProgram(nodeOf(options)).catch(() => 0);
     const zygote = new Zygote(native, options, memoryClassMb);
     const { library, probe, startTimeoutMs } = options;
     let isLate = false;
