@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { EgressPolicy, Frame, FunctionConfig, HobError, NetworkClass, SystemCallRules } from '@hob/contracts';
 
 /** What a container is before it has a function. Containers of one kind are alike; parked ones are kept by kind. */
@@ -63,6 +64,11 @@ export interface ContainerLimits {
   readonly tmpFiles: number;
   /** Undefined: no limit. */
   readonly io: IoLimits | undefined;
+}
+
+/** Whether nothing would change from one to the other. */
+export function areSame(some: ContainerLimits, others: ContainerLimits): boolean {
+  return isDeepStrictEqual({ ...some, io: some.io }, { ...others, io: others.io });
 }
 
 /** A limit that a container has run into, though its first process may go on. */

@@ -15,8 +15,11 @@ export const quietCauses: ReadonlySet<DeathCause> = new Set(['reclaimed', 'repla
 /** The one kind of call that the kernel itself ends a process for, and does not tell which it was. */
 const FOREIGN_CALL = 'of another architecture';
 
+/** What calls fail with that hob's housekeeping ends, if there are any: where it was made tells nothing. */
+const endedByHob = fail('ERR_CANCELLED', ['hob']);
+
 /** The death of a container that hob ends. */
-export function deathBy(cause: DeathCause, error: HobError = fail('ERR_CANCELLED', ['hob'])): Death {
+export function deathBy(cause: DeathCause, error: HobError = endedByHob): Death {
   return { cause, error, failure: undefined };
 }
 

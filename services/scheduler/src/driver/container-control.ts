@@ -22,6 +22,8 @@ export interface ContainerControl {
   readonly pid: number;
   /** Who is told of its network; set by whoever holds it, before `setEgress`. */
   network: NetworkEvents;
+  /** What is enforced. */
+  readonly limits: ContainerLimits;
   /** @throws ERR_NATIVE_SYSCALL */
   setLimits(limits: ContainerLimits): Promise<void>;
   /** See `ContainerProcess`. @throws ERR_NATIVE_SYSCALL */

@@ -44,13 +44,13 @@ export class HostControl implements ContainerControl {
   network: NetworkEvents = {};
   readonly #parts: HostControlParts;
   readonly #end = Promise.withResolvers<ControlEnd>();
-  #limits: ContainerLimits;
+  limits: ContainerLimits;
   #isMounted = false;
   #isDying = false;
 
   constructor(parts: HostControlParts) {
     this.#parts = parts;
-    this.#limits = parts.limits;
+    this.limits = parts.limits;
     this.id = parts.id;
     this.pid = parts.pid;
     this.ended = this.#end.promise;
@@ -62,8 +62,8 @@ export class HostControl implements ContainerControl {
     // A pid is only its own as long as it was not reaped.
     if (this.#isDying) throw fail('ERR_NATIVE_SYSCALL', ['limits', 'ESRCH']);
     const { cgroups, native, hostUid } = this.#parts;
-    const before = this.#limits;
-    this.#limits = limits;
+    const before = this.limits;
+    this.limits = limits;
     cgroups.setLimits(this.id, cgroupLimits(limits), cgroupLimits(before));
     const fixed = fixedLimits(limits, before);
     if (fixed !== undefined) native.limit(this.pid, { ...fixed, hostUid });

@@ -2,7 +2,7 @@ import type { Duplex } from 'node:stream';
 import { asHobError, fail } from '@hob/contracts';
 import { hostNative, type Native } from '@hob/native';
 import type { Logger } from 'pino';
-import { Check } from 'typebox/value';
+import { Compile } from 'typebox/compile';
 import type { ContainerControl } from '../driver/container-control.ts';
 import { closeEnds, endsInOrder } from '../driver/descriptor-inbox.ts';
 import type { DriverOptions } from '../driver/driver-options.ts';
@@ -15,6 +15,8 @@ const RUNNING_MAX = 1024;
 const WAITING_BYTES_MAX = 1024 * 1024;
 /** So many refusals are logged: more would only let a client fill the log. */
 const REFUSALS_LOGGED_MAX = 20;
+
+const requests = Compile(requestSchema);
 
 export interface LauncherOptions {
   readonly driver: DriverOptions;
@@ -97,7 +99,7 @@ export class Launcher implements AsyncDisposable {
       this.#cut('a line is not JSON');
       return;
     }
-    if (Check(requestSchema, request)) void this.#run(request);
+    if (requests.Check(request)) void this.#run(request);
     else this.#refuse(serialOf(request), 'it is not in the form, or not in the range, of any request');
   }
 
@@ -180,7 +182,8 @@ export class Launcher implements AsyncDisposable {
         this.#send({ op: 'ended', container: control.id, end });
       });
       const { cgroupBase } = this.#openDriver();
-      return { op: 'created', serial, container: control.id, pid: control.pid, cgroupBase };
+      const { id: container, pid, limits } = control;
+      return { op: 'created', serial, container, pid, limits, cgroupBase };
     } finally {
       this.#creating -= 1;
     }

@@ -1,7 +1,7 @@
 /** What the launcher and its client say to each other: one JSON object a line. The launcher believes no line it gets. */
 import { type EgressPolicy, functionConfigSchema, memoryClassesMb, type NetworkClass } from '@hob/contracts';
 import { type Static, Type } from 'typebox';
-import type { ContainerDriver, DnsTally, EgressDenial } from '../container-driver.ts';
+import type { ContainerDriver, ContainerLimits, DnsTally, EgressDenial } from '../container-driver.ts';
 import { CPU_WEIGHT_USUAL } from '../driver/cgroup-knobs.ts';
 import type { ControlEnd } from '../driver/container-control.ts';
 
@@ -133,12 +133,16 @@ type Zygotes = ReturnType<ContainerDriver['zygotes']>;
 
 /** An answer to a request, or with serial 0 to a line that is none; and what happens by itself. */
 export type Reply =
-  /** `cgroupBase`: where in the v2 tree its group is, for reading its account; absent on a host without one. */
+  /**
+   * `limits`: what it has while it is parked. `cgroupBase`: where in the v2 tree its group is, for reading its account; absent
+   * on a host without one.
+   */
   | {
       readonly op: 'created';
       readonly serial: number;
       readonly container: string;
       readonly pid: number;
+      readonly limits: ContainerLimits;
       readonly cgroupBase?: string | undefined;
     }
   | { readonly op: 'done'; readonly serial: number; readonly text?: string }

@@ -1,5 +1,5 @@
 import type { EgressPolicy } from '@hob/contracts';
-import type { ContainerLimits, NetworkEvents } from '../container-driver.ts';
+import { areSame, type ContainerLimits, type NetworkEvents } from '../container-driver.ts';
 import type { ContainerControl, ControlEnd } from '../driver/container-control.ts';
 import type { Reply, Request } from './messages.ts';
 
@@ -14,19 +14,25 @@ export class RemoteControl implements ContainerControl {
   readonly pid: number;
   readonly ended: Promise<ControlEnd>;
   network: NetworkEvents = {};
+  limits: ContainerLimits;
   readonly #ask: Ask;
   readonly #end = Promise.withResolvers<ControlEnd>();
   #isKilled = false;
 
-  constructor({ id, pid }: { readonly id: string; readonly pid: number }, ask: Ask) {
+  constructor({ id, pid, limits }: Pick<ContainerControl, 'id' | 'pid' | 'limits'>, ask: Ask) {
     this.id = id;
     this.pid = pid;
+    this.limits = limits;
     this.ended = this.#end.promise;
     this.#ask = ask;
   }
 
-  async setLimits({ io, ...limits }: ContainerLimits): Promise<void> {
-    await this.#ask({ op: 'limits', container: this.id, ...limits, ...(io && { io }) });
+  /** Most containers have what their functions want when they are parked: then there is nothing to ask for. */
+  async setLimits(limits: ContainerLimits): Promise<void> {
+    if (areSame(limits, this.limits)) return;
+    this.limits = limits;
+    const { io, ...others } = limits;
+    await this.#ask({ op: 'limits', container: this.id, ...others, ...(io && { io }) });
   }
 
   async setEgress(policy: EgressPolicy): Promise<void> {

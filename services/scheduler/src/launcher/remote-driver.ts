@@ -98,8 +98,8 @@ export class RemoteDriver implements ContainerDriver {
     const request = { op: 'create', ...kind, ...(seccomp && { seccomp }) } as WithoutSerial<Request>;
     const reply = await this.#ask(request);
     if (reply.op !== 'created') throw fail('ERR_INTERNAL', []);
-    const { container: id, pid, cgroupBase } = reply;
-    const control = new RemoteControl({ id, pid }, this.#ask);
+    const { container: id, pid, limits, cgroupBase } = reply;
+    const control = new RemoteControl({ id, pid, limits }, this.#ask);
     this.#controls.set(id, control);
     const ends = this.#inbox.take(reply.serial);
     if (ends === undefined) {

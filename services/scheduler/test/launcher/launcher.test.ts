@@ -295,7 +295,7 @@ test('RemoteDriver loses its containers with its launcher, says so, and another 
   assert.equal((await driver.lost).code, 'ERR_LAUNCHER_LOST');
   for (const container of made) {
     assert.equal((await container.exited).signal, 'SIGKILL');
-    await assert.rejects(container.setLimits(limitsOf()), { code: 'ERR_LAUNCHER_LOST' });
+    await assert.rejects(container.setLimits(limitsOf({ nofile: 100 })), { code: 'ERR_LAUNCHER_LOST' });
     container.kill();
   }
   await assert.rejects(driver.create(kindOf(128)), { code: 'ERR_LAUNCHER_LOST' });
