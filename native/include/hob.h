@@ -16,7 +16,6 @@
  *   host (zygote's parent):  hob_receive(), hob_reap()         the container's descriptors, and its end
  *                            hob_mount()                       hands a folder to a container that already runs
  *                            hob_limit()                       other limits than those of the fork
- *   host, before a zygote:   hob_cache_program()               lets all that run a program share its pages
  *
  * hob-notices.h has filters that tell the host of system calls.
  *
@@ -289,17 +288,6 @@ HOB_API void hob_trim(void);
  * Returns how many there are; 0 where the kernel (before Linux 6.1, or without transparent huge pages) gives none.
  */
 HOB_API int hob_gather(void);
-
-/*
- * hob_cache_program - let the kernel hold a file in its page cache in huge pages, from which all processes that map it have them.
- *
- * Reads the file. Pieces that are there in small pages, of which no process has one, are written back, dropped, and read anew.
- * Thread-safe.
- *
- * Returns how many pieces of 2 MiB are in huge pages; 0 where the file system and kernel have none for files (ext4 before Linux
- * 6.16), of which nothing more than the first piece is read then.
- */
-HOB_API int hob_cache_program(const char *path);
 
 /* hob_close - close(2). */
 HOB_API int hob_close(int fd);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { copyFile, mkdtemp, readFile, rm, stat, statfs, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { release, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -16,9 +16,6 @@ import {
   apparmorProfilePath,
   tryLock,
 } from '@hob/native';
-
-/** As statfs(2) calls it. */
-const EXT4 = 0xef53;
 
 const run = promisify(execFile);
 const folder = fileURLToPath(new URL('..', import.meta.url));
@@ -61,21 +58,6 @@ test('after hob_gather the memory that is in use lies in huge pages, as it was',
   if (!(await hasHugePages([6, 1]))) return t.skip('this kernel has no huge pages to give');
   const [gathered, inUse] = stdout.split(' ').map(Number);
   assert.ok((gathered ?? 0) >= 4 && inUse === 4, stdout);
-});
-
-test('a program is cached in huge pages, however it was cached before, and a missing one is told of', async (t) => {
-  const copies = await mkdtemp(join(tmpdir(), 'hob-cache-program-'));
-  t.after(() => rm(copies, { recursive: true }));
-  const path = join(copies, 'node');
-  await copyFile(process.execPath, path);
-  const pieces = Math.floor((await stat(path)).size / (2 * 1024 * 1024));
-  const huge = await hostNative().cacheProgram(path);
-  assert.equal(await hostNative().cacheProgram(path), huge);
-  assert.ok((await readFile(path)).equals(await readFile(process.execPath)));
-  await assert.rejects(hostNative().cacheProgram(join(copies, 'none')), { code: 'ERR_NATIVE_SYSCALL' });
-  const isExt4 = (await statfs(path)).type === EXT4;
-  if (!isExt4 || !(await hasHugePages([6, 16]))) return t.skip('this file system has no huge pages');
-  assert.equal(huge, pieces);
 });
 
 test('every rule of the seccomp profile has a reason', async () => {

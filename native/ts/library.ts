@@ -1,4 +1,3 @@
-import { promisify } from 'node:util';
 import { fail } from '@hob/contracts';
 import koffi, { type LibraryHandle } from 'koffi';
 import { checked, type ParameterType, errnoName, stepName } from './errors.ts';
@@ -116,8 +115,6 @@ export interface Native {
   trim(): void;
   /** Has the caller's memory in huge pages, for forks to be quicker. @returns how many it got. */
   gather(): number;
-  /** Has a file in huge pages of the kernel's page cache, for all that run it. @returns how many pieces of 2 MiB are. */
-  cacheProgram(path: string): Promise<number>;
   close(fd: number): void;
   exit(code: number): never;
 }
@@ -270,7 +267,6 @@ export function loadNative(path: string): Native {
     },
     trim: () => void trim(),
     gather: () => checked('gather', gather()),
-    cacheProgram: bindCacheProgram(library),
     close: (fd) => void checked('close', close(fd)),
     exit: (code): never => {
       exit(code);
@@ -291,14 +287,6 @@ function bindLoadFilter(library: LibraryHandle, step: Buffer): Native['loadFilte
     if (result < 0) checked(stepName(step), result);
     return ret[0] as SeccompFilter;
   };
-}
-
-/** In a thread of its own: it reads from a disk. */
-function bindCacheProgram(library: LibraryHandle): Native['cacheProgram'] {
-  const cache = promisify(library.func('hob_cache_program', 'int', ['const char *']).async) as (
-    path: string,
-  ) => Promise<number>;
-  return async (path) => checked('cache program', await cache(path));
 }
 
 function bindChannel(library: LibraryHandle): Native['channel'] {

@@ -50,10 +50,6 @@ const runtimeFlags = [
   '--invocation-count-for-maglev=3000',
 ];
 
-function nodeOf({ root }: DriverOptions): string {
-  return `${root}/usr/local/bin/node`;
-}
-
 function textOf(request: ZygoteRequest): Buffer {
   return encodeText(JSON.stringify(request));
 }
@@ -81,7 +77,7 @@ export class Zygote {
     this.#inbox = new DescriptorInbox(native, ours);
     try {
       this.#child = spawn(
-        nodeOf(options),
+        `${options.root}/usr/local/bin/node`,
         [...runtimeFlags, ...heapFlags(memoryClassMb), zygotePath],
         // Whatever is in a zygote's environment is in its containers' memory. Detached: Ctrl-C in a terminal is for the
         // server, which ends its zygotes when their containers are gone.
@@ -116,8 +112,6 @@ export class Zygote {
    * @throws ERR_SCHED_START_FAILED with its last words, after which no process is left.
    */
   static async boot(native: Native, options: DriverOptions, memoryClassMb: number): Promise<Zygote> {
-    // For speed only: what is wrong with the program, its start will tell.
-    await native.cacheProgram(nodeOf(options)).catch(() => 0);
     const zygote = new Zygote(native, options, memoryClassMb);
     const { library, probe, startTimeoutMs } = options;
     let isLate = false;
