@@ -98,12 +98,6 @@ __attribute__((constructor)) static void choose_heap_address(void) {
                 next_page = (random & UINT64_C(0x3fffffffffff)) & ~(HUGE_PAGE_BYTES - 1);
 }
 
-/* malloc(3) begins where a huge page does, too. */
-__attribute__((constructor)) static void align_break(void) {
-        const uintptr_t end = (uintptr_t) sbrk(0);
-        (void) sbrk((intptr_t) (-end & (HUGE_PAGE_BYTES - 1)));
-}
-
 /* The kernel takes the address for a wish, and finds another where something is there already. */
 static void *place_in_cluster(size_t bytes) {
         const uintptr_t pages = bytes <= V8_SLACK_BYTES ? 1 : (bytes - V8_SLACK_BYTES + V8_PAGE_BYTES - 1) / V8_PAGE_BYTES;
