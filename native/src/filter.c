@@ -35,11 +35,6 @@ struct draft {
         const struct hob_notices *notices; /* or NULL */
 };
 
-static void close_stream(FILE **f) {
-        if (*f)
-                (void) fclose(*f);
-}
-
 static void release_draft(struct draft *draft) {
         if (draft->context)
                 seccomp_release(draft->context);
@@ -287,7 +282,7 @@ static int add_notices(const struct draft *draft) {
 
 int hob_filter_load_notices(const char *path, const struct hob_notices *notices, struct hob_filter **ret_filter,
                             char *step) {
-        __attribute__((cleanup(close_stream))) FILE *file = fopen(path, "re");
+        _cleanup_fclose_ FILE *file = fopen(path, "re");
         __attribute__((cleanup(release_draft))) struct draft draft = { .notices = notices };
 
         if (!file)

@@ -85,7 +85,6 @@ EXPORT int madvise(void *address, size_t bytes, int advice) {
 /* V8's pages are aligned to their size. It asks for so much more that it can cut an aligned one out. */
 #define V8_PAGE_BYTES ((uintptr_t) 256 * 1024)
 #define V8_SLACK_BYTES (V8_PAGE_BYTES - 4096)
-#define HUGE_PAGE_BYTES ((uintptr_t) 2 * 1024 * 1024)
 /* What is larger has its reasons for where it wants to be: compiled code is to be near the program's own. */
 #define CLUSTERED_BYTES_MAX ((size_t) 16 * 1024 * 1024)
 

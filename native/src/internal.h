@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <linux/filter.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -22,6 +23,15 @@ static inline void close_fd(const int *fd) {
         }
 }
 #define _cleanup_close_ __attribute__((cleanup(close_fd)))
+
+static inline void close_stream(FILE **f) {
+        if (*f)
+                (void) fclose(*f);
+}
+#define _cleanup_fclose_ __attribute__((cleanup(close_stream)))
+
+/* What hob_gather() makes, and where V8's heap is to begin for it. */
+#define HUGE_PAGE_BYTES ((uintptr_t) 2 * 1024 * 1024)
 
 static inline int take_fd(int *fd) {
         int taken = *fd;

@@ -14,7 +14,7 @@
 #define PAGE_BYTES ((size_t) 4096)
 #define PIECES 4
 
-/* Two pieces more, so that PIECES of them are whole, wherever it begins; and nothing beside it that is like it. */
+/* Three pieces more: PIECES of them are whole, wherever it begins, and nothing that can be written lies beside them. */
 static uint8_t *room(void) {
         uint8_t *memory = mmap(NULL, (PIECES + 3) * HUGE_BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         uint8_t *start = memory + (HUGE_BYTES - (uintptr_t) memory % HUGE_BYTES);

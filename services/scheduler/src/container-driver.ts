@@ -66,7 +66,7 @@ export interface ContainerLimits {
   readonly io: IoLimits | undefined;
 }
 
-/** Whether nothing would change from one to the other. */
+/** Whether nothing would change from one to the other. What came as JSON has no `io` where there is no limit. */
 export function areSame(some: ContainerLimits, others: ContainerLimits): boolean {
   return isDeepStrictEqual({ ...some, io: some.io }, { ...others, io: others.io });
 }
