@@ -22,6 +22,7 @@ export * from './schedules.ts';
 export * from './services.ts';
 export * from './snapshot.ts';
 export * from './storage-error.ts';
+export * from './stream-table.ts';
 export * from './system-calls.ts';
 export * from './uuid.ts';
 export * from './version.ts';

@@ -28,7 +28,7 @@ export interface ExchangeContext {
   /** The gateway is stopping: connections end with their current response. */
   readonly draining: () => boolean;
   /** Told of each invocation whose response has left, or never will. */
-  readonly closed?: (invocationId: string) => void;
+  readonly closed?: (call: InvocationHandle) => void;
 }
 
 /** One HTTP request together with the invocation made of it. */
@@ -184,7 +184,7 @@ export class InvocationExchange implements InvocationSink, Deferred {
       this.#state = 'over';
       this.#cancel('disconnected');
     }
-    this.#context.closed?.(this.#invocation.id);
+    if (this.#handle !== undefined) this.#context.closed?.(this.#handle);
   }
 
   #receiveBody(handle: InvocationHandle): void {

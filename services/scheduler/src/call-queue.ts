@@ -20,9 +20,9 @@ export class CallQueue {
   readonly #env: Environment;
   readonly #totals: { waiting: number };
   readonly #emptied: () => void;
-  readonly #deadlines: DeadlineList<Invocation>;
+  /** All may wait equally long. */
+  readonly #calls: DeadlineList<Invocation>;
   readonly #pace = new QueuePace();
-  readonly #calls = new Set<Invocation>();
   /** When one was served for the last time, monotonic ms. */
   #servedAtMs = -Infinity;
   /** When calls began to wait: since then some always have. Monotonic ms. */
@@ -38,7 +38,7 @@ export class CallQueue {
     this.#env = env;
     this.#totals = totals;
     this.#emptied = emptied;
-    this.#deadlines = new DeadlineList(env.clock, env.config.queueTimeoutMs);
+    this.#calls = new DeadlineList(env.clock, env.config.queueTimeoutMs);
   }
 
   get size(): number {
@@ -47,8 +47,7 @@ export class CallQueue {
 
   /** Since when the oldest one waits, monotonic ms; Infinity when none does. */
   get sinceMs(): number {
-    for (const call of this.#calls) return call.times.arrivedAtMs;
-    return Infinity;
+    return this.#calls.first?.times.arrivedAtMs ?? Infinity;
   }
 
   /** How long each has waited, ms. */
@@ -67,15 +66,13 @@ export class CallQueue {
       return fail('ERR_SCHED_QUEUE_FULL', [this.size]);
     }
     this.#totals.waiting += 1;
-    this.#calls.add(call);
-    this.#deadlines.add(call, nowMs);
+    this.#calls.add(call, nowMs);
     return undefined;
   }
 
   /** Takes those that wait longest, as long as the container has room for one more. */
   *serve(container: { readonly hasRoom: boolean }): Generator<Invocation> {
-    for (const call of this.#calls) {
-      if (!container.hasRoom) return;
+    for (let call = this.#calls.first; call !== undefined && container.hasRoom; call = this.#calls.first) {
       const nowMs = this.#env.clock.nowMs();
       if (this.#servedAtMs >= this.#waitingSinceMs) this.#pace.served(nowMs - this.#servedAtMs);
       this.#servedAtMs = nowMs;
@@ -93,7 +90,6 @@ export class CallQueue {
   /** It waits no more, if it did. */
   delete(call: Invocation): void {
     if (!this.#calls.delete(call)) return;
-    this.#deadlines.delete(call);
     this.#totals.waiting -= 1;
     if (this.size === 0) this.#emptied();
   }

@@ -73,8 +73,13 @@ const cancelledBy: Readonly<Record<CancelReason, string>> = {
  * The response may be complete while the call still runs: `waitUntil`. What happens then only the log and the receipt's
  * cause tell. A call that got no container has start `warm` in its receipt: it started none.
  */
-export class Invocation implements InvocationHandle, ContainerCall, Expiring {
+export class Invocation implements InvocationHandle, ContainerCall, Expiring<Invocation> {
   expiresMs = 0;
+  list: object | undefined;
+  earlier: Invocation | undefined;
+  later: Invocation | undefined;
+  /** Set by who counts calls: no other one has it. */
+  number = 0;
   readonly id: string;
   readonly version: FunctionVersion;
   readonly times: InvocationTimes;

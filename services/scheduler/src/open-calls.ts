@@ -1,4 +1,4 @@
-import { type Frame, FrameType } from '@hob/contracts';
+import { type Frame, FrameType, StreamTable } from '@hob/contracts';
 import { violation } from './container-frames.ts';
 import type { ContainerCall } from './container-roles.ts';
 
@@ -7,7 +7,7 @@ const STREAMS_MAX = 0xffff_ffff;
 
 /** The calls that one container has now, by stream. Each call gets a stream that none had before. */
 export class OpenCalls implements Iterable<ContainerCall> {
-  readonly #calls = new Map<number, ContainerCall>();
+  readonly #calls = new StreamTable<ContainerCall>();
   readonly #abandoned = new Set<number>();
   #nextStream = 1;
 
@@ -26,7 +26,7 @@ export class OpenCalls implements Iterable<ContainerCall> {
   }
 
   [Symbol.iterator](): Iterator<ContainerCall> {
-    return this.#calls.values();
+    return this.#calls[Symbol.iterator]();
   }
 
   /** @returns the stream of the call. */
@@ -53,7 +53,7 @@ export class OpenCalls implements Iterable<ContainerCall> {
 
   /** Closes all. */
   takeAll(): ContainerCall[] {
-    const calls = [...this.#calls.values()];
+    const calls = [...this.#calls];
     this.#calls.clear();
     return calls;
   }
@@ -82,7 +82,7 @@ export class OpenCalls implements Iterable<ContainerCall> {
   /** Output of child processes names no call: it is that of the one call there is, '' when there is not one. */
   soleId(): string {
     if (this.#calls.size !== 1) return '';
-    for (const call of this.#calls.values()) return call.id;
+    for (const call of this.#calls) return call.id;
     return '';
   }
 }

@@ -12,6 +12,7 @@ import {
   type SchedulerControl,
   type SchedulerSnapshot,
   type StartFailure,
+  StreamTable,
   type Succession,
 } from '@hob/contracts';
 import type { Logger } from 'pino';
@@ -67,7 +68,8 @@ export interface SchedulerOptions {
 export class Scheduler implements Invoker, SchedulerControl, AsyncDisposable {
   readonly #env: Environment;
   readonly #services: GroupServices;
-  readonly #calls = new Map<string, Invocation>();
+  /** By their numbers: `#started` at their time. */
+  readonly #calls = new StreamTable<Invocation>();
   /** By function name, then version. */
   readonly #groups = new Map<string, Map<number, VersionGroup>>();
   readonly #removing = new Set<Promise<void>>();
@@ -114,9 +116,9 @@ export class Scheduler implements Invoker, SchedulerControl, AsyncDisposable {
   invoke(request: InvocationRequest, sink: InvocationSink): InvocationHandle {
     const group = this.#group(request.version);
     const call = new Invocation(request, sink, group);
-    this.#calls.set(call.id, call);
+    call.number = this.#started += 1;
+    this.#calls.set(call.number, call);
     this.#services.histories.called(request.version.name, call.times.arrivedAtMs);
-    this.#started += 1;
     if (this.#closing) call.refuse(fail('ERR_SCHED_CLOSED', []));
     else if (headerChars(request) > HEADERS_CHARS_MAX) {
       call.refuse(fail('ERR_HTTP_HEADERS_TOO_LARGE', [HEADERS_CHARS_MAX]));
@@ -125,7 +127,8 @@ export class Scheduler implements Invoker, SchedulerControl, AsyncDisposable {
   }
 
   cancel(invocationId: string): boolean {
-    return this.#calls.get(invocationId)?.stop('cancelled') ?? false;
+    for (const call of this.#calls) if (call.id === invocationId && call.stop('cancelled')) return true;
+    return false;
   }
 
   /** How busy it is at this moment. */
@@ -281,7 +284,7 @@ export class Scheduler implements Invoker, SchedulerControl, AsyncDisposable {
   }
 
   #forget(call: Invocation): void {
-    if (this.#calls.get(call.id) === call) this.#calls.delete(call.id);
+    this.#calls.delete(call.number);
     if (this.#closing && this.#calls.size === 0) this.#drained.resolve();
   }
 

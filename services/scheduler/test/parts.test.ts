@@ -19,18 +19,23 @@ test('ByteLru forgets what was used longest ago, and never holds more than its b
   assert.deepEqual([lru.get('a'), lru.get('large')], ['a', undefined]);
 });
 
+interface Item extends Expiring<Item> {}
+
 test('DeadlineList tells each item once, at its time, unless it was deleted', async () => {
   const commands = fc.array(fc.tuple(fc.nat(50), fc.boolean()), { maxLength: 40 });
   await fc.assert(
     fc.asyncProperty(commands, async (steps) => {
       const clock = new FakeClock();
-      const list = new DeadlineList<Expiring>(clock, 100);
-      const told = new Map<Expiring, number>();
-      const kept: { item: Expiring; dueMs: number }[] = [];
+      const list = new DeadlineList<Item>(clock, 100);
+      const told = new Map<Item, number>();
+      const kept: { item: Item; dueMs: number }[] = [];
       for (const [waitMs, isDeleted] of steps) {
         await clock.advance(waitMs);
-        const item: Expiring = {
+        const item: Item = {
           expiresMs: 0,
+          list: undefined,
+          earlier: undefined,
+          later: undefined,
           expired: () => {
             assert.ok(!told.has(item));
             told.set(item, clock.nowMs());

@@ -9,6 +9,7 @@ import type {
   LoadedPayload,
   ParkedPayload,
 } from '@hob/contracts/protocol';
+import { StreamTable } from '@hob/contracts/stream-table';
 import { failureOf, refusal } from './failure.ts';
 import type { FrameSink } from './frame-sink.ts';
 import { findHandler, type Handler } from './handler.ts';
@@ -38,7 +39,7 @@ export class Session {
   readonly #lines: LogLines;
   /** What it reads into is used again. */
   readonly #decoder = new FrameDecoder((frame) => this.#take(frame), true);
-  readonly #invocations = new Map<number, Invocation>();
+  readonly #invocations = new StreamTable<Invocation>();
   /** Invocations that do not run yet: until the code is loaded, and until the bytes at hand are read, small bodies with them. */
   #arrived: Invocation[] = [];
   #claim: ClaimPayload | undefined;
@@ -85,7 +86,7 @@ export class Session {
 
   /** Sends all output that has no line end yet. */
   flushLogs(): void {
-    for (const invocation of this.#invocations.values()) invocation.flushLog();
+    for (const invocation of this.#invocations) invocation.flushLog();
     this.#lines.flush();
   }
 

@@ -128,7 +128,7 @@ export class GatewayWorker implements FrameListener {
     const draining = (): boolean => this.#isDraining;
     const route = new InvocationRoute({
       invoker: this.#invoker,
-      closed: (id) => this.#invoker.closed(id),
+      closed: (call) => this.#invoker.closed(call),
       directory: functions,
       tokens: verifier(tokens),
       logger,

@@ -14,6 +14,7 @@ import {
   type InvocationSink,
   type Invoker,
   OutgoingBody,
+  StreamTable,
 } from '@hob/contracts';
 import type { FrameConnection } from './frame-connection.ts';
 import { readCredit, readFailure, readHead, type RemoteCallRequest, violation } from './worker-messages.ts';
@@ -30,8 +31,7 @@ type Link = Pick<FrameConnection, 'send' | 'isCongested'>;
  */
 export class RemoteInvoker implements Invoker {
   readonly #link: Link;
-  readonly #calls = new Map<number, RemoteCall>();
-  readonly #byId = new Map<string, RemoteCall>();
+  readonly #calls = new StreamTable<RemoteCall>();
   #lastStream = 0;
   #isLost = false;
 
@@ -46,23 +46,22 @@ export class RemoteInvoker implements Invoker {
       return call;
     }
     this.#calls.set(call.stream, call);
-    this.#byId.set(request.id, call);
     call.start();
     return call;
   }
 
   cancel(invocationId: string): boolean {
-    const call = this.#byId.get(invocationId);
-    if (call === undefined || call.isOver) return false;
-    call.cancel('cancelled');
-    return true;
+    for (const call of this.#calls) {
+      if (call.id !== invocationId || call.isOver) continue;
+      call.cancel('cancelled');
+      return true;
+    }
+    return false;
   }
 
   /** The response of a call has left, or never will. Nothing more is said of the call. */
-  closed(invocationId: string): void {
-    const call = this.#byId.get(invocationId);
-    if (call === undefined) return;
-    this.#byId.delete(invocationId);
+  closed(call: InvocationHandle): void {
+    if (!(call instanceof RemoteCall) || this.#calls.get(call.stream) !== call) return;
     this.#calls.delete(call.stream);
     call.close();
   }
@@ -75,15 +74,14 @@ export class RemoteInvoker implements Invoker {
 
   /** The connection is congested no more. */
   drain(): void {
-    for (const call of this.#calls.values()) call.drain();
+    for (const call of this.#calls) call.drain();
   }
 
   /** The connection is gone: every call fails, also those to come. */
   lost(): void {
     this.#isLost = true;
-    const calls = [...this.#calls.values()];
+    const calls = [...this.#calls];
     this.#calls.clear();
-    this.#byId.clear();
     for (const call of calls) call.lost();
   }
 
@@ -119,6 +117,10 @@ class RemoteCall implements InvocationHandle, FrameStream {
     this.#request = call.request;
     this.#sink = call.sink;
     this.#body = new OutgoingBody(call.request.hasBody, () => this.#sink.drain());
+  }
+
+  get id(): string {
+    return this.#request.id;
   }
 
   get isOver(): boolean {

@@ -17,6 +17,7 @@ import {
   type Invoker,
   OutgoingBody,
   type ResponseHead,
+  StreamTable,
 } from '@hob/contracts';
 import type { RequestCount } from '../request-count.ts';
 import type { FrameConnection } from './frame-connection.ts';
@@ -41,7 +42,7 @@ type Link = Pick<FrameConnection, 'send' | 'isCongested'>;
 export class WorkerCalls {
   readonly #options: WorkerCallsOptions;
   readonly #link: Link;
-  readonly #calls = new Map<number, WorkerCall>();
+  readonly #calls = new StreamTable<WorkerCall>();
 
   constructor(link: Link, options: WorkerCallsOptions) {
     this.#link = link;
@@ -67,12 +68,12 @@ export class WorkerCalls {
 
   /** The connection is congested no more. */
   drain(): void {
-    for (const call of this.#calls.values()) call.decongested();
+    for (const call of this.#calls) call.decongested();
   }
 
   /** The worker is gone, and its clients with it. */
   lost(): void {
-    for (const call of [...this.#calls.values()]) this.#close(call);
+    for (const call of this.#calls) this.#close(call);
   }
 
   #close(call: WorkerCall): void {

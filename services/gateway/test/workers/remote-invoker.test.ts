@@ -99,7 +99,7 @@ class Bench {
 test('RemoteInvoker carries a call and its answer unchanged', async () => {
   const bench = new Bench();
   const caller = new Caller();
-  const { id } = bench.call(caller);
+  const { id, handle } = bench.call(caller);
   await until(() => caller.isOver, 'it is answered');
   const { request } = bench.invoker.last;
   assert.deepEqual(request, {
@@ -113,7 +113,7 @@ test('RemoteInvoker carries a call and its answer unchanged', async () => {
   assert.deepEqual(caller.response, headOf(200, ['content-type', 'text/plain']));
   assert.equal(caller.body.toString(), 'hello');
   assert.equal(bench.requests.now, 1, 'its response is on its way');
-  bench.remote.closed(id);
+  bench.remote.closed(handle);
   await until(() => bench.requests.now === 0, 'it is over');
   assert.equal(bench.invoker.last.cancelled, undefined);
 });
@@ -170,7 +170,7 @@ test('WorkerCalls tells failures, cancels, and counts the calls of all workers a
   await until(() => callers[1]?.isOver === true, 'it has failed');
   assert.equal(callers[1]?.error?.code, 'ERR_FN_TIMEOUT');
   assert.equal(callers[1]?.error?.message, fail('ERR_FN_TIMEOUT', [5]).message);
-  for (const { id } of calls) bench.remote.closed(id);
+  for (const { handle } of calls) bench.remote.closed(handle);
   await until(() => bench.requests.now === 0, 'none is left');
 });
 
