@@ -47,12 +47,15 @@ export class CgroupTree {
   readonly #rootsV1: readonly string[];
   readonly #rootV2: string | undefined;
   readonly #freezer: Freezer | undefined;
+  /** As it is in the path of each group below the instance's folder. */
+  readonly #infix: string;
   /** Where in the v2 tree hob's groups go; undefined on a host without one. */
   readonly base: string | undefined;
 
   /** @param instance name of this hob's folder: the same for each run on the same data folder. */
   constructor(host: CgroupHost, instance: string) {
     const below = (mount: string): string => join(mount, PARENT, instance);
+    this.#infix = `/${join(PARENT, instance)}/`;
     this.base = host.version === 2 ? host.mount : host.unified;
     this.#rootsV1 = host.version === 2 ? [] : [...new Set(host.mounts.values())].map(below);
     this.#rootV2 = this.base === undefined ? undefined : below(this.base);
@@ -171,6 +174,16 @@ export class CgroupTree {
   async processes(name: string): Promise<number[]> {
     const lists = await Promise.all(this.#roots.map((root) => readProcesses(join(root, name))));
     return [...new Set(lists.flat())];
+  }
+
+  /** Whether a process is, or was at its end, in a cgroup of this instance. The latter only v2's tree tells: without one it may be. */
+  mayHold({ pid, hasEnded }: { readonly pid: number; readonly hasEnded: boolean }): boolean {
+    if (hasEnded && this.#rootV2 === undefined) return true;
+    try {
+      return readFileSync(`/proc/${pid}/cgroup`, 'utf8').includes(this.#infix);
+    } catch {
+      return false; // gone
+    }
   }
 
   /** Removes a container's cgroups, waiting for the kernel to let go of them. Absent ones are fine. */

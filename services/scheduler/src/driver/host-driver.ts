@@ -76,6 +76,8 @@ export class HostDriver implements ContainerDriver {
   readonly #systemCalls: SystemCallWatch;
   readonly #confinement: Confinement;
   readonly #zygotes = new Map<number, ZygoteSlot>();
+  /** Of all that have booted and are not gone. */
+  readonly #zygotePids = new Set<number>();
   /** By pid. */
   readonly #alive = new Map<number, ContainerControl>();
   /** Those whose bytes are read by this process. */
@@ -298,6 +300,9 @@ export class HostDriver implements ContainerDriver {
 
   async #boot(memoryClassMb: number): Promise<Zygote> {
     const zygote = await Zygote.boot(this.#native, this.#options, memoryClassMb);
+    const { pid } = zygote;
+    this.#zygotePids.add(pid);
+    void zygote.exited.then(() => this.#zygotePids.delete(pid));
     try {
       await this.#cgroups.adopt(`zygote-${memoryClassMb}`, zygote.pid);
       return zygote;
@@ -329,11 +334,14 @@ export class HostDriver implements ContainerDriver {
     );
   }
 
-  /** Ends children that a zygote forked but died before it could name them. */
+  /**
+   * Ends children that a zygote forked but died before it could name them. They are in its cgroups or in those that it gave them,
+   * where no other child of this process is, be it another driver's or a zygote that boots.
+   */
   #endLostChildren(): void {
-    const zygotes = new Set([...this.#zygotes.values()].map((slot) => slot.live?.pid));
-    for (const pid of childrenOf(`${this.#options.root}/usr/local/bin/node`)) {
-      if (zygotes.has(pid) || this.#alive.has(pid)) continue;
+    for (const child of childrenOf(`${this.#options.root}/usr/local/bin/node`)) {
+      const { pid } = child;
+      if (this.#zygotePids.has(pid) || this.#alive.has(pid) || !this.#cgroups.mayHold(child)) continue;
       process.kill(pid, 'SIGKILL');
       void this.#reaper.wait(pid);
     }

@@ -53,25 +53,31 @@ function kill(pid: number): void {
   }
 }
 
-/**
- * This process's children that run a given program, or are first in a pid namespace and have ended: what a zygote forked just before
- * it died, without having been able to say so.
- */
-export function childrenOf(program: string): number[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .map(Number)
-    .filter((pid) => isChildOf(pid, program));
+/** A child of this process. */
+export interface Child {
+  readonly pid: number;
+  /** It is not reaped yet. */
+  readonly hasEnded: boolean;
 }
 
-function isChildOf(pid: number, program: string): boolean {
+/** This process's children that run a given program, or were first in a pid namespace and have ended. */
+export function childrenOf(program: string): Child[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((name) => childOf(Number(name), program) ?? []);
+}
+
+function childOf(pid: number, program: string): Child | undefined {
   try {
     const status = readFileSync(`/proc/${pid}/status`, 'utf8');
-    if (!status.includes(`\nPPid:\t${process.pid}\n`)) return false;
+    if (!status.includes(`\nPPid:\t${process.pid}\n`)) return undefined;
     const running = programOf(pid);
-    return running === program || (running === undefined && /^NSpid:\t\d+\t/m.test(status));
+    const isFirst = /^NSpid:\t\d+\t/m.test(status);
+    return running === program || (running === undefined && isFirst)
+      ? { pid, hasEnded: running === undefined }
+      : undefined;
   } catch {
-    return false; // gone
+    return undefined; // gone
   }
 }
 

@@ -193,6 +193,39 @@ function isAlive(pid: number): boolean {
   }
 }
 
+test('HostDriver.close ends nothing of another driver in the same process', async () => {
+  await withDriver(async (driver) => {
+    const container = await driver.create(kindOf(128));
+    const zygotes = driver.zygotes();
+    const other = await HostDriver.open(
+      driverOptions({ instance: `test-${process.pid}-other`, hostUidFirst: 3_000_000 }),
+    );
+    await other.create(kindOf(128));
+    await other.close();
+    assert.equal(await evaluate(container, 'return 1'), '1');
+    await driver.create(kindOf(128));
+    assert.deepEqual(driver.zygotes(), zygotes);
+  });
+});
+
+test('a zygote that dies leaves alone one that boots', async () => {
+  await withDriver(async (driver) => {
+    await driver.create(kindOf(128));
+    const [{ pid }] = driver.zygotes() as [{ pid: number }];
+    const booting = driver.create(kindOf(256));
+    process.kill(pid, 'SIGKILL');
+    assert.equal(await evaluate(await booting, 'return 1'), '1');
+    assert.equal(await evaluate(await driver.create(kindOf(128)), 'return 1'), '1');
+    assert.deepEqual(
+      driver.zygotes().map(({ memoryMb, restarts }) => [memoryMb, restarts]),
+      [
+        [128, 1],
+        [256, 0],
+      ],
+    );
+  });
+});
+
 test('HostDriver.open without a root filesystem tells so, and makes nothing', async () => {
   const options = driverOptions({ root: '/nonexistent', instance: `test-rootless-${process.pid}` });
   await assert.rejects(HostDriver.open(options), { code: 'ERR_NATIVE_UNSUPPORTED' });
