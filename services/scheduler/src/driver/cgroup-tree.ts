@@ -3,7 +3,7 @@ import { mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fail } from '@hob/contracts';
 import type { IoLimits } from '../container-driver.ts';
-import { AccountReader, type CountedFile, numberIn } from './cgroup-account.ts';
+import { AccountReader, type CountedFile, numberIn, readCount } from './cgroup-account.ts';
 import type { CgroupHost } from './cgroup-host.ts';
 import type { CgroupKnobs, CgroupTally, CgroupUsage } from './cgroup-knobs.ts';
 import { knobsV1 } from './cgroup-v1.ts';
@@ -78,8 +78,8 @@ export class CgroupTree {
 
   /** The folders that a container's first process enters. v2's one folder is cloned into instead. */
   dirs(name: string): { readonly cgroupDirs: readonly string[]; readonly cgroup2Dir?: string } {
-    const cgroupDirs = this.#rootsV1.map((root) => join(root, name));
-    return this.#rootV2 === undefined ? { cgroupDirs } : { cgroupDirs, cgroup2Dir: join(this.#rootV2, name) };
+    const cgroupDirs = this.#rootsV1.map((root) => `${root}/${name}`);
+    return this.#rootV2 === undefined ? { cgroupDirs } : { cgroupDirs, cgroup2Dir: `${this.#rootV2}/${name}` };
   }
 
   /**
@@ -91,8 +91,8 @@ export class CgroupTree {
    */
   create(name: string, limits: CgroupLimits, accountUid: number): void {
     syscallSync('cgroup create', () => {
-      for (const root of this.#roots) mkdirSync(join(root, name));
-      if (this.#rootV2 !== undefined) writeFileSync(join(this.#rootV2, name, 'cgroup.max.descendants'), '0');
+      for (const root of this.#roots) mkdirSync(`${root}/${name}`);
+      if (this.#rootV2 !== undefined) writeFileSync(`${this.#rootV2}/${name}/cgroup.max.descendants`, '0');
       this.#knobs.setLimits(name, limits, undefined);
       if (accountUid !== 0) chownSync(this.#knobs.accountFiles(name).memoryPeak.path, accountUid, 0);
     });
@@ -123,10 +123,9 @@ export class CgroupTree {
   /** What a container has used and run into, of which nothing runs any more. Synchronous, as `create` is. */
   tally(name: string): CgroupTally {
     const { cpu, cpuUnitsPerMs, oomKills, pidsDenied } = this.#knobs.accountFiles(name);
-    const read = ({ path, key }: CountedFile): number => numberIn(readFileSync(path), key) ?? 0;
     try {
-      const cpuSeconds = read(cpu) / cpuUnitsPerMs / 1000;
-      return { cpuSeconds, oomKills: read(oomKills), pidsDenied: read(pidsDenied) };
+      const cpuSeconds = readCount(cpu) / cpuUnitsPerMs / 1000;
+      return { cpuSeconds, oomKills: readCount(oomKills), pidsDenied: readCount(pidsDenied) };
     } catch {
       return { cpuSeconds: 0, oomKills: 0, pidsDenied: 0 };
     }
@@ -136,7 +135,7 @@ export class CgroupTree {
   setFrozen(name: string, isFrozen: boolean): void {
     const freezer = this.#freezer;
     if (freezer === undefined) return;
-    const path = join(freezer.root, name, freezer.file);
+    const path = `${freezer.root}/${name}/${freezer.file}`;
     // Not made if it is not there: the container is gone then.
     syscallSync('cgroup freeze', () => writeFileSync(path, freezer.words[isFrozen ? 1 : 0], { flag: 'r+' }));
   }
@@ -155,7 +154,7 @@ export class CgroupTree {
     if (this.#rootV2 === undefined) return false;
     try {
       // Not made if it is not there: before Linux 5.14.
-      writeFileSync(join(this.#rootV2, name, 'cgroup.kill'), '1', { flag: 'r+' });
+      writeFileSync(`${this.#rootV2}/${name}/cgroup.kill`, '1', { flag: 'r+' });
       return true;
     } catch {
       return false;
@@ -165,14 +164,14 @@ export class CgroupTree {
   /** Puts a process of hob's own (a zygote) where a successor would find and end it. */
   async adopt(name: string, pid: number): Promise<void> {
     await syscall('cgroup adopt', async () => {
-      await Promise.all(this.#roots.map((root) => mkdir(join(root, name), { recursive: true })));
-      await Promise.all(this.#roots.map((root) => writeFile(join(root, name, 'cgroup.procs'), String(pid))));
+      await Promise.all(this.#roots.map((root) => mkdir(`${root}/${name}`, { recursive: true })));
+      await Promise.all(this.#roots.map((root) => writeFile(`${root}/${name}/cgroup.procs`, String(pid))));
     });
   }
 
   /** The processes in a container's cgroups, as this process's pid namespace numbers them. */
   async processes(name: string): Promise<number[]> {
-    const lists = await Promise.all(this.#roots.map((root) => readProcesses(join(root, name))));
+    const lists = await Promise.all(this.#roots.map((root) => readProcesses(`${root}/${name}`)));
     return [...new Set(lists.flat())];
   }
 
@@ -188,7 +187,7 @@ export class CgroupTree {
 
   /** Removes a container's cgroups, waiting for the kernel to let go of them. Absent ones are fine. */
   async remove(name: string): Promise<void> {
-    await Promise.all(this.#roots.map((root) => removeDir(join(root, name))));
+    await Promise.all(this.#roots.map((root) => removeDir(`${root}/${name}`)));
   }
 
   /** The names of what lies below the instance's folder. */

@@ -1,6 +1,5 @@
 import { writeFileSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { IoLimits } from '../container-driver.ts';
 import type { CgroupController } from './cgroup-host.ts';
 import { blockDevices, type CgroupKnobs, CPU_WEIGHT_USUAL, cpuQuotaUs } from './cgroup-knobs.ts';
@@ -10,8 +9,8 @@ const deviceMinors = [3, 5, 7, 8, 9];
 
 /** Memory must never be above memory plus swap, so which goes first depends on the direction. */
 function setMemory(dir: string, bytes: number, beforeBytes: number | undefined): void {
-  const memory = join(dir, 'memory.limit_in_bytes');
-  const withSwap = join(dir, 'memory.memsw.limit_in_bytes');
+  const memory = `${dir}/memory.limit_in_bytes`;
+  const withSwap = `${dir}/memory.memsw.limit_in_bytes`;
   const grows = beforeBytes !== undefined && bytes > beforeBytes;
   for (const file of grows ? [withSwap, memory] : [memory, withSwap]) writeFileSync(file, String(bytes));
 }
@@ -28,7 +27,7 @@ function setIo(dir: string, io: IoLimits): void {
   for (const device of blockDevices()) {
     for (const [key, file] of Object.entries(throttles)) {
       const rate = io[key as keyof IoLimits];
-      if (rate !== undefined) writeFileSync(join(dir, `blkio.throttle.${file}`), `${device} ${rate}`);
+      if (rate !== undefined) writeFileSync(`${dir}/blkio.throttle.${file}`, `${device} ${rate}`);
     }
   }
 }
@@ -40,33 +39,34 @@ function cpuShares(cpuWeight: number): number {
 
 /** cgroup v1: one tree for each controller. */
 export function knobsV1(mounts: ReadonlyMap<CgroupController, string>, instance: string): CgroupKnobs {
-  const dir = (controller: CgroupController, name = ''): string =>
-    join(mounts.get(controller) as string, 'hob', instance, name);
+  // Put together anew for each container, so not by `join`, which takes ten times as long.
+  const dir = (controller: CgroupController, name = '.'): string =>
+    `${mounts.get(controller) as string}/hob/${instance}/${name}`;
 
   return {
     async prepareInstance() {
       // Refused while the folder has children, and already done when a predecessor left it.
-      const everything = (await readFile(join(dir('devices'), 'devices.list'), 'utf8')).startsWith('a ');
-      if (everything) await writeFile(join(dir('devices'), 'devices.deny'), 'a');
-      for (const minor of deviceMinors) await writeFile(join(dir('devices'), 'devices.allow'), `c 1:${minor} rwm`);
+      const everything = (await readFile(`${dir('devices')}/devices.list`, 'utf8')).startsWith('a ');
+      if (everything) await writeFile(`${dir('devices')}/devices.deny`, 'a');
+      for (const minor of deviceMinors) await writeFile(`${dir('devices')}/devices.allow`, `c 1:${minor} rwm`);
     },
     setLimits(name, limits, before) {
       const { memoryBytes, cpu, cpuWeight, pidsMax, io } = limits;
       if (memoryBytes !== before?.memoryBytes) setMemory(dir('memory', name), memoryBytes, before?.memoryBytes);
-      if (cpu !== before?.cpu) writeFileSync(join(dir('cpu', name), 'cpu.cfs_quota_us'), String(cpuQuotaUs(cpu)));
+      if (cpu !== before?.cpu) writeFileSync(`${dir('cpu', name)}/cpu.cfs_quota_us`, String(cpuQuotaUs(cpu)));
       if (cpuWeight !== (before?.cpuWeight ?? CPU_WEIGHT_USUAL)) {
-        writeFileSync(join(dir('cpu', name), 'cpu.shares'), String(cpuShares(cpuWeight)));
+        writeFileSync(`${dir('cpu', name)}/cpu.shares`, String(cpuShares(cpuWeight)));
       }
-      if (pidsMax !== before?.pidsMax) writeFileSync(join(dir('pids', name), 'pids.max'), String(pidsMax));
+      if (pidsMax !== before?.pidsMax) writeFileSync(`${dir('pids', name)}/pids.max`, String(pidsMax));
       if (io !== undefined && mounts.has('blkio')) setIo(dir('blkio', name), io);
     },
     accountFiles: (name) => ({
-      cpu: { path: join(dir('cpuacct', name), 'cpuacct.usage'), key: '' },
+      cpu: { path: `${dir('cpuacct', name)}/cpuacct.usage`, key: '' },
       cpuUnitsPerMs: 1_000_000,
-      memory: { path: join(dir('memory', name), 'memory.usage_in_bytes'), key: '' },
-      memoryPeak: { path: join(dir('memory', name), 'memory.max_usage_in_bytes'), key: '' },
-      pidsDenied: { path: join(dir('pids', name), 'pids.events'), key: 'max ' },
-      oomKills: { path: join(dir('memory', name), 'memory.oom_control'), key: 'oom_kill ' },
+      memory: { path: `${dir('memory', name)}/memory.usage_in_bytes`, key: '' },
+      memoryPeak: { path: `${dir('memory', name)}/memory.max_usage_in_bytes`, key: '' },
+      pidsDenied: { path: `${dir('pids', name)}/pids.events`, key: 'max ' },
+      oomKills: { path: `${dir('memory', name)}/memory.oom_control`, key: 'oom_kill ' },
     }),
   };
 }

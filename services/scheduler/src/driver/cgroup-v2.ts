@@ -21,10 +21,10 @@ const ioKeys = {
 function setIo(dir: string, io: IoLimits): void {
   const rates = Object.entries(io).map(([key, rate]) => `${ioKeys[key as keyof IoLimits]}=${rate}`);
   if (rates.length === 0) return;
-  for (const device of blockDevices()) writeFileSync(join(dir, 'io.max'), `${device} ${rates.join(' ')}`);
+  for (const device of blockDevices()) writeFileSync(`${dir}/io.max`, `${device} ${rates.join(' ')}`);
 }
 
-const hasPeak = (dir: string): boolean => existsSync(join(dir, 'memory.peak'));
+const hasPeak = (dir: string): boolean => existsSync(`${dir}/memory.peak`);
 
 /** Processes may start while others are moved; somebody who starts them for ever does not keep us. */
 const VACATE_ROUNDS_MAX = 100;
@@ -51,7 +51,8 @@ function ignoreEnded(error: unknown): void {
 
 /** cgroup v2: one tree. */
 export function knobsV2({ mount, hasIo }: CgroupHost & { version: 2 }, instance: string): CgroupKnobs {
-  const dir = (name: string): string => join(mount, 'hob', instance, name);
+  // Put together anew for each container, so not by `join`, which takes ten times as long.
+  const dir = (name: string): string => `${mount}/hob/${instance}/${name}`;
 
   return {
     async prepareInstance() {
@@ -60,10 +61,10 @@ export function knobsV2({ mount, hasIo }: CgroupHost & { version: 2 }, instance:
     },
     setLimits(name, limits, before) {
       const { memoryBytes, cpu, cpuWeight, pidsMax, io } = limits;
-      const write = (file: string, value: string): void => writeFileSync(join(dir(name), file), value);
+      const write = (file: string, value: string): void => writeFileSync(`${dir(name)}/${file}`, value);
       if (before === undefined) {
         // Absent where the kernel counts no swap: then there is none to forbid.
-        if (existsSync(join(dir(name), 'memory.swap.max'))) write('memory.swap.max', '0');
+        if (existsSync(`${dir(name)}/memory.swap.max`)) write('memory.swap.max', '0');
         write('memory.oom.group', '1');
       }
       if (memoryBytes !== before?.memoryBytes) write('memory.max', String(memoryBytes));
@@ -73,13 +74,13 @@ export function knobsV2({ mount, hasIo }: CgroupHost & { version: 2 }, instance:
       if (io !== undefined && hasIo) setIo(dir(name), io);
     },
     accountFiles: (name) => ({
-      cpu: { path: join(dir(name), 'cpu.stat'), key: 'usage_usec ' },
+      cpu: { path: `${dir(name)}/cpu.stat`, key: 'usage_usec ' },
       cpuUnitsPerMs: 1000,
-      memory: { path: join(dir(name), 'memory.current'), key: '' },
+      memory: { path: `${dir(name)}/memory.current`, key: '' },
       // Before Linux 5.19 there is no peak: what is charged at the time of asking stands for it.
-      memoryPeak: { path: join(dir(name), hasPeak(dir(name)) ? 'memory.peak' : 'memory.current'), key: '' },
-      pidsDenied: { path: join(dir(name), 'pids.events'), key: 'max ' },
-      oomKills: { path: join(dir(name), 'memory.events'), key: 'oom_kill ' },
+      memoryPeak: { path: `${dir(name)}/${hasPeak(dir(name)) ? 'memory.peak' : 'memory.current'}`, key: '' },
+      pidsDenied: { path: `${dir(name)}/pids.events`, key: 'max ' },
+      oomKills: { path: `${dir(name)}/memory.events`, key: 'oom_kill ' },
     }),
   };
 }

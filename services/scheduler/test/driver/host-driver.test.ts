@@ -211,9 +211,10 @@ test('HostDriver.close ends nothing of another driver in the same process', asyn
 test('a zygote that dies leaves alone one that boots', async () => {
   await withDriver(async (driver) => {
     await driver.create(kindOf(128));
-    const [{ pid }] = driver.zygotes() as [{ pid: number }];
+    const [zygote] = driver.zygotes();
+    assert.ok(zygote);
     const booting = driver.create(kindOf(256));
-    process.kill(pid, 'SIGKILL');
+    process.kill(zygote.pid, 'SIGKILL');
     assert.equal(await evaluate(await booting, 'return 1'), '1');
     assert.equal(await evaluate(await driver.create(kindOf(128)), 'return 1'), '1');
     assert.deepEqual(

@@ -67,7 +67,7 @@ export class LoopbackNamespaces {
   }
 
   #isUnused(namespace: number): boolean {
-    const read = (name: string): string => readFileSync(`/proc/thread-self/net/${name}`, 'latin1');
+    const read = (name: string): string => readFileSync(`/proc/thread-self/net/${name}`, 'utf8');
     try {
       return this.#native.within(namespace, () => NO_PACKETS.test(read('dev')) && NO_SOCKETS.test(read('sockstat')));
     } catch {
