@@ -64,8 +64,8 @@ const isBodyless = (status: number): boolean => status === 204 || status === 205
 /**
  * Carries one invocation between a client's connection and the invoker, with back-pressure both ways.
  *
- * The response goes waiting → held → sending → over, or to over from any state. It is *held* from the head to the
- * end of the event loop's turn: what arrives until then leaves in one write, with a content-length when it is complete.
+ * The response goes waiting → held → sending → over, or to over from any state. It is *held* from the head until
+ * all is dealt with that was read with it: that leaves in one write, with a content-length when it is complete.
  * Nothing is written once it is *over*; until the head was sent a failure is a problem document, afterwards it cuts
  * the connection.
  */

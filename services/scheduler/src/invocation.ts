@@ -210,7 +210,7 @@ export class Invocation implements InvocationHandle, ContainerCall, Expiring<Inv
     }
     const nowMs = this.#host.clock.nowMs();
     const { status, headers } = head;
-    this.#sink.head({ status, headers, bodyless: isLast, ...this.#account(nowMs) });
+    this.#sink.head({ ...this.#account(nowMs), status, headers, bodyless: isLast });
     if (isLast) this.#complete(nowMs);
   }
 
@@ -287,7 +287,7 @@ export class Invocation implements InvocationHandle, ContainerCall, Expiring<Inv
   #account(nowMs: number, cause?: DeathCause): CallAccount {
     const { start, queueMs, createMs, thawMs, loadMs, runMs } = this.times.account(nowMs);
     const used = this.#used ?? this.#lease?.meter.read(nowMs, READING_AGE_MS);
-    return {
+    const account = {
       start,
       queueMs,
       createMs,
@@ -299,8 +299,8 @@ export class Invocation implements InvocationHandle, ContainerCall, Expiring<Inv
       containerAgeMs: used === undefined ? 0 : nowMs - used.bornAtMs,
       bytesIn: this.#body.writtenBytes,
       bytesOut: this.#bytesOut,
-      ...(cause && { cause }),
     };
+    return cause === undefined ? account : { ...account, cause };
   }
 
   #complete(nowMs: number): void {
@@ -339,10 +339,10 @@ export class Invocation implements InvocationHandle, ContainerCall, Expiring<Inv
     this.#leave('over', nowMs);
     const { id, version } = this;
     this.#host.ended(this, {
+      ...this.#account(nowMs, cause),
       invocationId: id,
       function: version.name,
       version: version.version,
-      ...this.#account(nowMs, cause),
       outcome,
     });
   }

@@ -43,6 +43,8 @@ export class Pool implements ContainerOwner {
   readonly #creating = new Set<Container>();
   /** The last ones, ms; the newest last. */
   readonly #createTimesMs: number[] = [];
+  /** Their median: the first ones wait for a zygote to boot. */
+  #createMs = 0;
   #containerBytes = CONTAINER_BYTES;
   #target = 0;
   #refillTimer: Timer | undefined;
@@ -157,12 +159,6 @@ export class Pool implements ContainerOwner {
     if (wanted(this.observe()) > this.#target) this.#host.moreWanted();
   }
 
-  /** The median: the first ones wait for a zygote to boot. */
-  get #createMs(): number {
-    const sorted = this.#createTimesMs.toSorted((a, b) => a - b);
-    return sorted[Math.floor(sorted.length / 2)] ?? 0;
-  }
-
   /** Once, in a while: a claimed container's first steps come before making its replacement. */
   #refillIn(delayMs: number): void {
     if (this.#isClosed) return;
@@ -203,6 +199,7 @@ export class Pool implements ContainerOwner {
     }
     this.#createTimesMs.push(container.meter.createMs);
     if (this.#createTimesMs.length > CREATE_TIMES) this.#createTimesMs.shift();
+    this.#createMs = median(this.#createTimesMs);
     this.#backoff.succeeded();
     const isOwn = this.#creating.delete(container);
     if (isOwn && container.state === 'parked') {
@@ -222,4 +219,8 @@ export class Pool implements ContainerOwner {
       container.retire('reclaimed');
     }
   }
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 }

@@ -34,6 +34,8 @@ export class AccountReader implements ContainerAccount {
   #cpuMs = 0;
   #peakBytes = 0;
   #canRestart: boolean;
+  /** The cgroup was removed: what is read from now on says so by an error, which takes long to make. */
+  #isGone = false;
   #isClosed = false;
 
   /** Opens the files. @throws the file system's error, after which none is open. */
@@ -94,12 +96,13 @@ export class AccountReader implements ContainerAccount {
   }
 
   #number(fd: number, key: string): number | undefined {
-    if (this.#isClosed) return undefined;
+    if (this.#isClosed || this.#isGone) return undefined;
     const buffer = this.#buffer;
     let end: number;
     try {
       end = readSync(fd, buffer, 0, buffer.byteLength, 0);
-    } catch {
+    } catch (error) {
+      this.#isGone = (error as NodeJS.ErrnoException).code === 'ENODEV';
       return undefined;
     }
     return numberIn(buffer.subarray(0, end), key);
