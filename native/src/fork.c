@@ -11,6 +11,9 @@
 
 #include "internal.h"
 
+/* What a container may have on its way to the host, in kernel memory that is counted as its own: as much as the host reads at once. */
+#define FRAMES_SEND_BYTES (512 * 1024)
+
 /* All the descriptors of one container, both ends, so that one destructor closes what is left of them. */
 struct plumbing {
         int frames[2]; /* [0] host, [1] container */
@@ -33,6 +36,9 @@ static int plumbing_open(struct plumbing *p) {
                 return -errno;
         (void) close(p->in[1]);
         p->in[1] = -EBADF;
+        /* With the kernel's usual size, most reads end in the middle of a large response. */
+        const int room = FRAMES_SEND_BYTES;
+        (void) setsockopt(p->frames[1], SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof room);
         return 0;
 }
 

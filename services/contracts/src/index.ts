@@ -21,6 +21,7 @@ export * from './receipt.ts';
 export * from './schedules.ts';
 export * from './services.ts';
 export * from './snapshot.ts';
+export * from './spare-memory.ts';
 export * from './storage-error.ts';
 export * from './stream-table.ts';
 export * from './system-calls.ts';

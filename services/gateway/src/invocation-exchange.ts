@@ -3,6 +3,7 @@ import {
   type CallAccount,
   fail,
   type FunctionFailure,
+  giveMemory,
   type HobError,
   type InvocationHandle,
   type InvocationRequest,
@@ -11,6 +12,7 @@ import {
   isHobError,
   type Outcome,
   type ResponseHead,
+  takeMemory,
 } from '@hob/contracts';
 import type { Logger } from 'pino';
 import type { GatewayLimits } from './gateway-limits.ts';
@@ -40,12 +42,27 @@ export interface ExchangeParts {
   readonly trusted: boolean;
 }
 
+/** A copy of a piece of a body: a string with a character for each byte, or bytes. */
+type Piece = string | Uint8Array;
+
+/** Pieces from this size on are copied as bytes. */
+const BYTES_MIN = 16 * 1024;
+
 /**
- * Bytes as a string of the same length. As a copy it is cheaper than bytes, whose memory nobody has until they are collected,
- * and Node sends it in one piece with the head.
+ * Copies a piece. Of a small one a string is cheaper, as Node sends it together with the head. A large string would be copied twice
+ * more on its way; memory for bytes is used again after `giveBack`.
  */
-function asLatin1(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
+function copyOf({ buffer, byteOffset, byteLength }: Uint8Array): Piece {
+  const bytes = Buffer.from(buffer, byteOffset, byteLength);
+  if (byteLength < BYTES_MIN) return bytes.toString('latin1');
+  const memory = takeMemory(byteLength);
+  bytes.copy(memory);
+  return memory.subarray(0, byteLength);
+}
+
+/** Nobody looks at it any more. */
+function giveBack(piece: Piece): void {
+  if (typeof piece !== 'string') giveMemory(Buffer.from(piece.buffer));
 }
 
 /** Where a call's container came from, what took how long and how much, added to a flat list of headers. */
@@ -82,8 +99,8 @@ export class InvocationExchange implements InvocationSink, Deferred {
   #headers: string[] = [];
   /** As of the head; it is told when the head leaves. */
   #account: CallAccount | undefined;
-  /** The first bytes of the body while the response is held. */
-  #first: string | undefined;
+  /** The first bytes of the body while the response is held; then those that it ended with, until they have left. */
+  #first: Piece | undefined;
   /** The length that the function declared, or -1. */
   #declared = -1;
   #sentBytes = 0;
@@ -136,12 +153,12 @@ export class InvocationExchange implements InvocationSink, Deferred {
     if (this.#state === 'over' || this.#state === 'waiting') return true;
     if (this.#state === 'held') {
       if (this.#first === undefined) {
-        this.#first = asLatin1(bytes);
+        this.#first = copyOf(bytes);
         return true;
       }
       this.#flush();
     }
-    return this.#write(asLatin1(bytes));
+    return this.#write(copyOf(bytes));
   }
 
   end(): void {
@@ -183,7 +200,7 @@ export class InvocationExchange implements InvocationSink, Deferred {
     if (!this.#response.writableFinished) {
       this.#state = 'over';
       this.#cancel('disconnected');
-    }
+    } else if (this.#first !== undefined) giveBack(this.#first);
     if (this.#handle !== undefined) this.#context.closed?.(this.#handle);
   }
 
@@ -268,14 +285,14 @@ export class InvocationExchange implements InvocationSink, Deferred {
     else this.#write(first);
   }
 
-  /** @param latin1 a character for each byte. */
-  #write(latin1: string): boolean {
-    this.#sentBytes += latin1.length;
+  #write(piece: Piece): boolean {
+    this.#sentBytes += piece.length;
     if (this.#declared !== -1 && this.#sentBytes > this.#declared) {
       this.#cut(fail('ERR_FN_BAD_RESPONSE', [this.#lengthMismatch(this.#sentBytes)]));
       return true;
     }
-    if (this.#response.write(latin1, 'latin1')) return true;
+    const hasLeft = typeof piece === 'string' ? undefined : (error?: Error | null) => void (error ?? giveBack(piece));
+    if (this.#response.write(piece, 'latin1', hasLeft)) return true;
     if (!this.#responseFull) {
       this.#responseFull = true;
       this.#response.once('drain', () => {
@@ -286,7 +303,7 @@ export class InvocationExchange implements InvocationSink, Deferred {
     return false;
   }
 
-  #finish(body?: string): void {
+  #finish(body?: Piece): void {
     this.#state = 'over';
     this.#response.end(body, 'latin1');
     if (this.#requestPaused) this.drain();

@@ -86,6 +86,33 @@ test('/fn carries any bytes unchanged, small and large', async () => {
   }
 });
 
+test('/fn gives every reader its own bytes, quick or slow, though memory for them is used again', async () => {
+  await using hob = await startGateway();
+  // As the driver lends it: it is overwritten as soon as it was taken.
+  const lent = Buffer.alloc(400 * 1024);
+  const slow = { chunks: 24, bytes: lent.byteLength };
+  const quick = { chunks: 1, bytes: 64 * 1024 };
+  hob.invoker.onCall = ({ request, sink }) => {
+    const url = new URL(request.url);
+    const { chunks, bytes } = url.pathname.includes('slow') ? slow : quick;
+    sink.head(headOf(200));
+    for (let count = 0; count < chunks; count += 1) {
+      lent.fill(Number(url.searchParams.get('byte')));
+      sink.chunk(lent.subarray(0, bytes));
+    }
+    sink.end();
+  };
+  const isAll = (body: Uint8Array, byte: number, { chunks, bytes }: typeof slow): boolean =>
+    Buffer.alloc(chunks * bytes, byte).equals(body);
+  const slowBytes = [1, 2, 3];
+  const waiting = await Promise.all(slowBytes.map((byte) => fetch(`${hob.url}/fn/hello/slow?byte=${byte}`)));
+  for (let byte = 10; byte < 50; byte += 1) {
+    const answer = await fetch(`${hob.url}/fn/hello/quick?byte=${byte}`);
+    assert.ok(isAll(await answer.bytes(), byte, quick));
+  }
+  for (const [at, answer] of waiting.entries()) assert.ok(isAll(await answer.bytes(), slowBytes[at] ?? 0, slow));
+});
+
 test('/fn stops reading a body while the container takes no more', async () => {
   await using hob = await startGateway();
   hob.invoker.onCall = (call) => (call.takesMore = false);
