@@ -1,5 +1,7 @@
-/** Smaller ones are not worth keeping, and larger ones too large to keep, bytes. */
-const [KEPT_BYTES_MIN, KEPT_BYTES_MAX] = [16 * 1024, 512 * 1024];
+/** Smaller ones are not worth keeping, bytes. From this size on each has an `ArrayBuffer` of its own. */
+export const KEPT_BYTES_MIN = 16 * 1024;
+/** Larger ones are too large to keep, bytes. */
+const KEPT_BYTES_MAX = 512 * 1024;
 const KEPT_MAX = 8;
 
 const spare: Buffer[] = [];

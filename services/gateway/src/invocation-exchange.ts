@@ -10,6 +10,7 @@ import {
   type InvocationSink,
   type Invoker,
   isHobError,
+  KEPT_BYTES_MIN,
   type Outcome,
   type ResponseHead,
   takeMemory,
@@ -45,22 +46,19 @@ export interface ExchangeParts {
 /** A copy of a piece of a body: a string with a character for each byte, or bytes. */
 type Piece = string | Uint8Array;
 
-/** Pieces from this size on are copied as bytes. */
-const BYTES_MIN = 16 * 1024;
-
 /**
  * Copies a piece. Of a small one a string is cheaper, as Node sends it together with the head. A large string would be copied twice
  * more on its way; memory for bytes is used again after `giveBack`.
  */
 function copyOf({ buffer, byteOffset, byteLength }: Uint8Array): Piece {
   const bytes = Buffer.from(buffer, byteOffset, byteLength);
-  if (byteLength < BYTES_MIN) return bytes.toString('latin1');
+  if (byteLength < KEPT_BYTES_MIN) return bytes.toString('latin1');
   const memory = takeMemory(byteLength);
   bytes.copy(memory);
   return memory.subarray(0, byteLength);
 }
 
-/** Nobody looks at it any more. */
+/** Nobody looks at it any more. What is bytes begins the memory that it lies in, and is alone there. */
 function giveBack(piece: Piece): void {
   if (typeof piece !== 'string') giveMemory(Buffer.from(piece.buffer));
 }
