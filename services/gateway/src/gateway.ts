@@ -96,7 +96,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const turnEnd = new TurnEnd();
   const route = new InvocationRoute({ invoker, directory, queue, tokens, logger, limits, draining, turnEnd });
   const requests = new RequestCount(limits.requestsMax);
-  const front = new HttpFront({ limits, route, draining, requests });
+  const front = new HttpFront({ limits, route, draining, requests, turnEnd });
   const requestsInFlight = (): number => requests.now;
   const app = await createApp({ ...options, limits, stopping: stopping.signal, requestsInFlight, front });
   options.metrics.observe({ scheduler: options.scheduler, directory, queue, requestsInFlight });

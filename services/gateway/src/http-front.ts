@@ -7,6 +7,10 @@ import type { InvocationRoute } from './invocation-route.ts';
 import { FUNCTION_PREFIX } from './invocation-target.ts';
 import { PROBLEM_TYPE, problemOf, sendProblem } from './problem.ts';
 import type { RequestCount } from './request-count.ts';
+import type { CallResponse } from './simple/call-response.ts';
+import { type ConnectionHost, SimpleConnection } from './simple/simple-connection.ts';
+import type { SimpleRequest } from './simple/simple-request.ts';
+import type { TurnEnd } from './turn-end.ts';
 
 /** Serves what is no call of a function. */
 export type RequestHandler = (request: IncomingMessage, response: ServerResponse) => void;
@@ -18,6 +22,7 @@ export interface HttpFrontOptions {
   readonly draining: () => boolean;
   /** Of requests being served; probes, metrics and refusals not counted. */
   readonly requests: RequestCount;
+  readonly turnEnd: TurnEnd;
   /** Calls of functions that those serve who serve all else; none when it is not given. */
   readonly isForOthers?: (request: IncomingMessage) => boolean;
 }
@@ -38,6 +43,7 @@ export class HttpFront {
   readonly #draining: () => boolean;
   readonly #requests: RequestCount;
   readonly #isForOthers: (request: IncomingMessage) => boolean;
+  readonly #simple = new Set<SimpleConnection>();
   #others: RequestHandler | undefined;
 
   constructor(options: HttpFrontOptions) {
@@ -62,6 +68,7 @@ export class HttpFront {
     this.server.on('request', (request, response) => this.#serve(request, response, false));
     this.server.on('checkContinue', (request, response) => this.#serve(request, response, true));
     this.server.on('clientError', answerBrokenRequest(limits));
+    this.#readFirst(options.turnEnd);
   }
 
   /** The base URL, or undefined when the server does not listen. */
@@ -99,7 +106,42 @@ export class HttpFront {
       this.server.close(() => resolve());
     });
     this.server.closeAllConnections();
+    for (const connection of this.#simple) connection.destroy();
     await closed;
+  }
+
+  /** Has each connection read as simple requests before it is read by Node. */
+  #readFirst(turnEnd: TurnEnd): void {
+    const { server } = this;
+    const byNode = server.listeners('connection');
+    server.removeAllListeners('connection');
+    const answerBroken = answerBrokenRequest(this.#limits);
+    const host: ConnectionHost = {
+      limits: this.#limits,
+      turnEnd,
+      serve: (request, response, peer) => this.#serveSimple(request, response, peer),
+      passOn: (socket) => {
+        for (const listener of byNode) listener.call(server, socket);
+      },
+      silent: (socket) => answerBroken(Object.assign(new Error(), { code: 'ERR_HTTP_REQUEST_TIMEOUT' }), socket),
+      ended: (connection) => this.#simple.delete(connection),
+    };
+    server.on('connection', (socket) => this.#simple.add(new SimpleConnection(socket, host)));
+  }
+
+  #serveSimple(request: SimpleRequest, response: CallResponse, peer: string | undefined): () => void {
+    const refusal = this.#refusal(request.url);
+    if (refusal !== undefined) {
+      const { lingerMs } = this.#limits;
+      sendProblem(undefined, response, problemOf(refusal), { lingerMs, close: this.#draining() });
+      return () => undefined;
+    }
+    this.#requests.enter();
+    const exchange = this.#route.handleSimple(request, response, peer);
+    return () => {
+      this.#requests.leave();
+      exchange?.closed();
+    };
   }
 
   #serve(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void {

@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { IncomingMessage } from 'node:http';
 import {
   type CallAccount,
   fail,
@@ -20,6 +20,8 @@ import type { GatewayLimits } from './gateway-limits.ts';
 import { problemOf, sendProblem } from './problem.ts';
 import { hundredths, receiptHeader } from './receipt-header.ts';
 import { cleanResponseHeaders } from './response-headers.ts';
+import type { CallResponse } from './simple/call-response.ts';
+import type { SimpleRequest } from './simple/simple-request.ts';
 import type { Deferred, TurnEnd } from './turn-end.ts';
 
 /** What every exchange needs of the gateway. */
@@ -36,8 +38,9 @@ export interface ExchangeContext {
 
 /** One HTTP request together with the invocation made of it. */
 export interface ExchangeParts {
-  readonly request: IncomingMessage;
-  readonly response: ServerResponse;
+  /** Node's, whose body is still to come, or one of which nothing is missing. */
+  readonly request: IncomingMessage | SimpleRequest;
+  readonly response: CallResponse;
   readonly invocation: InvocationRequest;
   /** The caller presented a valid token and may see what the function threw. */
   readonly trusted: boolean;
@@ -86,8 +89,9 @@ const isBodyless = (status: number): boolean => status === 204 || status === 205
  */
 export class InvocationExchange implements InvocationSink, Deferred {
   readonly #context: ExchangeContext;
-  readonly #request: IncomingMessage;
-  readonly #response: ServerResponse;
+  readonly #request: IncomingMessage | undefined;
+  readonly #body: Buffer | undefined;
+  readonly #response: CallResponse;
   readonly #invocation: InvocationRequest;
   readonly #trusted: boolean;
   #handle: InvocationHandle | undefined;
@@ -112,7 +116,9 @@ export class InvocationExchange implements InvocationSink, Deferred {
 
   constructor(context: ExchangeContext, parts: ExchangeParts) {
     this.#context = context;
-    this.#request = parts.request;
+    const { request } = parts;
+    if (request instanceof IncomingMessage) this.#request = request;
+    else this.#body = request.body;
     this.#response = parts.response;
     this.#invocation = parts.invocation;
     this.#trusted = parts.trusted;
@@ -123,7 +129,12 @@ export class InvocationExchange implements InvocationSink, Deferred {
     const handle = this.#context.invoker.invoke(this.#invocation, this);
     this.#handle = handle;
     if (this.#cancelReason !== undefined) handle.cancel(this.#cancelReason);
-    if (this.#invocation.hasBody) this.#receiveBody(handle);
+    if (!this.#invocation.hasBody) return;
+    if (this.#request !== undefined) this.#receiveBody(handle, this.#request);
+    else if (this.#body !== undefined) {
+      handle.write(this.#body);
+      handle.end();
+    }
   }
 
   head(head: ResponseHead): void {
@@ -143,7 +154,7 @@ export class InvocationExchange implements InvocationSink, Deferred {
     this.#declared = clean.contentLength;
     this.#account = head;
     this.#state = 'held';
-    if (this.#request.method === 'HEAD' || isBodyless(status) || head.bodyless) this.#finishBodyless();
+    if (this.#invocation.method === 'HEAD' || isBodyless(status) || head.bodyless) this.#finishBodyless();
     else this.#context.turnEnd.defer(this);
   }
 
@@ -180,7 +191,7 @@ export class InvocationExchange implements InvocationSink, Deferred {
   drain(): void {
     if (!this.#requestPaused) return;
     this.#requestPaused = false;
-    this.#request.resume();
+    this.#request?.resume();
   }
 
   finished(): void {
@@ -202,9 +213,8 @@ export class InvocationExchange implements InvocationSink, Deferred {
     if (this.#handle !== undefined) this.#context.closed?.(this.#handle);
   }
 
-  #receiveBody(handle: InvocationHandle): void {
+  #receiveBody(handle: InvocationHandle, request: IncomingMessage): void {
     const { limits } = this.#context;
-    const request = this.#request;
     request.setTimeout(limits.bodyIdleMs);
     // While we do not read, silence is ours.
     request.on('timeout', () => {
@@ -230,7 +240,7 @@ export class InvocationExchange implements InvocationSink, Deferred {
     if (this.#state === 'sending') this.#cut(error);
     else if (this.#state !== 'over') this.#refuse(error);
     // The answer left before the body was complete; a refused body has its own end in `sendProblem`.
-    else if (this.#response.writableEnded) this.#request.destroy();
+    else if (this.#response.writableEnded) this.#request?.destroy();
   }
 
   /** Sends the head, with hob's own account of the call. @param bytesOut of a response that is complete. */
@@ -247,7 +257,7 @@ export class InvocationExchange implements InvocationSink, Deferred {
 
   /** HEAD and 304 may name the length that a GET would have had; 204 may not, and of 205 it is 0. */
   #finishBodyless(): void {
-    const mayDeclare = this.#request.method === 'HEAD' || this.#status === 304;
+    const mayDeclare = this.#invocation.method === 'HEAD' || this.#status === 304;
     if (this.#status === 205) this.#headers.push('content-length', '0');
     else if (this.#status === 204) this.#declared = -1;
     else if (!mayDeclare && this.#declared > 0) {
@@ -301,16 +311,16 @@ export class InvocationExchange implements InvocationSink, Deferred {
     return false;
   }
 
-  #finish(body?: Piece): void {
+  #finish(body: Piece = ''): void {
     this.#state = 'over';
     this.#response.end(body, 'latin1');
     if (this.#requestPaused) this.drain();
-    if ((this.#response.socket?.writableLength ?? 0) > 0) this.#limitIdleness();
+    if (this.#response.writableLength > 0) this.#limitIdleness();
   }
 
   /** What the kernel cannot take at once depends on the client, who must not keep us waiting for ever. */
   #limitIdleness(): void {
-    this.#response.socket?.setTimeout(this.#context.limits.bodyIdleMs);
+    this.#response.setTimeout(this.#context.limits.bodyIdleMs);
   }
 
   #lengthMismatch(bytes: number): string {

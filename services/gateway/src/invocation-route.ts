@@ -9,12 +9,14 @@ import {
   type InvocationRequest,
 } from '@hob/contracts';
 import { acceptAsync } from './async-acceptance.ts';
-import type { ExchangeContext } from './invocation-exchange.ts';
+import type { ExchangeContext, ExchangeParts } from './invocation-exchange.ts';
 import { InvocationExchange } from './invocation-exchange.ts';
 import { FUNCTION_PREFIX, parseInvocationTarget } from './invocation-target.ts';
 import { answerKeyed } from './keyed-call.ts';
 import { problemOf, sendProblem } from './problem.ts';
 import { type ForwardedRequest, RequestHeaders, type TokenVerifier } from './request-headers.ts';
+import type { CallResponse } from './simple/call-response.ts';
+import type { SimpleRequest } from './simple/simple-request.ts';
 
 /** Methods that no Request of the web platform can have. CONNECT never gets here. */
 const forbiddenMethods: ReadonlySet<string> = new Set(['TRACE', 'TRACK']);
@@ -25,6 +27,16 @@ export interface InvocationRouteOptions extends ExchangeContext {
   readonly tokens: TokenVerifier;
   /** Absent where calls for it are passed on before they get here. */
   readonly queue?: AsyncInvocations;
+}
+
+/** Who asks. */
+interface Caller {
+  /** Of the invocation that is made, or refused. */
+  readonly id: string;
+  /** Their address. */
+  readonly peer: string | undefined;
+  /** They presented a valid token. */
+  trusted: boolean;
 }
 
 /** Answers `ANY /fn/<name>[@<version or alias>][/rest]`, from the raw request on: the hot path of hob. */
@@ -45,41 +57,60 @@ export class InvocationRoute {
    *   not end with it: one that is queued, or has an idempotency key.
    */
   handle(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): InvocationExchange | undefined {
-    let trusted = false;
-    const id = randomUUID();
+    const caller: Caller = { id: randomUUID(), peer: request.socket.remoteAddress, trusted: false };
     try {
-      const target = parseInvocationTarget(request.url ?? '');
-      if (target === undefined) throw unknownFunction(request.url ?? '');
-      const forwarded = this.#headers.read(request, target);
-      trusted = forwarded.trusted;
-      const invocation: InvocationRequest = {
-        id,
-        version: this.#options.directory.resolve(target.name, target.qualifier, forwarded.headers),
-        method: request.method ?? 'GET',
-        url: this.#acceptedUrl(forwarded),
-        headers: forwarded.headers,
-        hasBody: forwarded.hasBody,
-      };
+      const { invocation, forwarded, qualifier } = this.#read(request, caller);
       const isAsync = isAsynchronous(forwarded.invocationType);
       const key = forwarded.idempotencyKey;
       const queue = isAsync || key !== undefined ? this.#queue() : undefined;
       this.#check(invocation, forwarded, queue?.bodyBytesMax);
       if (expectsContinue) response.writeContinue();
-      if (queue !== undefined) {
-        const call = { request, response, invocation, qualifier: target.qualifier };
-        const context = { ...this.#options, queue };
-        const answered =
-          key === undefined ? acceptAsync(call, context) : answerKeyed({ ...call, key, isAsync }, context);
-        answered.catch((error: unknown) => this.#refuse(request, response, { error, id, trusted }));
-        return undefined;
-      }
-      const exchange = new InvocationExchange(this.#options, { request, response, invocation, trusted });
-      exchange.start();
-      return exchange;
+      if (queue === undefined) return this.#start({ request, response, invocation, trusted: caller.trusted });
+      const call = { request, response, invocation, qualifier };
+      const context = { ...this.#options, queue };
+      const answered = key === undefined ? acceptAsync(call, context) : answerKeyed({ ...call, key, isAsync }, context);
+      answered.catch((error: unknown) => this.#refuse(request, response, error, caller));
     } catch (error) {
-      this.#refuse(request, response, { error, id, trusted });
+      this.#refuse(request, response, error, caller);
+    }
+    return undefined;
+  }
+
+  /** As `handle`. @param peer address of the client. */
+  handleSimple(
+    request: SimpleRequest,
+    response: CallResponse,
+    peer: string | undefined,
+  ): InvocationExchange | undefined {
+    const caller: Caller = { id: randomUUID(), peer, trusted: false };
+    try {
+      const { invocation, forwarded } = this.#read(request, caller);
+      this.#check(invocation, forwarded, undefined);
+      return this.#start({ request, response, invocation, trusted: caller.trusted });
+    } catch (error) {
+      this.#refuse(undefined, response, error, caller);
       return undefined;
     }
+  }
+
+  #start(parts: ExchangeParts): InvocationExchange {
+    const exchange = new InvocationExchange(this.#options, parts);
+    exchange.start();
+    return exchange;
+  }
+
+  /** What is asked for. Notes whether the caller is trusted, be it refused or not. */
+  #read(request: IncomingMessage | SimpleRequest, caller: Caller) {
+    const { method = 'GET', url = '', rawHeaders } = request;
+    const target = parseInvocationTarget(url);
+    if (target === undefined) throw unknownFunction(url);
+    const forwarded = this.#headers.read({ method, rawHeaders, peer: caller.peer }, target);
+    caller.trusted = forwarded.trusted;
+    const { headers, hasBody } = forwarded;
+    const version = this.#options.directory.resolve(target.name, target.qualifier, headers);
+    const absolute = this.#acceptedUrl(forwarded);
+    const invocation: InvocationRequest = { id: caller.id, version, method, url: absolute, headers, hasBody };
+    return { invocation, forwarded, qualifier: target.qualifier };
   }
 
   #queue(): AsyncInvocations {
@@ -104,20 +135,16 @@ export class InvocationRoute {
     }
   }
 
-  #refuse(
-    request: IncomingMessage,
-    response: ServerResponse,
-    refusal: { readonly error: unknown; readonly id: string; readonly trusted: boolean },
-  ): void {
-    const error = asHobError(refusal.error);
+  #refuse(request: IncomingMessage | undefined, response: CallResponse, thrown: unknown, caller: Caller): void {
+    const error = asHobError(thrown);
     if (error.spec.kind === 'platform') this.#options.logger.error({ err: error }, 'a request failed in hob');
     if (response.headersSent) {
       response.destroy();
       return;
     }
-    const problem = problemOf(error, { instance: refusal.id, stranger: !refusal.trusted });
+    const problem = problemOf(error, { instance: caller.id, stranger: !caller.trusted });
     sendProblem(request, response, problem, {
-      headers: ['hob-invocation-id', refusal.id],
+      headers: ['hob-invocation-id', caller.id],
       lingerMs: this.#options.limits.lingerMs,
       close: this.#options.draining(),
     });

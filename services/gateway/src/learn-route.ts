@@ -107,7 +107,7 @@ function lessonCall(
     ...(body === undefined ? [] : ['content-length', String(body.byteLength)]),
     ...Object.entries(call.headers ?? {}).flat(),
   ];
-  const forwarded = target && headers.read({ method, rawHeaders, socket: request.socket }, target);
+  const forwarded = target && headers.read({ method, rawHeaders, peer: request.socket.remoteAddress }, target);
   if (forwarded?.url === undefined) throw fail('ERR_API_BAD_REQUEST', ['a call has no URL that a function can get']);
   const { url, hasBody } = forwarded;
   const id = randomUUID();

@@ -1,5 +1,6 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { ErrorCode, ErrorSpec, FunctionFailure, HobError } from '@hob/contracts';
+import type { CallResponse } from './simple/call-response.ts';
 
 /** Media type of a problem document. */
 export const PROBLEM_TYPE = 'application/problem+json';
@@ -78,30 +79,32 @@ export interface SendOptions {
  *
  * When a large body is still on its way, the connection is closed afterwards, but only once the client had time to read
  * the answer: closing with unread bytes would reset the connection and take the answer with it.
+ *
+ * @param request undefined when nothing of it is on its way any more.
  */
 export function sendProblem(
-  request: IncomingMessage,
-  response: ServerResponse,
+  request: IncomingMessage | undefined,
+  response: CallResponse,
   problem: Problem,
   options: SendOptions,
 ): void {
   const body = Buffer.from(JSON.stringify(problem));
   const headers = problemHeaders(problem);
   headers.push('content-length', String(body.byteLength), ...(options.headers ?? []));
-  const small = restIsSmall(request);
-  if (!small || options.close === true) headers.push('connection', 'close');
+  const isSmall = request === undefined || restIsSmall(request);
+  if (!isSmall || options.close === true) headers.push('connection', 'close');
   response.writeHead(problem.status, headers);
-  request.resume();
-  if (small) {
-    response.end(body);
+  request?.resume();
+  if (isSmall) {
+    response.end(body, 'latin1');
     return;
   }
-  response.write(body);
+  response.write(body, 'latin1');
   const end = (): void => {
     clearTimeout(timer);
-    response.end();
+    response.end('', 'latin1');
   };
   const timer = setTimeout(end, options.lingerMs);
   request.once('end', end);
-  response.once('close', () => clearTimeout(timer));
+  request.once('close', () => clearTimeout(timer));
 }

@@ -1,4 +1,3 @@
-import type { IncomingMessage } from 'node:http';
 import type { InvocationTarget } from './invocation-target.ts';
 
 /** Decides whether a token is one of the operator's. Implementations compare in constant time. */
@@ -7,7 +6,13 @@ export interface TokenVerifier {
 }
 
 /** The part of a request that its headers are in. */
-export type HeadedRequest = Pick<IncomingMessage, 'rawHeaders' | 'socket'> & { readonly method?: string | undefined };
+export interface HeadedRequest {
+  readonly method: string | undefined;
+  /** Flat list: name, value, … */
+  readonly rawHeaders: readonly string[];
+  /** Address of the client. */
+  readonly peer: string | undefined;
+}
 
 /** What the headers of a request to a function say. */
 export interface ForwardedRequest {
@@ -124,7 +129,7 @@ export class RequestHeaders {
 
     const proto = sorted.forwardedProto === 'https' ? 'https' : 'http';
     const host = sorted.forwardedHost ?? sorted.host ?? 'localhost';
-    const peer = request.socket.remoteAddress;
+    const { peer } = request;
     const before = sorted.forwardedFor;
     if (peer !== undefined) headers.push('x-forwarded-for', before === undefined ? peer : `${before}, ${peer}`);
     headers.push('x-forwarded-proto', proto, 'x-forwarded-host', host);

@@ -126,6 +126,7 @@ export class GatewayWorker implements FrameListener {
   #open({ limits, tokens }: WorkerSetup): HttpFront {
     const { functions, logger, upstream, verifier } = this.#options;
     const draining = (): boolean => this.#isDraining;
+    const turnEnd = new TurnEnd();
     const route = new InvocationRoute({
       invoker: this.#invoker,
       closed: (call) => this.#invoker.closed(call),
@@ -134,10 +135,10 @@ export class GatewayWorker implements FrameListener {
       logger,
       limits,
       draining,
-      turnEnd: new TurnEnd(),
+      turnEnd,
     });
     const requests = new RequestCount(limits.requestsMax);
-    const front = new HttpFront({ limits, route, draining, requests, isForOthers: isForQueue });
+    const front = new HttpFront({ limits, route, draining, requests, turnEnd, isForOthers: isForQueue });
     const others = new PassThrough(upstream, limits.lingerMs);
     front.serveOthers((request, response) => others.handle(request, response));
     return front;

@@ -12,4 +12,5 @@ await import('../function-call.test.ts');
 await import('../hostile-function.test.ts');
 await import('../http-front.test.ts');
 await import('../keyed-call.test.ts');
+await import('../simple/simple-connection.test.ts');
 await import('../streaming.test.ts');
