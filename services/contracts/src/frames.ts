@@ -33,7 +33,7 @@ export const FrameType = {
   CACHE: 3,
   /** h→c JSON CompilePayload; followed by CODE. The code is compiled, never run; answered by CACHE. */
   COMPILE: 4,
-  /** h→c JSON InvokePayload. FLAG_END: there is no body. */
+  /** h→c InvokePayload. FLAG_END: there is no body. */
   INVOKE: 5,
   /** Both: body bytes, FLAG_END on the last. */
   BODY: 6,

@@ -15,6 +15,7 @@ export * from './invoker.ts';
 export * from './ip-address.ts';
 export * from './ip-reach.ts';
 export * from './outgoing-body.ts';
+export * from './invoke.ts';
 export * from './protocol.ts';
 export * from './queue-board.ts';
 export * from './receipt.ts';

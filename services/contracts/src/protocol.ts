@@ -27,7 +27,7 @@ export interface CompilePayload {
   readonly codeBytes: number;
 }
 
-/** INVOKE: one call. */
+/** INVOKE: one call. See `invoke.ts` for how it is written. */
 export interface InvokePayload {
   readonly id: string;
   readonly method: string;

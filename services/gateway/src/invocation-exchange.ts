@@ -18,7 +18,7 @@ import {
 import type { Logger } from 'pino';
 import type { GatewayLimits } from './gateway-limits.ts';
 import { problemOf, sendProblem } from './problem.ts';
-import { hundredths, receiptHeader } from './receipt-header.ts';
+import { decimal, receiptHeader } from './receipt-header.ts';
 import { cleanResponseHeaders } from './response-headers.ts';
 import type { CallResponse } from './simple/call-response.ts';
 import type { SimpleRequest } from './simple/simple-request.ts';
@@ -70,8 +70,8 @@ function giveBack(piece: Piece): void {
 function addAccount(headers: string[], account: CallAccount, bytesOut: number, outcome: Outcome | undefined): void {
   const { start, queueMs, createMs, thawMs, loadMs, runMs } = account;
   const timing =
-    `queue;dur=${hundredths(queueMs)}, create;dur=${hundredths(createMs)}, ` +
-    `${thawMs === 0 ? '' : `thaw;dur=${hundredths(thawMs)}, `}load;dur=${hundredths(loadMs)}, run;dur=${hundredths(runMs)}`;
+    `queue;dur=${decimal(queueMs)}, create;dur=${decimal(createMs)}, ` +
+    `${thawMs === 0 ? '' : `thaw;dur=${decimal(thawMs)}, `}load;dur=${decimal(loadMs)}, run;dur=${decimal(runMs)}`;
   headers.push('hob-start', start, 'server-timing', timing);
   headers.push('hob-receipt', receiptHeader(account, bytesOut, outcome));
 }

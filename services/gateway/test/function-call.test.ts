@@ -27,7 +27,7 @@ test('/fn passes method, path, query and headers on, and hob’s account back', 
   assert.equal(response.headers.get('hob-version'), '1');
   assert.equal(response.headers.get('hob-start'), 'warm');
   const timing = response.headers.get('server-timing');
-  assert.equal(timing, 'queue;dur=0.25, create;dur=0, load;dur=0, run;dur=1.13');
+  assert.equal(timing, 'queue;dur=0.25, create;dur=0.0, load;dur=0.0, run;dur=1.13');
   assert.equal(
     response.headers.get('hob-receipt'),
     'start=warm, queue-ms=0.25, create-ms=0.0, thaw-ms=0.0, load-ms=0.0, run-ms=1.13, cpu-ms=0.5, container-age-ms=1000.0, ' +

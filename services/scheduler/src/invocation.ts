@@ -2,6 +2,7 @@ import {
   type CallAccount,
   CREDIT_BYTES_MAX,
   type DeathCause,
+  encodeInvoke,
   encodeJson,
   type ErrorCode,
   fail,
@@ -169,7 +170,7 @@ export class Invocation implements InvocationHandle, ContainerCall, Expiring<Inv
     this.#watchCpu(lease);
     const deadlineMs = clock.wallMs() + version.config.timeoutMs;
     const payload = { id, method, url, headers, deadlineMs, graceMs };
-    const frame = encodeJson(FrameType.INVOKE, lease.stream, payload, hasBody ? 0 : FLAG_END);
+    const frame = encodeInvoke(lease.stream, payload, hasBody ? 0 : FLAG_END);
     return hasBody ? [frame, ...this.#body.firstFrames(lease.stream)] : [frame];
   }
 

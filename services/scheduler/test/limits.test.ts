@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type CallAccount, decodeJson, encodeFrame, encodeJson, FLAG_END, FrameType } from '@hob/contracts';
+import { type CallAccount, decodeInvoke, encodeFrame, encodeJson, FLAG_END, FrameType } from '@hob/contracts';
 import { earliestMs } from '../src/cpu-budget.ts';
 import { Bench, versionOf } from './fakes/bench.ts';
 import type { Program } from './fakes/fake-container.ts';
@@ -210,7 +210,7 @@ test('the grace before the deadline is the function’s own when it says so', as
     bench.call(versionOf(config, at + 1));
     await bench.until(() => bench.driver.claimed.length === at + 1, 'it is claimed');
     const invoke = bench.driver.made[at]?.frames.find(({ type }) => type === FrameType.INVOKE);
-    graces.push(Number(decodeJson(invoke ?? assert.fail())['graceMs']));
+    graces.push(decodeInvoke((invoke ?? assert.fail()).payload).graceMs);
   }
   assert.deepEqual(graces, [1000, 50, 400, 1000], 'at most the whole time');
 });

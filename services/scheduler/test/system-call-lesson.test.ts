@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { decodeJson, fail, FrameType, type LessonCall } from '@hob/contracts';
+import { decodeInvoke, fail, FrameType, type LessonCall } from '@hob/contracts';
 import { deathOf } from '../src/death.ts';
 import { Bench, versionOf } from './fakes/bench.ts';
 import { hello, obedient } from './fakes/programs.ts';
@@ -56,7 +56,7 @@ test('a lesson sends bodies, and gives slow calls more time than the function ha
   assert.equal(Buffer.from(body?.payload ?? []).toString(), 'some text');
   const invoke = sent.find(({ type }) => type === FrameType.INVOKE);
   assert.ok(invoke);
-  assert.equal(decodeJson(invoke)['deadlineMs'], bench.clock.wallMs() + 10_000);
+  assert.equal(decodeInvoke(invoke.payload).deadlineMs, bench.clock.wallMs() + 10_000);
 });
 
 test('a lesson ends with its signal, whatever runs', async () => {

@@ -119,10 +119,11 @@ export class Invocation {
   }
 
   #makeRequest(): Request {
-    const { method, url, headers } = this.#payload;
+    const payload = this.#payload;
+    const { method, url } = payload;
     // The standard knows no body for these; what a client sends all the same is not read.
     const body = method === 'GET' || method === 'HEAD' ? undefined : this.requestBody;
-    return makeRequest({ method, url, headers, body, signal: () => this.#signal.signal });
+    return makeRequest({ method, url, headers: () => payload.headers, body, signal: () => this.#signal.signal });
   }
 
   #makeContext(): object {

@@ -6,8 +6,8 @@ export interface RequestParts {
   readonly method: string;
   /** Absolute. */
   readonly url: string;
-  /** Flat list: name, value, … */
-  readonly headers: readonly string[];
+  /** Gives a flat list: name, value, …; called when they are first needed. */
+  readonly headers: () => readonly string[];
   readonly body: RequestBody | undefined;
   /** Gives the signal that the request follows; called when it is first needed. */
   readonly signal: () => AbortSignal;
@@ -47,7 +47,7 @@ class LazyRequest {
   }
 
   get headers(): Headers {
-    return (this.#headers ??= this.#real?.headers ?? new Headers(pairs(this.#parts.headers)));
+    return (this.#headers ??= this.#real?.headers ?? new Headers(pairs(this.#parts.headers())));
   }
 
   get bodyUsed(): boolean {
@@ -94,7 +94,7 @@ class LazyRequest {
 
   #makeReal(): Request {
     const { method, url, headers, body, signal } = this.#parts;
-    const init: RequestInit = { method, headers: this.#headers ?? pairs(headers), signal: signal() };
+    const init: RequestInit = { method, headers: this.#headers ?? pairs(headers()), signal: signal() };
     if (body) {
       init.body = this.#consumed ?? body.takeWhole() ?? body.toStream();
       init.duplex = 'half';

@@ -1,5 +1,6 @@
 import { format } from 'node:util';
 import { encodeFrame, encodeJson, FLAG_END, type FrameParts, FrameType } from '@hob/contracts/frames';
+import { encodeInvoke } from '@hob/contracts/invoke';
 import type { ClaimPayload, InvokePayload } from '@hob/contracts/protocol';
 import type { FrameSink } from './frame-sink.ts';
 import { warmBuiltins } from './module-loader.ts';
@@ -52,9 +53,9 @@ export async function rehearse(): Promise<void> {
   session.receive(encodeJson(FrameType.CLAIM, 0, claim));
   session.receive(encodeFrame(FrameType.CODE, 0, stubSource, FLAG_END));
   await seen.next(FrameType.LOADED);
-  session.receive(encodeJson(FrameType.INVOKE, 1, invoke('GET'), FLAG_END));
+  session.receive(encodeInvoke(1, invoke('GET'), FLAG_END));
   await seen.next(FrameType.DONE);
-  const start = encodeJson(FrameType.INVOKE, 2, invoke('POST'));
+  const start = encodeInvoke(2, invoke('POST'), 0);
   const body = encodeFrame(FrameType.BODY, 2, '{"a":1}', FLAG_END);
   session.receive(Buffer.concat([start, body]));
   await seen.next(FrameType.DONE);

@@ -1,11 +1,11 @@
 import { resolve } from 'node:path';
 import { decodeCredit, cutPayload, FLAG_END, type Frame, FrameDecoder, FrameType } from '@hob/contracts/frames';
+import { decodeInvoke } from '@hob/contracts/invoke';
 import type {
   CancelPayload,
   ClaimPayload,
   CompilePayload,
   FailurePayload,
-  InvokePayload,
   LoadedPayload,
   ParkedPayload,
 } from '@hob/contracts/protocol';
@@ -141,7 +141,7 @@ export class Session {
       return;
     }
     const hasBody = (frame.flags & FLAG_END) === 0;
-    const invocation = new Invocation(stream, parse(frame) as InvokePayload, hasBody, this.#scope);
+    const invocation = new Invocation(stream, decodeInvoke(frame.payload), hasBody, this.#scope);
     this.#invocations.set(stream, invocation);
     this.#arrived.push(invocation);
   }

@@ -20,7 +20,7 @@ function request(text?: string, headers: readonly string[] = []): Request {
   return makeRequest({
     method: text === undefined ? 'GET' : 'POST',
     url: 'http://h/a?b#c',
-    headers,
+    headers: () => headers,
     body: text === undefined ? undefined : body,
     signal: () => AbortSignal.timeout(60_000),
   });
@@ -153,7 +153,7 @@ test('withRealRequest lets fetch send a lazy request on', async () => {
     body.push(Buffer.from('one'), false);
     const signal = new AbortController().signal;
     const url = `http://127.0.0.1:${port}/`;
-    const lazy = makeRequest({ method: 'PUT', url, headers: ['x-a', 'A'], body, signal: () => signal });
+    const lazy = makeRequest({ method: 'PUT', url, headers: () => ['x-a', 'A'], body, signal: () => signal });
     const answer = withRealRequest(fetch)(lazy);
     body.push(Buffer.from('two'), true);
     assert.equal(await (await answer).text(), 'PUT A onetwo');

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { encodeChunks, encodeJson, type Frame, FrameType, FLAG_END } from '@hob/contracts';
+import { encodeChunks, encodeInvoke, encodeJson, type Frame, FrameType, FLAG_END } from '@hob/contracts';
 import { type ContainerProgram, hostNative, libraryPath } from '@hob/native';
 import type {
   ContainerDriver,
@@ -194,8 +194,7 @@ function runCode(container: ContainerProcess, code: string): void {
   container.send([
     encodeJson(FrameType.CLAIM, 0, { ...claim, codeBytes: bytes.byteLength, cacheBytes: 0 }),
     ...encodeChunks(FrameType.CODE, 0, bytes),
-    encodeJson(
-      FrameType.INVOKE,
+    encodeInvoke(
       1,
       { id: 'i', method: 'GET', url: 'http://test/', headers: [], deadlineMs: Date.now() + 60_000, graceMs: 100 },
       FLAG_END,

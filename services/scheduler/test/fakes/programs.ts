@@ -1,5 +1,5 @@
 import {
-  decodeJson,
+  decodeInvoke,
   encodeFrame,
   encodeJson,
   FLAG_END,
@@ -79,5 +79,5 @@ export const obedient: Program = (frame, container) => {
 export function pathOf(container: FakeContainer, stream: number): string {
   const invoke = container.frames.find((frame) => frame.type === FrameType.INVOKE && frame.stream === stream);
   if (invoke === undefined) return '';
-  return new URL(String(decodeJson(invoke)['url'])).pathname;
+  return new URL(decodeInvoke(invoke.payload).url).pathname;
 }

@@ -19,6 +19,7 @@ import {
   FrameType,
   frameTypeName,
 } from '@hob/contracts/frames';
+import { encodeInvoke } from '@hob/contracts/invoke';
 import type { CancelPayload, ClaimPayload, ExitPayload, FailurePayload, HeadPayload } from '@hob/contracts/protocol';
 import { bundle } from '../../build.ts';
 
@@ -131,8 +132,7 @@ export class ShimHost implements AsyncDisposable {
     const call = new Call(this, stream, options.creditsByHand ?? false);
     this.calls.set(stream, call);
     const { body } = options;
-    const frame = encodeJson(
-      FrameType.INVOKE,
+    const frame = encodeInvoke(
       stream,
       {
         id: `id-${stream}`,
