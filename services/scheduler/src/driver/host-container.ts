@@ -235,6 +235,8 @@ export class HostContainer implements ContainerProcess {
   #die(): void {
     if (this.#dying) return;
     this.#dying = true;
+    // While there is something to read: its cgroup goes with it.
+    this.#account.close();
     void this.#bury();
   }
 
@@ -244,7 +246,6 @@ export class HostContainer implements ContainerProcess {
     const { oomKills, pidsDenied, ...end } = await control.ended;
     await Promise.all(this.#pipes.map(drained));
     this.#socket.destroy();
-    this.#account.close();
     if (!this.#isParked) {
       const why = end.code === ENTER_FAILED_EXIT_CODE ? 'could not enter' : 'ended before it was parked';
       const { forbiddenCall } = end;
