@@ -74,11 +74,13 @@ export const FrameType = {
 
 export type FrameType = (typeof FrameType)[keyof typeof FrameType];
 
-const names = new Map<number, string>(Object.entries(FrameType).map(([name, type]) => [type, name]));
+/** By number. */
+const names: string[] = [];
+for (const [name, type] of Object.entries(FrameType)) names[type] = name;
 
 /** The name of a frame type, for messages. */
 export function frameTypeName(type: number): string {
-  return names.get(type) ?? `type ${type}`;
+  return names[type] ?? `type ${type}`;
 }
 
 /** A decoded frame. `payload` is never overwritten, unless its decoder lends: then it is valid until the reader returns. */
@@ -273,7 +275,7 @@ export class FrameDecoder {
       const length = bytes.readUInt32LE(at);
       const type = bytes[at + 4] as number;
       if (length > FRAME_PAYLOAD_BYTES_MAX) throw fail('ERR_FRAME_TOO_LARGE', [length, FRAME_PAYLOAD_BYTES_MAX]);
-      if (!names.has(type)) throw fail('ERR_FRAME_UNKNOWN_TYPE', [type]);
+      if (names[type] === undefined) throw fail('ERR_FRAME_UNKNOWN_TYPE', [type]);
       const end = at + FRAME_HEADER_BYTES + length;
       if (end > bytes.byteLength) {
         this.#needed = end - at;
@@ -283,7 +285,7 @@ export class FrameDecoder {
         type: type as FrameType,
         flags: bytes[at + 5] as number,
         stream: bytes.readUInt32LE(at + 6),
-        payload: bytes.subarray(at + FRAME_HEADER_BYTES, end),
+        payload: length === 0 ? NO_BYTES : bytes.subarray(at + FRAME_HEADER_BYTES, end),
       });
       at = end;
     }

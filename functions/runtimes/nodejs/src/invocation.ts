@@ -5,6 +5,7 @@ import { encodeText } from './encode-text.ts';
 import { failureOf, refusal, reportError } from './failure.ts';
 import type { FrameSink } from './frame-sink.ts';
 import type { Handler } from './handler.ts';
+import { InvocationContext } from './invocation-context.ts';
 import { InvocationSignal } from './invocation-signal.ts';
 import { makeRequest } from './lazy-request.ts';
 import { headerList, takeWholeResponse } from './lazy-response.ts';
@@ -126,21 +127,11 @@ export class Invocation {
     return makeRequest({ method, url, headers: () => payload.headers, body, signal: () => this.#signal.signal });
   }
 
-  #makeContext(): object {
-    const signal = this.#signal;
+  #makeContext(): InvocationContext {
     const { id, deadlineMs } = this.#payload;
-    return {
-      invocationId: id,
-      awsRequestId: id,
-      functionName: this.#scope.functionName,
-      functionVersion: this.#scope.functionVersion,
-      deadline: deadlineMs,
-      get signal(): AbortSignal {
-        return signal.signal;
-      },
-      waitUntil: (work: unknown): void => this.#waitUntil(work),
-      getRemainingTimeInMillis: (): number => Math.round(signal.leftMs),
-    };
+    const { functionName, functionVersion } = this.#scope;
+    const waitUntil = (work: unknown): void => this.#waitUntil(work);
+    return new InvocationContext({ id, functionName, functionVersion, deadlineMs, signal: this.#signal, waitUntil });
   }
 
   async #backgroundDone(): Promise<void> {
