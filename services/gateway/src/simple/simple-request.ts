@@ -30,10 +30,11 @@ interface Framing {
  * @returns undefined when it is not such a request. What is read here Node would read just so.
  */
 export function readSimpleRequest(chunk: Buffer, headBytesMax: number): SimpleRequest | undefined {
-  const found = chunk.indexOf(HEAD_END, 0, 'latin1');
+  // Made before it is known where the head ends: what is behind it is little, or nothing, most of the time.
+  const head = chunk.toString('latin1', 0, headBytesMax + HEAD_END.length);
+  const found = head.indexOf(HEAD_END);
   if (found === -1 || found >= headBytesMax) return undefined;
   const headEnd = found + HEAD_END.length;
-  const head = chunk.toString('latin1', 0, headEnd);
   REQUEST_LINE.lastIndex = 0;
   const line = REQUEST_LINE.exec(head);
   if (line === null) return undefined;
