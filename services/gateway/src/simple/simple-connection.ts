@@ -4,6 +4,9 @@ import type { Deferred, TurnEnd } from '../turn-end.ts';
 import { readSimpleRequest, type SimpleRequest } from './simple-request.ts';
 import { type ResponseHost, SimpleResponse } from './simple-response.ts';
 
+/** An idle connection is kept for so long beyond what its client was told, so that its next request is not on its way to a closed one, ms. */
+const KEEP_ALIVE_MARGIN_MS = 1000;
+
 /** What connections need of the front. */
 export interface ConnectionHost {
   readonly limits: GatewayLimits;
@@ -85,7 +88,7 @@ export class SimpleConnection implements ResponseHost, Deferred {
       socket.destroySoon();
       return;
     }
-    if (this.#isIdlenessLimited) socket.setTimeout(this.#host.limits.keepAliveMs);
+    if (this.#isIdlenessLimited) this.#limitIdle(socket);
     this.#isIdlenessLimited = false;
     if (this.#rest !== undefined) setImmediate(this.#goOn);
   }
@@ -134,11 +137,15 @@ export class SimpleConnection implements ResponseHost, Deferred {
     if (this.#isSilent) {
       this.#isSilent = false;
       this.#peer = this.#socket?.remoteAddress;
-      this.#socket?.setTimeout(this.#host.limits.keepAliveMs);
+      if (this.#socket !== null) this.#limitIdle(this.#socket);
     }
     const response = new SimpleResponse(this, request.method === 'HEAD');
     this.#response = response;
     this.#over = this.#host.serve(request, response, this.#peer);
+  }
+
+  #limitIdle(socket: Socket): void {
+    socket.setTimeout(this.#host.limits.keepAliveMs + KEEP_ALIVE_MARGIN_MS);
   }
 
   /** It is busy no more. */
