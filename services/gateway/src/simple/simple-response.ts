@@ -58,16 +58,18 @@ export class SimpleResponse implements CallResponse {
   writeHead(status: number, headers: string[]): void {
     let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'unknown'}\r\n`;
     let hasLength = false;
+    let hasDate = false;
     for (let at = 0; at + 1 < headers.length; at += 2) {
       const name = headers[at] as string;
       const value = headers[at + 1] as string;
       if (name === 'content-length') hasLength = true;
+      else if (name === 'date') hasDate = true;
       else if (name === 'connection' && value === 'close') this.isLast = true;
       head += `${name}: ${value}\r\n`;
     }
     this.#hasBody = !this.#isHead && status !== 204 && status !== 304;
     this.#isChunked = this.#hasBody && !hasLength;
-    head += `Date: ${httpDate()}\r\n`;
+    if (!hasDate) head += `Date: ${httpDate()}\r\n`;
     if (!this.isLast) head += `Connection: keep-alive\r\nKeep-Alive: timeout=${this.#host.keepAliveSeconds}\r\n`;
     if (this.#isChunked) head += 'Transfer-Encoding: chunked\r\n';
     this.#before = `${head}\r\n`;
