@@ -1,14 +1,18 @@
 /** Test files in a guest kernel, by the same runner and reporters as on the host. */
+import { execFile } from 'node:child_process';
 import { realpathSync } from 'node:fs';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import type { GuestKind } from '../vm/guests.ts';
 import { runGuest } from '../vm/guest.ts';
 import { programOfFewModules, testsOfFewModules } from '../vm/few-modules.ts';
 import { nodeTest } from './node-test.ts';
 import { add, none, readTotals, type Totals } from './totals.ts';
 
+const runFile = promisify(execFile);
 const MEMORY_MB = 2048;
-/** A guest needs three to five minutes; this is for a machine that has much else to do. */
+/** A guest needs two to four minutes; this is for a machine that has much else to do. */
 const GUEST_MS_MAX = 30 * 60_000;
 /** In the guest: what tests want to leave on the host, in `.hob/vm/results/<guest>/`. */
 const RESULTS = '/share/results';
@@ -42,7 +46,11 @@ export interface GuestTests {
 export async function runGuestTests({ root, kind, files, testsMin, print, signal }: GuestTests): Promise<Totals> {
   const line = (text: string): void => print(`  ${kind.name.padEnd(8)}${text}`);
   const results = join(root, '.hob', 'vm', 'results', kind.name);
-  const [program, tests] = await Promise.all([programOfFewModules(root), testsOfFewModules(root, files)]);
+  const [program, tests] = await Promise.all([
+    programOfFewModules(root),
+    testsOfFewModules(root, files),
+    buildPrograms(root, kind),
+  ]);
   const preparation = [...program.lines, ...tests.lines];
   const options = {
     ...{ root, kernelArguments: kind.kernelArguments, job: jobScript(root, kind, preparation, tests.tests) },
@@ -59,6 +67,18 @@ export async function runGuestTests({ root, kind, files, testsMin, print, signal
   if (problem === '') return totals;
   for (const text of problem.split('\n')) line(`          ${text}`);
   return totals.failed > 0 ? totals : add(totals, { ...none, failed: 1 });
+}
+
+/** Where the guest finds the programs that its tests would compile. */
+function programsFolder(root: string, kind: GuestKind): string {
+  return join(root, '.hob', 'vm', 'programs', kind.name);
+}
+
+async function buildPrograms(root: string, kind: GuestKind): Promise<void> {
+  const folder = programsFolder(root, kind);
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(folder, { recursive: true });
+  await runFile(process.execPath, [join(root, 'test/isolation/build.ts'), folder]);
 }
 
 function problemOf(
@@ -80,6 +100,7 @@ function jobScript(root: string, kind: GuestKind, preparation: readonly string[]
     ...kind.preparation,
     ...preparation,
     `export HOB_TEST_GUEST=${kind.name} HOB_ISOLATION_RESULTS=${RESULTS}/isolation.json`,
+    `export HOB_TEST_PROGRAMS=${quoted(programsFolder(root, kind))}`,
     'mkdir -m 1777 /run/tmp && export TMPDIR=/run/tmp',
     // Not on the guest's overlay: of what is mapped from one, SELinux asks for rights to the file system below, too.
     'root=$(readlink -f .hob/rootfs/current) && mount /dev/vda "$root" && rmdir "$root/lost+found"',

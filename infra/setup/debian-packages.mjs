@@ -32,6 +32,7 @@ export const guestPackages = [
   { name: 'apparmor', program: 'apparmor_parser' },
   { name: 'secilc', program: 'secilc' },
   { name: 'e2fsprogs', program: 'mke2fs' },
+  { name: 'xz-utils', program: 'xz' },
 ];
 
 const SYSTEM_PATH = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];

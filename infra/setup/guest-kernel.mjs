@@ -2,7 +2,7 @@
 /**
  * The kernel of the guests in which `npm run test:vm` runs: Debian's own, downloaded as a package and never installed.
  *
- *     .hob/vm/kernel/vmlinuz            the kernel
+ *     .hob/vm/kernel/vmlinux            the kernel, unpacked
  *     .hob/vm/kernel/busybox            the one program of the guest's first file system
  *     .hob/vm/kernel/modules/NNN-*.ko   kernel modules, in the order in which they can be loaded
  *     .hob/vm/kernel/made-from.json     what they were made from
@@ -11,6 +11,7 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, r
 import { basename, join } from 'node:path';
 import { run, SetupError } from './command.mjs';
 import { downloadPackages, guestPackages, installPackages, withPackageLists } from './debian-packages.mjs';
+import { unpackKernel } from './kernel-image.mjs';
 import { readModules, sortModules } from './kernel-modules.mjs';
 
 /** Modules that a guest loads, with those that they depend on. Those that the kernel has built in are passed over. */
@@ -24,6 +25,7 @@ const guestModules = [
 ];
 
 const IMAGE = 'linux-image-amd64';
+const KERNEL = 'vmlinux';
 
 /**
  * Where the guests' kernel is.
@@ -77,8 +79,10 @@ async function prepareKernel(root, activity) {
     const version = await unpack(building, activity);
     const made = join(building, 'made');
     mkdirSync(made);
-    select(join(building, 'unpacked'), made, version);
-    writeFileSync(join(made, 'made-from.json'), JSON.stringify({ version, modules: guestModules }));
+    const unpacked = join(building, 'unpacked');
+    select(unpacked, made, version);
+    await unpackKernel(join(unpacked, 'boot', `vmlinuz-${version}`), join(made, KERNEL));
+    writeFileSync(join(made, 'made-from.json'), JSON.stringify({ version, kernel: KERNEL, modules: guestModules }));
     rmSync(folder, { recursive: true, force: true });
     renameSync(made, folder);
     return `${version}, downloaded`;
@@ -94,7 +98,8 @@ async function prepareKernel(root, activity) {
 function readStamp(folder) {
   try {
     const stamp = JSON.parse(readFileSync(join(folder, 'made-from.json'), 'utf8'));
-    return JSON.stringify(stamp.modules) === JSON.stringify(guestModules) ? stamp.version : undefined;
+    const same = stamp.kernel === KERNEL && JSON.stringify(stamp.modules) === JSON.stringify(guestModules);
+    return same ? stamp.version : undefined;
   } catch {
     return undefined;
   }
@@ -128,7 +133,6 @@ async function unpack(building, activity) {
  * @param {string} version
  */
 function select(unpacked, made, version) {
-  cpSync(join(unpacked, 'boot', `vmlinuz-${version}`), join(made, 'vmlinuz'));
   const busybox = ['bin/busybox', 'usr/bin/busybox']
     .map((path) => join(unpacked, path))
     .find((path) => existsSync(path));

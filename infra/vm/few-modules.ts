@@ -10,7 +10,8 @@ import { build as bundle, type BuildOptions, type Plugin } from 'esbuild';
 /** The built `hob`, and what must stay where it is because it has files beside it, or is not JavaScript alone. */
 const program = 'services/cli/dist/main.js';
 const apart = ['koffi', 'esbuild', 'jsonc-parser'];
-const PROGRAM_PREFIX = 'hob--';
+/** Where a guest finds it, in one folder to be copied at once: a process takes a tenth of a second to start there. */
+const PROGRAM = 'program';
 /** Where a guest has the test files, below the repository's top folder: from there they find the packages that stay apart. */
 const TESTS = '.hob/vm/tests';
 /** What test files start as processes. */
@@ -42,12 +43,8 @@ export async function programOfFewModules(root: string): Promise<FewModules> {
     ...{ ...options, outdir: '/share', external: [...apart, '@hob/native', '@hob/runtime-nodejs'] },
     entryPoints: [join(root, program)],
   });
-  const files = new Map(outputFiles.map(({ path, text }) => [`${PROGRAM_PREFIX}${basename(path)}`, text]));
-  const to = join(root, program, '..');
-  return {
-    files,
-    lines: [`for file in /share/${PROGRAM_PREFIX}*; do cp "$file" "${to}/\${file#/share/${PROGRAM_PREFIX}}"; done`],
-  };
+  const files = new Map(outputFiles.map(({ path, text }) => [join(PROGRAM, basename(path)), text]));
+  return { files, lines: [`cp -r /share/${PROGRAM}/. '${join(root, program, '..')}'`] };
 }
 
 /**

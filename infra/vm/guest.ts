@@ -132,7 +132,7 @@ function commandLine(folder: string, { root, memoryMb, kernelArguments, disk }: 
     ...(['setpriv', '--pdeathsig', 'KILL'] as const),
     ...['qemu-system-x86_64', '-nodefaults', '-no-user-config', '-no-reboot', '-display', 'none'],
     ...['-machine', 'pc', '-accel', 'tcg,thread=multi', '-cpu', 'Nehalem', '-smp', '1', '-m', `${memoryMb}`],
-    ...['-kernel', join(kernel, 'vmlinuz'), '-initrd', join(folder, 'initramfs')],
+    ...['-kernel', join(kernel, 'vmlinux'), '-initrd', join(folder, 'initramfs')],
     ...['-append', `${fixed} ${kernelArguments}`],
     ...['-serial', `file:${join(folder, 'console')}`, '-serial', 'stdio', '-device', 'virtio-rng-pci'],
     ...(disk === undefined ? [] : ['-drive', `if=virtio,format=raw,file=${join(folder, 'disk')}`]),

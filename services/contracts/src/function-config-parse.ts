@@ -54,13 +54,15 @@ export function checkFunctionConfig(value: unknown): FunctionConfig {
 
 let compiled: ajv.ValidateFunction | undefined;
 
-/** Loaded and compiled when first needed: that takes tens of milliseconds, and most commands never check one. */
+/**
+ * Loaded and compiled when first needed: that takes tens of milliseconds, and most commands never check one. It would take twice
+ * as long if the schema were checked each time.
+ */
 function validator(): ajv.ValidateFunction {
   if (compiled === undefined) {
     const { Ajv } = createRequire(import.meta.url)('ajv') as typeof ajv;
-    compiled = new Ajv({ allErrors: true, verbose: true, useDefaults: true, strict: true }).compile(
-      functionConfigSchema,
-    );
+    const options = { allErrors: true, verbose: true, useDefaults: true, strict: true };
+    compiled = new Ajv({ ...options, validateSchema: false, meta: false }).compile(functionConfigSchema);
   }
   return compiled;
 }
