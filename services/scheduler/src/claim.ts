@@ -19,8 +19,11 @@ export async function claim(
 ): Promise<() => Buffer[]> {
   const { code, caches, secrets, source } = services;
   const start = container.state === 'parked' ? 'pool' : 'cold';
+  const loading = Promise.all([code.load(version), caches.find(version)]);
+  // While it is forked. What is wrong with the code is told when the container is there: it is the version's then.
+  loading.catch(() => undefined);
   if (start === 'cold') await source.fork(container);
   container.claim(version, owner, start);
-  const [bytes, cache] = await Promise.all([code.load(version), caches.find(version), container.prepare(version)]);
+  const [[bytes, cache]] = await Promise.all([loading, container.prepare(version)]);
   return () => claimFrames(version, { code: bytes, cache }, secrets.env(version));
 }

@@ -200,9 +200,10 @@ export class HostDriver implements ContainerDriver {
       this.#cgroups.create(id, cgroupLimits(limits), options.accountUid);
       const request = { ...this.#request(id, hostUid), netns: network.path };
       const forked = program
-        ? await zygote.spawn(request, program)
-        : await zygote.fork({ ...request, ...(calls && { filter: calls.filter }) }, calls?.noticesFd);
-      return this.#adopt({ id, hostUid, limits, calls, network }, forked);
+        ? zygote.spawn(request, program)
+        : zygote.fork({ ...request, ...(calls && { filter: calls.filter }) }, calls?.noticesFd);
+      if (kind.network === 'none') this.#loopbacks.prepare(); // meanwhile
+      return this.#adopt({ id, hostUid, limits, calls, network }, await forked);
     } catch (cause) {
       this.#uids.giveBack(hostUid);
       await this.#endLost(id);

@@ -126,7 +126,7 @@ test('However many containers end at once, few networks are kept, and none after
   assert.deepEqual(openNamespaces(), []);
 });
 
-test('Networks that nobody needs any more are given up, and no others', (t) => {
+test('Networks that nobody needs any more are given up but for one, and no others', (t) => {
   t.mock.timers.enable({ apis: ['setInterval'] });
   const loopbacks = new LoopbackNamespaces(native);
   const many = Array.from({ length: 5 }, () => loopbacks.take());
@@ -138,8 +138,50 @@ test('Networks that nobody needs any more are given up, and no others', (t) => {
   t.mock.timers.tick(10_000);
   assert.equal(openNamespaces().length, 2, 'as many as were needed');
   t.mock.timers.tick(10_000);
-  assert.deepEqual(openNamespaces(), []);
+  t.mock.timers.tick(10_000);
+  assert.equal(openNamespaces().length, 1, 'for the next container');
   loopbacks.close();
+  assert.deepEqual(openNamespaces(), []);
+});
+
+test('A network is made ahead when none is there, and the next container takes it', () => {
+  const made: number[] = [];
+  const loopbacks = new LoopbackNamespaces({
+    ...native,
+    createNamespace: () => {
+      const namespace = native.createNamespace();
+      made.push(namespace);
+      return namespace;
+    },
+  });
+  loopbacks.prepare();
+  loopbacks.prepare();
+  assert.equal(made.length, 1);
+  const network = loopbacks.take();
+  assert.ok(network.path.endsWith(`/${made[0]}`));
+  assert.equal(made.length, 1);
+  loopbacks.close();
+  loopbacks.prepare();
+  network.release();
+  assert.equal(made.length, 1);
+  assert.deepEqual(openNamespaces(), []);
+});
+
+test('A network that cannot be made ahead is made when it is needed', () => {
+  let isRefused = true;
+  const loopbacks = new LoopbackNamespaces({
+    ...native,
+    createNamespace: () => {
+      if (isRefused) throw new Error('no room');
+      return native.createNamespace();
+    },
+  });
+  loopbacks.prepare();
+  assert.throws(() => loopbacks.take(), /no room/);
+  isRefused = false;
+  loopbacks.take().release();
+  loopbacks.close();
+  assert.deepEqual(openNamespaces(), []);
 });
 
 test('A network without a way out cannot be opened to the outside', () => {
