@@ -75,4 +75,4 @@ export const guestPhase: Phase = { name: 'guests themselves', globs: ['infra/tes
  * How many checks and tests `npm test` must at least run; fewer is a failure. Raised when tests are added, so that
  * tests which silently stop running are noticed.
  */
-export const testsMin = 1815;
+export const testsMin = 1822;

@@ -43,6 +43,8 @@ export interface ResponseHead extends CallAccount {
   readonly headers: readonly string[];
   /** True: the response has no body; `end` follows. */
   readonly bodyless: boolean;
+  /** Where its reader may note what it makes of the headers: this comes again with the next head that has the same ones. */
+  readonly notes?: { clean?: unknown };
 }
 
 /**

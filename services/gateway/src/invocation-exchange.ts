@@ -19,7 +19,7 @@ import type { Logger } from 'pino';
 import type { GatewayLimits } from './gateway-limits.ts';
 import { problemOf, sendProblem } from './problem.ts';
 import { decimal, receiptHeader } from './receipt-header.ts';
-import { cleanResponseHeaders } from './response-headers.ts';
+import { type CleanHeaders, cleanResponseHeaders } from './response-headers.ts';
 import type { CallResponse } from './simple/call-response.ts';
 import type { SimpleRequest } from './simple/simple-request.ts';
 import type { Deferred, TurnEnd } from './turn-end.ts';
@@ -74,6 +74,12 @@ function addAccount(headers: string[], account: CallAccount, bytesOut: number, o
     `${thawMs === 0 ? '' : `thaw;dur=${decimal(thawMs)}, `}load;dur=${decimal(loadMs)}, run;dur=${decimal(runMs)}`;
   headers.push('hob-start', start, 'server-timing', timing);
   headers.push('hob-receipt', receiptHeader(account, bytesOut, outcome));
+}
+
+/** As `cleanResponseHeaders`, which is done once for heads that are the same. Nothing of the result may be changed. */
+function cleanOf({ headers, notes }: ResponseHead, bytesMax: number): CleanHeaders | HobError {
+  if (notes === undefined) return cleanResponseHeaders(headers, bytesMax);
+  return (notes.clean ??= cleanResponseHeaders(headers, bytesMax)) as CleanHeaders | HobError;
 }
 
 /** The answer of these has no body, whatever the function sent. */
@@ -144,13 +150,13 @@ export class InvocationExchange implements InvocationSink, Deferred {
       this.#refuse(fail('ERR_FN_BAD_RESPONSE', [`${status} is no status of a complete response`]));
       return;
     }
-    const clean = cleanResponseHeaders(head.headers, this.#context.limits.headerBytesMax);
+    const clean = cleanOf(head, this.#context.limits.headerBytesMax);
     if (isHobError(clean)) {
       this.#refuse(clean);
       return;
     }
     this.#status = status;
-    this.#headers = clean.headers;
+    this.#headers = [...clean.headers];
     this.#declared = clean.contentLength;
     this.#account = head;
     this.#state = 'held';

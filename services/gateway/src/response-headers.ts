@@ -4,7 +4,7 @@ import { hopByHop } from './request-headers.ts';
 /** The headers of a function's response, fit to be sent. */
 export interface CleanHeaders {
   /** Flat list without `content-length`. */
-  readonly headers: string[];
+  readonly headers: readonly string[];
   /** The declared length of the body, or -1. */
   readonly contentLength: number;
 }

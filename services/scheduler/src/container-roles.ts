@@ -1,6 +1,7 @@
-import type { FailurePayload, HeadPayload } from '@hob/contracts';
+import type { FailurePayload } from '@hob/contracts';
 import type { Container } from './container.ts';
 import type { Death } from './death.ts';
+import type { Head } from './head-reader.ts';
 
 /** What a container reports of a call that it runs. A method that throws a catalogued error ends the container. */
 export interface ContainerCall {
@@ -9,7 +10,7 @@ export interface ContainerCall {
   thawed(atMs: number): void;
   /** The code is loaded, at this monotonic ms. */
   loaded(atMs: number): void;
-  head(head: HeadPayload, isLast: boolean): void;
+  head(head: Head, isLast: boolean): void;
   body(bytes: Uint8Array, isLast: boolean): void;
   credit(bytes: number): void;
   /** The stream is over. */

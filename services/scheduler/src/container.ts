@@ -9,7 +9,7 @@ import {
   type SystemCallRules,
 } from '@hob/contracts';
 import type { ContainerExit, ContainerKind, ContainerProcess } from './container-driver.ts';
-import { checkFrame, readCredit, readExit, readFailure, readHead, readLoaded, violation } from './container-frames.ts';
+import { checkFrame, readCredit, readExit, readFailure, readLoaded, violation } from './container-frames.ts';
 import { ContainerMeter, READING_AGE_MS } from './container-meter.ts';
 import { ContainerOutput } from './container-output.ts';
 import type { CompileOwner, ContainerCall, ContainerOwner, FunctionOwner } from './container-roles.ts';
@@ -317,7 +317,7 @@ export class Container implements LeaseHost {
     if (frame.type === FrameType.BODY) call.body(frame.payload, isLast);
     else if (frame.type === FrameType.CREDIT) call.credit(readCredit(frame));
     else if (this.#isBreached(frame.type)) return;
-    else if (frame.type === FrameType.HEAD) call.head(readHead(frame), isLast);
+    else if (frame.type === FrameType.HEAD) call.head(this.#calls.heads.read(frame), isLast);
     else {
       if (frame.type === FrameType.DONE) call.done();
       else call.error(readFailure(frame));

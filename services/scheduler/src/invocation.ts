@@ -11,7 +11,6 @@ import {
   FrameType,
   type FunctionFailure,
   type FunctionVersion,
-  type HeadPayload,
   type HobError,
   IncomingWindow,
   type InvocationHandle,
@@ -28,6 +27,7 @@ import { type MeterReading, READING_AGE_MS } from './container-meter.ts';
 import { CpuBudget } from './cpu-budget.ts';
 import type { DeadlineList, Expiring } from './deadline-list.ts';
 import type { Death } from './death.ts';
+import type { Head } from './head-reader.ts';
 import { InvocationTimes } from './invocation-times.ts';
 import type { Lease } from './lease.ts';
 
@@ -201,17 +201,16 @@ export class Invocation implements InvocationHandle, ContainerCall, Expiring<Inv
     this.times.loaded(atMs);
   }
 
-  head(head: HeadPayload, isLast: boolean): void {
+  head({ status, headers, declaredBytes, notes }: Head, isLast: boolean): void {
     if (this.#response !== 'none') throw violation('HEAD twice');
     this.#response = isLast ? 'complete' : 'open';
     if (this.#phase !== 'running') return;
-    if (declaredBytes(head.headers) > this.version.config.responseBytesMax) {
+    if (declaredBytes > this.version.config.responseBytesMax) {
       this.#responseTooLarge();
       return;
     }
     const nowMs = this.#host.clock.nowMs();
-    const { status, headers } = head;
-    this.#sink.head({ ...this.#account(nowMs), status, headers, bodyless: isLast });
+    this.#sink.head({ ...this.#account(nowMs), status, headers, notes, bodyless: isLast });
     if (isLast) this.#complete(nowMs);
   }
 
@@ -359,12 +358,4 @@ export class Invocation implements InvocationHandle, ContainerCall, Expiring<Inv
     this.#body.discard();
     this.#phase = phase;
   }
-}
-
-/** What a response says that its length is; 0 when it does not. */
-function declaredBytes(headers: readonly string[]): number {
-  for (let at = 0; at < headers.length; at += 2) {
-    if (headers[at] === 'content-length') return Number(headers[at + 1]);
-  }
-  return 0;
 }

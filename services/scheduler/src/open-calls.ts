@@ -1,12 +1,15 @@
 import { type Frame, FrameType, StreamTable } from '@hob/contracts';
 import { violation } from './container-frames.ts';
 import type { ContainerCall } from './container-roles.ts';
+import { HeadReader } from './head-reader.ts';
 
 /** Streams are counted in 32 bits, so a container that has used them up is replaced. */
 const STREAMS_MAX = 0xffff_ffff;
 
 /** The calls that one container has now, by stream. Each call gets a stream that none had before. */
 export class OpenCalls implements Iterable<ContainerCall> {
+  /** Reads the heads of their responses. */
+  readonly heads = new HeadReader();
   readonly #calls = new StreamTable<ContainerCall>();
   readonly #abandoned = new Set<number>();
   #nextStream = 1;

@@ -34,7 +34,7 @@ export interface ConnectionHost {
  * States: silent ──request──▶ busy ⇄ idle; from all of them to passed on, or to gone.
  */
 export class SimpleConnection implements ResponseHost, Deferred {
-  readonly keepAliveSeconds: number;
+  readonly keepAliveLines: string;
   readonly #host: ConnectionHost;
   #socket: Socket | null;
   #peer: string | undefined;
@@ -54,7 +54,8 @@ export class SimpleConnection implements ResponseHost, Deferred {
   constructor(socket: Socket, host: ConnectionHost) {
     this.#socket = socket;
     this.#host = host;
-    this.keepAliveSeconds = Math.floor(host.limits.keepAliveMs / 1000);
+    const seconds = Math.floor(host.limits.keepAliveMs / 1000);
+    this.keepAliveLines = `Connection: keep-alive\r\nKeep-Alive: timeout=${seconds}\r\n`;
     socket.on('data', this.#read);
     socket.on('timeout', this.#timeout);
     // A client that says that it will send no more is taken for gone, as Node does.

@@ -6,23 +6,35 @@ import type { CallResponse } from './call-response.ts';
 export interface ResponseHost {
   /** Null once the connection is gone. */
   readonly socket: Socket | null;
-  /** How long the client may expect it to stay open after this response. */
-  readonly keepAliveSeconds: number;
+  /** The header lines that say how long the client may expect it to stay open after this response. */
+  readonly keepAliveLines: string;
   /** Breaks the connection when nothing moves on it for so long, until the response has left. */
   limitIdleness(ms: number): void;
   /** All of the response has left. */
   finished(): void;
 }
 
-/** Milliseconds of the last full second, and how HTTP writes it. */
+/** Status lines that were made, by status. */
+const statusLines = new Map<number, string>();
+
+function statusLine(status: number): string {
+  let line = statusLines.get(status);
+  if (line === undefined) {
+    line = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'unknown'}\r\n`;
+    statusLines.set(status, line);
+  }
+  return line;
+}
+
+/** Milliseconds of the last full second, and the line that says so. */
 let dateMs = 0;
 let date = '';
 
-function httpDate(): string {
+function dateLine(): string {
   const nowMs = Date.now();
   if (nowMs >= dateMs + 1000 || nowMs < dateMs) {
     dateMs = nowMs - (nowMs % 1000);
-    date = new Date(dateMs).toUTCString();
+    date = `Date: ${new Date(dateMs).toUTCString()}\r\n`;
   }
   return date;
 }
@@ -56,7 +68,7 @@ export class SimpleResponse implements CallResponse {
   }
 
   writeHead(status: number, headers: string[]): void {
-    let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'unknown'}\r\n`;
+    let head = statusLine(status);
     let hasLength = false;
     let hasDate = false;
     for (let at = 0; at + 1 < headers.length; at += 2) {
@@ -69,8 +81,8 @@ export class SimpleResponse implements CallResponse {
     }
     this.#hasBody = !this.#isHead && status !== 204 && status !== 304;
     this.#isChunked = this.#hasBody && !hasLength;
-    if (!hasDate) head += `Date: ${httpDate()}\r\n`;
-    if (!this.isLast) head += `Connection: keep-alive\r\nKeep-Alive: timeout=${this.#host.keepAliveSeconds}\r\n`;
+    if (!hasDate) head += dateLine();
+    if (!this.isLast) head += this.#host.keepAliveLines;
     if (this.#isChunked) head += 'Transfer-Encoding: chunked\r\n';
     this.#before = `${head}\r\n`;
     this.headersSent = true;

@@ -139,11 +139,12 @@ class WorkerCall implements InvocationSink, FrameStream {
 
   // The invocation's side.
 
-  head({ bodyless, ...head }: ResponseHead): void {
+  head(head: ResponseHead): void {
     if (this.#state !== 'waiting') return;
     this.#state = 'head';
-    this.send(encodeJson(FrameType.HEAD, this.stream, head, bodyless ? FLAG_END : 0));
-    if (bodyless) this.#over();
+    const payload = { ...head, bodyless: undefined, notes: undefined };
+    this.send(encodeJson(FrameType.HEAD, this.stream, payload, head.bodyless ? FLAG_END : 0));
+    if (head.bodyless) this.#over();
     else this.#body.attach(this);
   }
 
