@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RedisTarget } from '@hob/redis';
 import { prepareRedis } from '@hob/registry';
-import { freePort } from '../support/hob-server.ts';
+import { freePort } from '../support/free-port.ts';
 import { TemporaryFolder } from '../support/temporary-folder.ts';
 import { makeCertificates, trust } from './certificates.ts';
 import { Cluster } from './cluster.ts';

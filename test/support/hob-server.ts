@@ -3,9 +3,9 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { execa } from 'execa';
+import { freePort } from './free-port.ts';
 import { type Answer, type CallOptions, call } from './http-call.ts';
 import { patience, startTimeoutMs } from './patience.ts';
 import { descendants, signal } from './processes.ts';
@@ -209,15 +209,4 @@ export class HobServer implements AsyncDisposable {
     await this.stop();
     await this.#folder[Symbol.asyncDispose]();
   }
-}
-
-/** A port that was free a moment ago. */
-export async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const address = probe.address();
-  probe.close();
-  await once(probe, 'close');
-  if (typeof address !== 'object' || address === null) throw new Error('no port');
-  return address.port;
 }

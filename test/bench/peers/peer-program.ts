@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { freePort } from '../../support/hob-server.ts';
+import { freePort } from '../../support/free-port.ts';
 import { call } from '../../support/http-call.ts';
 import { until } from '../../support/until.ts';
 import { peerEnvironment } from '../tools.ts';
