@@ -4,6 +4,8 @@ import { Redis } from 'ioredis';
 import type { Certificates } from './certificates.ts';
 import { until } from '../support/until.ts';
 
+const SAID_CHARACTERS_MAX = 4096;
+
 export interface RedisProcessOptions {
   readonly port: number;
   /** Its working directory. */
@@ -26,6 +28,8 @@ export class RedisProcess implements AsyncDisposable {
   readonly port: number;
   readonly #options: RedisProcessOptions;
   #child: ChildProcess | undefined;
+  /** The end of what it said, for the message when it does not start. */
+  #said = '';
 
   private constructor(options: RedisProcessOptions) {
     this.port = options.port;
@@ -45,9 +49,14 @@ export class RedisProcess implements AsyncDisposable {
     const listen = certificates === undefined ? ['--port', `${port}`] : ['--port', '0', '--tls-port', `${port}`];
     const tls = certificates?.settings ?? [];
     const args = [...settings, ...listen, ...tls, '--bind', '127.0.0.1', '--dir', folder];
-    this.#child = spawn('/usr/bin/redis-server', args, { stdio: 'ignore', cwd: folder });
+    const child = spawn('/usr/bin/redis-server', args, { stdio: ['ignore', 'pipe', 'ignore'], cwd: folder });
+    this.#child = child;
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      this.#said = (this.#said + text).slice(-SAID_CHARACTERS_MAX);
+    });
     await until(`redis-server on port ${port} answers`, async () => {
-      if (this.#child?.exitCode !== null) throw new Error(`redis-server ended with ${this.#child?.exitCode}`);
+      const end = child.exitCode ?? child.signalCode;
+      if (end !== null) throw new Error(`redis-server ended with ${end}:\n${this.#said}`);
       return (await this.run('PING').catch(() => undefined)) === 'PONG';
     });
   }
